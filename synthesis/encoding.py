@@ -1,0 +1,138 @@
+"""From a table to codes and back, by the schema alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from synthesis.errors import InputError
+from synthesis.schema.checking import Violation, broken_rules
+from synthesis.schema.columns import Column, Datetime, Integer, LevelColumn
+from synthesis.schema.reading import Reading, Rule, read_column
+from synthesis.schema.schema import Schema
+
+Codes = NDArray[np.int16]
+_NAMED_VIOLATIONS = 3
+
+
+def encode(schema: Schema, table: pd.DataFrame) -> Codes:
+    """Return the code of every cell, shape `(n_rows, n_columns)`, columns in the schema's order.
+
+    Columns of the table that the schema does not declare are not read.
+
+    Raises:
+        InputError: when a cell breaks a rule of the schema; the first few rules are named. The
+            sentence holds counts of private cells, so it must not leave the site.
+    """
+    readings = _read(schema, table)
+    codes = np.empty((len(table), len(readings)), dtype=np.int16)
+    for index, reading in enumerate(readings):
+        codes[:, index] = reading.codes
+    return codes
+
+
+def decode(
+    schema: Schema, codes: NDArray[np.integer[Any]], rng: np.random.Generator
+) -> pd.DataFrame:
+    """Draw a table that has these codes; every value obeys the schema.
+
+    A value is drawn uniformly inside its cell (log-uniformly under `transform = "log"`), rounded to
+    the declared resolution, and never equals a point mass.
+
+    Args:
+        schema: the declaration.
+        codes: shape `(n_rows, n_columns)`.
+        rng: where the draws inside cells come from.
+
+    Raises:
+        InputError: when the codes do not have the shape or the range the schema asks for.
+    """
+    _check_codes(schema, codes)
+    drawn = {}
+    for index, column in enumerate(schema.columns):
+        places = codes[:, index].astype(np.int64)
+        missing = places == (-1 if column.missing_code is None else column.missing_code)
+        if not isinstance(column, LevelColumn):
+            places[~missing] = column.grid.decode(places[~missing], rng)
+        drawn[column.name] = _to_cells(column, places, missing)
+    return pd.DataFrame(drawn, columns=list(schema.names))
+
+
+def conform(schema: Schema, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the schema's columns of a table in the types that `decode` gives, values unchanged.
+
+    Raises:
+        InputError: when a cell breaks a rule of the schema.
+    """
+    typed = {
+        column.name: _to_cells(column, reading.positions, reading.missing)
+        for column, reading in zip(schema.columns, _read(schema, table), strict=True)
+    }
+    return pd.DataFrame(typed, columns=list(schema.names))
+
+
+def _read(schema: Schema, table: pd.DataFrame) -> list[Reading]:
+    """Read every declared column, or raise InputError naming what is wrong."""
+    readings: list[Reading] = []
+    violations: list[Violation] = []
+    for column in schema.columns:
+        copies = list(table.columns).count(column.name)
+        if copies != 1:
+            rule = Rule.DUPLICATE_COLUMN if copies else Rule.MISSING_COLUMN
+            violations.append(Violation(column=column.name, rule=rule, count=max(copies, 1)))
+            continue
+        reading = read_column(column, table[column.name])
+        readings.append(reading)
+        violations.extend(broken_rules(column, reading))
+    if violations:
+        raise _cannot_read(schema, violations)
+    return readings
+
+
+def _cannot_read(schema: Schema, violations: list[Violation]) -> InputError:
+    named = " ".join(v.sentence() for v in violations[:_NAMED_VIOLATIONS])
+    rest = len(violations) - _NAMED_VIOLATIONS
+    more = (
+        f" ({rest} more; check the table against the schema to list them all.)" if rest > 0 else ""
+    )
+    return InputError(
+        f"the table does not fit the schema {schema.name!r}: {named}{more}",
+        argument=violations[0].column,
+    )
+
+
+def _check_codes(schema: Schema, codes: NDArray[np.integer[Any]]) -> None:
+    if codes.ndim != 2 or codes.shape[1] != len(schema.columns):
+        raise InputError(
+            f"codes must have shape (rows, {len(schema.columns)}), one column for each of the "
+            f"schema, got {codes.shape}; decode with the schema the codes were made with",
+            argument="codes",
+        )
+    wrong = (codes < 0) | (codes >= np.array(schema.sizes))
+    if wrong.any():
+        name = schema.names[int(np.argmax(wrong.any(axis=0)))]
+        raise InputError(
+            f"codes of column {name!r} must lie in 0..{schema.column(name).size - 1}; "
+            "decode with the schema the codes were made with",
+            argument="codes",
+        )
+
+
+def _to_cells(
+    column: Column, places: NDArray[np.int64], missing: NDArray[np.bool_]
+) -> pd.Series[Any]:
+    """Turn places (levels or grid positions) into cells of the column's own type."""
+    if isinstance(column, LevelColumn):
+        words = np.array([*column.levels, None], dtype=object)
+        return pd.Series(words[np.where(missing, len(column.levels), places)], dtype="str")
+    known = np.where(missing, 0, places)
+    if isinstance(column, Integer):
+        numbers = pd.Series(column.grid.to_units(known))
+        return numbers.astype("Int64").mask(missing) if column.missing else numbers
+    if isinstance(column, Datetime):
+        moments = pd.Series(column.grid.to_units(known).astype("datetime64[s]"))
+        return moments.mask(missing) if column.missing else moments
+    return pd.Series(np.where(missing, np.nan, column.grid.to_values(known)))
