@@ -1,0 +1,37 @@
+"""What a promise costs: budgets, events, accounting, noise, sampling and the site's ledger.
+
+Everything here is about one site and knows nothing of networks or models. A mechanism is described
+by an event; epsilon is a fold over events; a ledger keeps them for the life of a data set. Adding
+noise, drawing batches, counting and keeping books stand alone and meet in the private step.
+"""
+
+from privacy.accounting import MIN_NOISE_MULTIPLIER, AccountantName, compute_epsilon
+from privacy.budget import Adjacency, Budget, Unit
+from privacy.calibration import SitePlan, calibrate_gaussian, make_plan
+from privacy.errors import BudgetExceeded
+from privacy.events import Event, GaussianEvent, SampledGaussianEvent, event_from_dict
+from privacy.mechanisms import gaussian_mechanism
+from privacy.randomness import Randomness, SeededRandomness, SystemRandomness
+from privacy.sampling import poisson_batches
+
+__all__ = [
+    "MIN_NOISE_MULTIPLIER",
+    "AccountantName",
+    "Adjacency",
+    "Budget",
+    "BudgetExceeded",
+    "Event",
+    "GaussianEvent",
+    "Randomness",
+    "SampledGaussianEvent",
+    "SeededRandomness",
+    "SitePlan",
+    "SystemRandomness",
+    "Unit",
+    "calibrate_gaussian",
+    "compute_epsilon",
+    "event_from_dict",
+    "gaussian_mechanism",
+    "make_plan",
+    "poisson_batches",
+]
