@@ -12,6 +12,7 @@ __all__ = [
     "check_one_line",
     "check_positive",
     "check_positive_int",
+    "check_whole_number",
 ]
 
 MIN_DELTA = 1e-10
@@ -31,9 +32,16 @@ def check_in_unit_interval(value: float, *, name: str, hint: str = "") -> float:
     return float(value)
 
 
-def check_positive_int(value: int, *, name: str, hint: str = "") -> int:
-    """Return `value` if it is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+def check_whole_number(value: object, *, name: str) -> int:
+    """Return `value` as an int if it is a whole number of any size and sign."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+    return int(value)
+
+
+def check_positive_int(value: object, *, name: str, hint: str = "") -> int:
+    """Return `value` as an int if it is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 1:
         raise ValueError(f"{name} must be a whole number >= 1, got {value!r}{_tail(hint)}")
     return int(value)
 

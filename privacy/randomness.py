@@ -11,11 +11,12 @@ but someone who could observe many exact outputs of a stream could in principle 
 import hashlib
 import json
 import secrets
-from numbers import Integral
 from typing import Protocol
 
 import numpy as np
 import torch
+
+from privacy.checks import check_whole_number
 
 __all__ = ["Randomness", "SeededRandomness", "SystemRandomness"]
 
@@ -51,9 +52,7 @@ class SeededRandomness:
     """
 
     def __init__(self, seed: int) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, Integral):
-            raise ValueError(f"seed must be a whole number, got {seed!r}")
-        self._seed = int(seed)
+        self._seed = check_whole_number(seed, name="seed")
 
     def __repr__(self) -> str:
         return f"SeededRandomness({self._seed})"
