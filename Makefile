@@ -1,0 +1,59 @@
+# Two commands set everything up: `make demo` and `make test`. Both make the environment in .venv
+# when there is none and use it again when there is one.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+PINS := pyproject.toml constraints.txt
+# One numeric thread for each test worker: threads of several workers on few cores wait for each other.
+TEST_ENV := OMP_NUM_THREADS=1
+
+.PHONY: help demo test test-slow check lint clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo       run the main job: four sites, one private synthetic census, into demo/"
+	@echo "make test       format, lint and type checks, then the default tests"
+	@echo "make test-slow  the heavier tests"
+	@echo "make check      the format, lint and type checks alone"
+	@echo "make clean      remove .venv, caches and demo/"
+
+demo: $(VENV)/.runtime-ready
+	@if [ -e demo ]; then echo "Removing demo/, left by an earlier run."; rm -rf demo; fi
+	@echo "Running: fedsynth simulate --demo adult --out demo"
+	@$(BIN)/fedsynth simulate --demo adult --out demo
+
+test: check
+	@echo "Running the default tests."
+	@$(TEST_ENV) $(BIN)/python -m pytest
+
+test-slow: $(VENV)/.dev-ready
+	@echo "Running the slow tests."
+	@$(TEST_ENV) $(BIN)/python -m pytest -m slow
+
+check lint: $(VENV)/.dev-ready
+	@echo "Checking format, lint and types."
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) demo build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# A stamp is older than the pins when they change, and the environment is then brought up to date.
+$(VENV)/.runtime-ready: $(PINS) | $(BIN)/python
+	@echo "Installing fedsynth and the libraries it needs into $(VENV) (a few minutes, once)."
+	@$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev-ready: $(PINS) | $(BIN)/python
+	@echo "Installing fedsynth, its libraries and the test tools into $(VENV) (a few minutes, once)."
+	@$(PIP) install -c constraints.txt -e ".[dev]"
+	@touch $@ $(VENV)/.runtime-ready
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "fedsynth needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "Making the environment $(VENV)."
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }

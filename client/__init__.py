@@ -1,0 +1,8 @@
+"""What runs at a data site.
+
+The ClientApp, local training and the site's configuration belong here: everything that reads
+private rows. Each answer passes the site's own policy and ledger first. Nothing of the
+coordinator belongs here, and of ``strategies`` only the names on the wire.
+"""
+
+__all__: list[str] = []
