@@ -1,0 +1,257 @@
+"""The strategy: many generators become one, and a bad round changes nothing.
+
+The way a ServerApp uses it::
+
+    strategy = FederatedGenerator(
+        nodes=hello.valid, minimum_nodes=3, deadline_s=600, pooled_sketch=ArrayRecord(...),
+        on_event=print_progress,
+    )
+    result = strategy.start(
+        grid, initial_arrays=ArrayRecord(generator.state_dict()), num_rounds=5,
+        train_config=ConfigRecord({...public settings, keys of strategies.fields...}),
+        evaluate_fn=after_round,        # (server_round, arrays) -> None: checkpoint here
+    )
+    result.arrays     # the global generator, unchanged weights if a round was void
+    strategy.rounds   # one RoundRecord per round
+
+``start`` is Flower's own loop; it is overridden only to bound the time and to end in StudyFailed
+when no round counted.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.serverapp import Grid
+from flwr.serverapp.strategy import Result, Strategy
+
+from strategies.aggregation import FloatArray, weighted_average
+from strategies.collect import (
+    Answers,
+    arrays_of,
+    make_messages,
+    match_replies,
+    sort_answers,
+    wait_for_nodes,
+)
+from strategies.environment import quiet_flower
+from strategies.errors import StudyFailed
+from strategies.protocol import ARRAYS, CONFIG, POOLED_SKETCH, SERVER_ROUND, TRAIN
+from strategies.validation import Rejection, Reply, check_reply, specs_of
+
+ABSENT = "absent"
+
+Event = Mapping[str, object]
+EvaluateFn = Callable[[int, ArrayRecord], MetricRecord | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundRecord:
+    """What happened in one round.
+
+    Attributes:
+        server_round: from 1.
+        changed: whether the global generator was replaced; False means the round was void.
+        valid: nodes whose generator entered the average.
+        rejected: fixed code per node that did not count.
+        seconds: wall time of the round.
+        bytes_down: size of what was sent to all nodes.
+        bytes_up: size of what came back.
+    """
+
+    server_round: int
+    changed: bool
+    valid: tuple[int, ...]
+    rejected: Mapping[int, str]
+    seconds: float
+    bytes_down: int
+    bytes_up: int
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the record as plain values for a log or a report."""
+        return asdict(self) | {
+            "valid": list(self.valid),
+            "rejected": {str(node): code for node, code in self.rejected.items()},
+        }
+
+
+class FederatedGenerator(Strategy):
+    """Average the sites' generators, strictly.
+
+    Every reply is checked for keys, shapes, dtypes, finite values and the size of the update. A
+    round with fewer than ``minimum_nodes`` good replies leaves the generator as it was and is
+    recorded as void; sites have then spent their budget all the same, because it was reserved.
+
+    Args:
+        nodes: the nodes that accepted the study; no other node is asked.
+        minimum_nodes: fewest good replies that make a round count, at least 1.
+        deadline_s: longest time for one round, and for waiting until enough nodes are online.
+        max_update_norm: largest L2 norm of the difference between a reply and what was sent.
+        weights: public weight per node; all equal when left out. Never derived from row counts.
+        pooled_sketch: the pooled statistics, sent along in round 1.
+        on_event: called with a small dict of plain values at the start and end of each round.
+
+    Raises:
+        ValueError: if a setting is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        nodes: Iterable[int],
+        minimum_nodes: int,
+        deadline_s: float,
+        max_update_norm: float = 1e4,
+        weights: Mapping[int, float] | None = None,
+        pooled_sketch: ArrayRecord | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        self.nodes = tuple(sorted(nodes))
+        self.minimum_nodes = minimum_nodes
+        self.deadline_s = deadline_s
+        self.max_update_norm = max_update_norm
+        self.weights = dict.fromkeys(self.nodes, 1.0) if weights is None else dict(weights)
+        self.pooled_sketch = pooled_sketch
+        self._on_event = on_event
+        self._check_settings()
+        self._records: list[RoundRecord] = []
+        self._sent: list[Message] = []
+        self._absent: tuple[int, ...] = ()
+        self._global: dict[str, FloatArray] = {}
+        self._started = 0.0
+
+    @property
+    def rounds(self) -> tuple[RoundRecord, ...]:
+        """One record per finished round."""
+        return tuple(self._records)
+
+    def start(
+        self,
+        grid: Grid,
+        initial_arrays: ArrayRecord,
+        num_rounds: int = 3,
+        timeout: float | None = None,
+        train_config: ConfigRecord | None = None,
+        evaluate_config: ConfigRecord | None = None,
+        evaluate_fn: EvaluateFn | None = None,
+    ) -> Result:
+        """Run Flower's loop with this strategy's deadline and return its result.
+
+        ``timeout`` and ``evaluate_config`` are Flower's and not used: the deadline is a setting of
+        the strategy, and no evaluation messages are sent.
+
+        Raises:
+            StudyFailed: if too few nodes are online or no round counted.
+        """
+        with quiet_flower():
+            result = super().start(
+                grid, initial_arrays, num_rounds, self.deadline_s, train_config, None, evaluate_fn
+            )
+        if not any(record.changed for record in self._records):
+            raise StudyFailed(
+                f"none of {num_rounds} rounds had {self.minimum_nodes} valid replies"
+                f"{self._last_reasons()}; the generator is as it was."
+            )
+        return result
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Return one train message per node of the cohort that is online."""
+        self._started = time.monotonic()
+        self._global = arrays_of(arrays)
+        online = wait_for_nodes(grid, self.minimum_nodes, self.deadline_s, among=self.nodes)
+        self._absent = tuple(n for n in self.nodes if n not in set(online))
+        content = RecordDict({ARRAYS: arrays, CONFIG: _with_round(config, server_round)})
+        if server_round == 1 and self.pooled_sketch is not None:
+            content[POOLED_SKETCH] = self.pooled_sketch
+        self._emit("round-started", {"server_round": server_round, "nodes": online})
+        self._sent = make_messages(
+            online, TRAIN, content, ttl_s=self.deadline_s, group=str(server_round)
+        )
+        return self._sent
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        """Return the average of the good replies, or None when there are too few."""
+        answers = self._check(list(replies))
+        changed = len(answers.valid) >= self.minimum_nodes
+        arrays = self._average(answers.valid) if changed else None
+        record = RoundRecord(
+            server_round=server_round,
+            changed=changed,
+            valid=tuple(answers.valid),
+            rejected=dict(answers.rejected) | dict.fromkeys(self._absent, ABSENT),
+            seconds=time.monotonic() - self._started,
+            bytes_down=answers.bytes_down,
+            bytes_up=answers.bytes_up,
+        )
+        self._records.append(record)
+        self._emit("round-finished" if changed else "round-void", record.to_dict())
+        return arrays, None
+
+    def configure_evaluate(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Return no messages: quality is never measured on a site's records for free."""
+        return []
+
+    def aggregate_evaluate(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> MetricRecord | None:
+        """Return nothing, as nothing was asked."""
+        return None
+
+    def summary(self) -> None:
+        """Print nothing; the settings are in the study."""
+
+    def _check(self, replies: list[Message]) -> Answers:
+        checked: dict[int, Reply | Rejection] = {
+            node: check_reply(
+                reply,
+                record=ARRAYS,
+                expected=specs_of(self._global),
+                max_norm=self.max_update_norm,
+                around=self._global,
+            )
+            for node, reply in match_replies(self._sent, replies).items()
+        }
+        return sort_answers(
+            self._sent, replies, checked=checked, seconds=time.monotonic() - self._started
+        )
+
+    def _average(self, valid: Mapping[int, Reply]) -> ArrayRecord:
+        models = [list(reply.arrays.values()) for reply in valid.values()]
+        average = weighted_average(models, [self.weights[node] for node in valid])
+        return ArrayRecord({name: Array(a) for name, a in zip(self._global, average, strict=True)})
+
+    def _emit(self, name: str, values: Event) -> None:
+        if self._on_event is not None:
+            self._on_event({"event": name} | dict(values))
+
+    def _last_reasons(self) -> str:
+        if not self._records:
+            return ""
+        codes = sorted(set(self._records[-1].rejected.values()))
+        return f" (in the last one: {', '.join(codes)})" if codes else ""
+
+    def _check_settings(self) -> None:
+        if not 1 <= self.minimum_nodes <= len(self.nodes):
+            raise ValueError(
+                f"minimum_nodes must be between 1 and the {len(self.nodes)} nodes of the study, "
+                f"got {self.minimum_nodes}"
+            )
+        if not self.deadline_s > 0 or not self.max_update_norm > 0:
+            raise ValueError("deadline_s and max_update_norm must be > 0")
+        bad = [w for w in self.weights.values() if not (math.isfinite(w) and w > 0)]
+        if set(self.weights) != set(self.nodes) or bad:
+            raise ValueError("weights must give every node of the study one finite number > 0")
+
+
+def _with_round(config: ConfigRecord, server_round: int) -> ConfigRecord:
+    return ConfigRecord(dict(config) | {SERVER_ROUND: server_round})

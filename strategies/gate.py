@@ -1,0 +1,106 @@
+"""The gate of a site and of the coordinator: what the table does not list does not pass.
+
+At a site: ``check_incoming(message)`` is the first line of a handler and
+``check_outgoing(content, message)`` the last before the reply is made.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from enum import StrEnum
+from typing import Final
+
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
+
+from strategies.fields import OPTIONAL, Direction, WireField, WireType, fields_of
+from strategies.protocol import ANY_NAME, ARRAYS
+
+
+class ProblemCode(StrEnum):
+    """What can be wrong with the content of a message."""
+
+    MISSING_KEY = "missing-key"
+    UNEXPECTED_KEY = "unexpected-key"
+    WRONG_TYPE = "wrong-type"
+    VALUE_NOT_ALLOWED = "value-not-allowed"
+    WRONG_SHAPE = "wrong-shape"
+    WRONG_DTYPE = "wrong-dtype"
+    MALFORMED = "malformed"
+    NOT_FINITE = "not-finite"
+    NORM_TOO_LARGE = "norm-too-large"
+
+
+def find_problem(content: RecordDict, message: str, direction: Direction) -> ProblemCode | None:
+    """Return the first way in which ``content`` departs from the table, or None.
+
+    Checks records, keys, types and patterns; sizes and values of arrays are not looked at.
+    """
+    rows = fields_of(message, direction)
+    known = {(row.record, row.key): row for row in rows}
+    seen: set[tuple[str, str]] = set()
+    for record_name, record in content.items():
+        for key, value in record.items():
+            row = known.get((record_name, key)) or known.get((record_name, ANY_NAME))
+            if row is None:
+                return ProblemCode.UNEXPECTED_KEY
+            if problem := _find_value_problem(row, record, value):
+                return problem
+            seen.add((record_name, row.key))
+        if not any(row.record == record_name for row in rows):
+            return ProblemCode.UNEXPECTED_KEY
+    missing = {k for k in known if (message, *k) not in OPTIONAL} - seen
+    return ProblemCode.MISSING_KEY if missing else None
+
+
+def check_incoming(message: Message) -> None:
+    """Raise ValueError unless a message from the coordinator is of the listed form."""
+    kind = message.metadata.message_type
+    if problem := find_problem(message.content, kind, Direction.DOWN):
+        raise ValueError(f"message {kind!r} from the coordinator refused: {problem.value}")
+
+
+def check_outgoing(content: RecordDict, message: Message) -> None:
+    """Raise ValueError unless ``content`` may leave the site as the answer to ``message``.
+
+    Every record and key must be listed in ``FIELDS`` for this message type; weights must also have
+    the names, shapes and dtypes of the weights that came with ``message``, so that neither a name
+    nor a shape can carry anything. The error text names only listed things.
+    """
+    kind = message.metadata.message_type
+    problem = find_problem(content, kind, Direction.UP)
+    if problem is None and ARRAYS in content:
+        sent = message.content.array_records.get(ARRAYS, ArrayRecord())
+        if _layout(content.array_records[ARRAYS]) != _layout(sent):
+            problem = ProblemCode.WRONG_SHAPE
+    if problem:
+        raise ValueError(f"reply to {kind!r} must not leave the site: {problem.value}")
+
+
+def _layout(record: ArrayRecord) -> dict[str, tuple[str, tuple[int, ...]]]:
+    return {name: (array.dtype, tuple(array.shape)) for name, array in record.items()}
+
+
+def _find_value_problem(row: WireField, record: object, value: object) -> ProblemCode | None:
+    if row.type in (WireType.VECTOR, WireType.WEIGHTS):
+        if not (isinstance(record, ArrayRecord) and isinstance(value, Array)):
+            return ProblemCode.WRONG_TYPE
+        wrong_rank = row.type is WireType.VECTOR and len(value.shape) != 1
+        if value.dtype not in ("float32", "float64"):
+            return ProblemCode.WRONG_DTYPE
+        return ProblemCode.WRONG_SHAPE if wrong_rank else None
+    if not isinstance(record, ConfigRecord) or type(value) is not _PYTHON_TYPES[row.type]:
+        return ProblemCode.WRONG_TYPE
+    if isinstance(value, str) and not re.fullmatch(row.pattern, value):
+        return ProblemCode.VALUE_NOT_ALLOWED
+    if isinstance(value, float) and not math.isfinite(value):
+        return ProblemCode.NOT_FINITE
+    return None
+
+
+_PYTHON_TYPES: Final[dict[WireType, type]] = {
+    WireType.STRING: str,
+    WireType.BOOLEAN: bool,
+    WireType.INTEGER: int,
+    WireType.FLOAT: float,
+}

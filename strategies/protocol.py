@@ -1,0 +1,85 @@
+"""The names on the wire: message types, records, keys, and the table of every field.
+
+A conversation is ``query.hello``, then ``query.sketch``, then ``train`` once per round. A message
+carries at most three kinds of records: public settings (``config``), generator weights
+(``arrays``) and noisy statistics (``sketch`` up, ``pooled-sketch`` down).
+
+``FIELDS`` in ``strategies.fields`` lists each key with the reason it is safe;
+``strategies.gate.check_outgoing`` holds a reply against that table before it leaves a site.
+A site that will not take part answers ``error_reply(message, RefusalCode.POLICY)``: a fixed code,
+never a text.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from flwr.app import Error, Message
+
+PROTOCOL_VERSION: Final = 1
+
+QUERY_HELLO: Final = "query.hello"
+QUERY_SKETCH: Final = "query.sketch"
+TRAIN: Final = "train"
+MESSAGE_TYPES: Final = (QUERY_HELLO, QUERY_SKETCH, TRAIN)
+# Flower routes "query.hello" to the function registered with ``@app.query(HELLO_ACTION)``.
+HELLO_ACTION: Final = "hello"
+SKETCH_ACTION: Final = "sketch"
+
+# Records.
+CONFIG: Final = "config"
+ARRAYS: Final = "arrays"
+SKETCH: Final = "sketch"
+POOLED_SKETCH: Final = "pooled-sketch"
+
+# Keys of config records.
+STUDY_ID: Final = "study-id"
+CONFIG_HASH: Final = "config-hash"
+SCHEMA_DIGEST: Final = "schema-digest"
+SOFTWARE_VERSION: Final = "software-version"
+PROTOCOL: Final = "protocol-version"
+ACCEPTED: Final = "accepted"
+REFUSAL_CODE: Final = "refusal-code"
+EPSILON: Final = "epsilon"
+DELTA: Final = "delta"
+SAMPLE_RATE: Final = "sample-rate"
+EXPECTED_BATCH_SIZE: Final = "expected-batch-size"
+ROUNDS: Final = "rounds"
+DISCRIMINATOR_STEPS: Final = "discriminator-steps"
+GENERATOR_STEPS: Final = "generator-steps"
+ADVERSARIAL_SHARE: Final = "adversarial-share"
+MAX_GRAD_NORM: Final = "max-grad-norm"
+SERVER_ROUND: Final = "server-round"
+NOISE_MULTIPLIER: Final = "noise-multiplier"
+PLAN_EPSILON: Final = "plan-epsilon"
+
+# Keys of array records.
+STATISTICS: Final = "statistics"  # of SKETCH and POOLED_SKETCH: the flat vector of noisy sums
+ANY_NAME: Final = "*"  # of ARRAYS: the layer names of the public architecture
+
+
+class RefusalCode(StrEnum):
+    """Everything a site may say about why it does not take part; the list is the whole channel."""
+
+    NONE = "none"
+    SCHEMA_MISMATCH = "schema-mismatch"
+    VERSION_MISMATCH = "version-mismatch"
+    POLICY = "policy"
+    BUDGET_EXCEEDED = "budget-exceeded"
+    ALREADY_RELEASED = "already-released"
+    UNKNOWN_STUDY = "unknown-study"
+    LOCAL_FAILURE = "local-failure"
+
+
+# Flower's own error codes are 0 to 8; a refusal of ours uses a number far from them.
+REFUSAL_ERROR: Final = 1001
+
+
+def error_reply(message: Message, code: RefusalCode = RefusalCode.LOCAL_FAILURE) -> Message:
+    """Answer ``message`` with a fixed code and nothing else.
+
+    Flower would send the text of an exception to the coordinator word for word; a site that
+    catches everything and answers with this function sends one of eight words instead.
+    """
+    return Message(Error(code=REFUSAL_ERROR, reason=code.value), reply_to=message)

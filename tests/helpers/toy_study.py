@@ -1,0 +1,172 @@
+"""A study small enough to check by hand: each site adds its partition id plus one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
+from flwr.clientapp import ClientApp
+from flwr.serverapp import Grid, ServerApp
+
+from strategies import (
+    ArraySpec,
+    FederatedGenerator,
+    ask,
+    check_incoming,
+    check_outgoing,
+    make_messages,
+    pool_sketches,
+    wait_for_nodes,
+)
+from strategies.protocol import (
+    ACCEPTED,
+    ARRAYS,
+    CONFIG,
+    CONFIG_HASH,
+    HELLO_ACTION,
+    NOISE_MULTIPLIER,
+    PLAN_EPSILON,
+    POOLED_SKETCH,
+    PROTOCOL,
+    PROTOCOL_VERSION,
+    QUERY_HELLO,
+    QUERY_SKETCH,
+    REFUSAL_CODE,
+    SCHEMA_DIGEST,
+    SERVER_ROUND,
+    SKETCH,
+    SKETCH_ACTION,
+    SOFTWARE_VERSION,
+    STATISTICS,
+    STUDY_ID,
+    RefusalCode,
+)
+
+N_STATISTICS = 5
+DIGEST = "0" * 64
+STUDY: dict[str, Any] = {
+    STUDY_ID: "toy",
+    CONFIG_HASH: DIGEST,
+    "epsilon": 1.0,
+    "delta": 1e-5,
+    "sample-rate": 0.1,
+    "expected-batch-size": 4,
+    "rounds": 2,
+    "discriminator-steps": 1,
+    "generator-steps": 1,
+    "adversarial-share": 0.3,
+    "max-grad-norm": 1.0,
+}
+WEIGHTS = {"layer.weight": np.zeros((2, 3), np.float32), "layer.bias": np.ones(3, np.float32)}
+
+client_app = ClientApp()
+
+
+def site_number(context: Context) -> int:
+    return int(context.node_config["partition-id"])
+
+
+@client_app.query(HELLO_ACTION)
+def hello(message: Message, context: Context) -> Message:
+    check_incoming(message)
+    answer = {
+        SCHEMA_DIGEST: DIGEST,
+        SOFTWARE_VERSION: "0.1.0",
+        ACCEPTED: True,
+        REFUSAL_CODE: RefusalCode.NONE.value,
+    }
+    return leave(RecordDict({CONFIG: ConfigRecord(answer)}), message)
+
+
+@client_app.query(SKETCH_ACTION)
+def sketch(message: Message, context: Context) -> Message:
+    check_incoming(message)
+    values = np.full(N_STATISTICS, 10.0 ** site_number(context))
+    context.state["rounds"] = ConfigRecord({"done": 0})
+    content = RecordDict(
+        {
+            SKETCH: ArrayRecord({STATISTICS: Array(values)}),
+            CONFIG: ConfigRecord({NOISE_MULTIPLIER: 2.0, PLAN_EPSILON: 0.99}),
+        }
+    )
+    return leave(content, message)
+
+
+@client_app.train()
+def train(message: Message, context: Context) -> Message:
+    check_incoming(message)
+    server_round = message.content.config_records[CONFIG][SERVER_ROUND]
+    if (POOLED_SKETCH in message.content) != (server_round == 1):
+        raise RuntimeError("the pooled sketch belongs to round 1")
+    state = context.state.config_records["rounds"]
+    if state["done"] != server_round - 1 or context.run_config.get("toy") != "yes":
+        raise RuntimeError("state or run config lost")
+    state["done"] = int(server_round)
+    arrays = {
+        name: Array((a.numpy() + np.float32(site_number(context) + 1)).astype(np.float32))
+        for name, a in message.content.array_records[ARRAYS].items()
+    }
+    return leave(RecordDict({ARRAYS: ArrayRecord(arrays)}), message)
+
+
+def leave(content: RecordDict, message: Message) -> Message:
+    check_outgoing(content, message)
+    return Message(content, reply_to=message)
+
+
+def make_server_app(results: dict[str, Any], *, num_sites: int, minimum: int) -> ServerApp:
+    """A ServerApp that leaves what it found in ``results``."""
+    server_app = ServerApp()
+
+    @server_app.main()
+    def main(grid: Grid, context: Context) -> None:
+        nodes = wait_for_nodes(grid, minimum, 30, expected=num_sites)
+        question = RecordDict(
+            {
+                CONFIG: ConfigRecord(
+                    {
+                        STUDY_ID: "toy",
+                        SCHEMA_DIGEST: DIGEST,
+                        SOFTWARE_VERSION: "0.1.0",
+                        PROTOCOL: PROTOCOL_VERSION,
+                    }
+                )
+            }
+        )
+        hello = ask(grid, make_messages(nodes, QUERY_HELLO, question, ttl_s=60), deadline_s=60)
+        hello.require(minimum, "a hello")
+        request = RecordDict({CONFIG: ConfigRecord(dict(STUDY))})
+        sketches = ask(
+            grid,
+            make_messages(hello.valid, QUERY_SKETCH, request, ttl_s=60),
+            deadline_s=60,
+            record=SKETCH,
+            expected={STATISTICS: ArraySpec(shape=(N_STATISTICS,), dtypes=("float64",))},
+        )
+        sketches.require(minimum, "a sketch")
+        pooled = pool_sketches(
+            [r.arrays[STATISTICS] for r in sketches.valid.values()],
+            [float(r.config[NOISE_MULTIPLIER]) for r in sketches.valid.values()],
+        )
+        strategy = FederatedGenerator(
+            nodes=sketches.valid,
+            minimum_nodes=minimum,
+            deadline_s=60,
+            pooled_sketch=ArrayRecord({STATISTICS: Array(pooled.values)}),
+            on_event=results.setdefault("events", []).append,
+        )
+        result = strategy.start(
+            grid,
+            ArrayRecord({k: Array(v) for k, v in WEIGHTS.items()}),
+            num_rounds=2,
+            train_config=ConfigRecord(dict(STUDY)),
+        )
+        results["hello"] = hello
+        results["sketches"] = sketches
+        results["pooled"] = pooled
+        results["rounds"] = strategy.rounds
+        results["arrays"] = {k: a.numpy() for k, a in result.arrays.items()}
+        results["run_config"] = dict(context.run_config)
+
+    return server_app
