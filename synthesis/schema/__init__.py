@@ -17,6 +17,7 @@ from synthesis.schema.columns import (
     NumberColumn,
     Ordinal,
 )
+from synthesis.schema.drafting import draft_schema
 from synthesis.schema.files import dump_schema, load_schema, parse_schema
 from synthesis.schema.grid import Grid
 from synthesis.schema.reading import Rule
@@ -38,6 +39,7 @@ __all__ = [
     "UnitOfPrivacy",
     "Violation",
     "check_table",
+    "draft_schema",
     "dump_schema",
     "load_schema",
     "parse_schema",

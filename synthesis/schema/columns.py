@@ -220,7 +220,8 @@ class Continuous(NumberColumn):
         return f"{(self.grid.origin + position) / self.grid.scale:.{self.decimals}f}"
 
 
-SECONDS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
+Resolution = Literal["day", "hour", "minute", "second"]
+SECONDS: dict[Resolution, int] = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
 _EPOCH = datetime(1970, 1, 1)
 
 
@@ -230,7 +231,7 @@ class Datetime(NumberColumn):
     kind: Literal["datetime"] = "datetime"
     minimum: datetime
     maximum: datetime
-    resolution: Literal["day", "hour", "minute", "second"] = "day"
+    resolution: Resolution = "day"
 
     @field_validator("minimum", "maximum")
     @classmethod
