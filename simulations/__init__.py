@@ -5,6 +5,7 @@ demonstration data belong here: everything that stands in for a real deployment.
 real site or coordinator belongs to ``client`` and ``server``.
 """
 
+from simulations.demos import Demo, load_demo, split_by_label
 from simulations.partition import (
     Partition,
     PartitionKind,
@@ -17,12 +18,15 @@ from simulations.partition import (
 )
 
 __all__ = [
+    "Demo",
     "Partition",
     "PartitionKind",
     "PartitionSpec",
+    "load_demo",
     "parse_partition",
     "partition_by_column",
     "partition_dirichlet",
     "partition_iid",
     "partition_table",
+    "split_by_label",
 ]
