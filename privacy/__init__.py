@@ -10,8 +10,11 @@ from privacy.budget import Adjacency, Budget, Unit
 from privacy.calibration import SitePlan, calibrate_gaussian, make_plan
 from privacy.errors import BudgetExceeded
 from privacy.events import Event, GaussianEvent, SampledGaussianEvent, event_from_dict
+from privacy.ledger import Ledger
+from privacy.ledger_entries import LedgerEntry, LedgerHeader, State
 from privacy.mechanisms import gaussian_mechanism
 from privacy.randomness import Randomness, SeededRandomness, SystemRandomness
+from privacy.replay import EventSummary, LedgerSummary, ReservationSummary, replay_ledger
 from privacy.sampling import poisson_batches
 
 __all__ = [
@@ -21,11 +24,18 @@ __all__ = [
     "Budget",
     "BudgetExceeded",
     "Event",
+    "EventSummary",
     "GaussianEvent",
+    "Ledger",
+    "LedgerEntry",
+    "LedgerHeader",
+    "LedgerSummary",
     "Randomness",
+    "ReservationSummary",
     "SampledGaussianEvent",
     "SeededRandomness",
     "SitePlan",
+    "State",
     "SystemRandomness",
     "Unit",
     "calibrate_gaussian",
@@ -34,4 +44,5 @@ __all__ = [
     "gaussian_mechanism",
     "make_plan",
     "poisson_batches",
+    "replay_ledger",
 ]

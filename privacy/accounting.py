@@ -29,10 +29,12 @@ from privacy.events import Event, GaussianEvent
 
 __all__ = [
     "MIN_NOISE_MULTIPLIER",
+    "RDP_ORDERS",
     "AccountantName",
     "Schedule",
     "compute_epsilon",
     "compute_pld_epsilon",
+    "compute_rdp_epsilon",
     "make_schedule",
 ]
 
@@ -42,6 +44,8 @@ Schedule: TypeAlias = tuple[tuple[float, float, int], ...]
 
 MIN_NOISE_MULTIPLIER = 0.3
 """Below this PLD takes minutes and the epsilon of even one release is above 19."""
+
+RDP_ORDERS: tuple[float, ...] = tuple(rdp.rdp_privacy_accountant.DEFAULT_RDP_ORDERS)
 
 _INTERVAL = 1e-4
 _EPSILON_AT_FINEST_INTERVAL = 20.0
@@ -84,7 +88,7 @@ def compute_epsilon(
         return 0.0
     if accountant == "pld":
         return compute_pld_epsilon(schedule, delta, adjacency=adjacency)
-    epsilon = _rdp_epsilon if accountant == "rdp" else _prv_epsilon
+    epsilon = compute_rdp_epsilon if accountant == "rdp" else _prv_epsilon
     return max(0.0, epsilon(schedule, delta))
 
 
@@ -134,15 +138,25 @@ def compute_pld_epsilon(
 
 def _reported_interval(schedule: Schedule, delta: float) -> float:
     """Return a cell width that keeps the arrays small when the loss is large anyway."""
-    largest = _rdp_epsilon(schedule, delta)
+    largest = compute_rdp_epsilon(schedule, delta)
     if not math.isfinite(largest):
         raise ValueError("the events are too many or too little noised for a finite epsilon")
     return _INTERVAL * max(1.0, largest / _EPSILON_AT_FINEST_INTERVAL)
 
 
 @lru_cache(maxsize=1024)
-def _rdp_epsilon(schedule: Schedule, delta: float) -> float:
-    accountant = rdp.RdpAccountant(neighboring_relation=_NEIGHBOURS[Adjacency.ADD_OR_REMOVE_ONE])
+def compute_rdp_epsilon(
+    schedule: Schedule, delta: float, orders: tuple[float, ...] = RDP_ORDERS
+) -> float:
+    """Return epsilon by the best of the given Rényi orders.
+
+    Args:
+        schedule: the result of `make_schedule`; an empty one costs nothing at any order.
+        delta: failure probability, in (1e-10, 1).
+        orders: Rényi orders, each > 1. A single one, fixed beforehand, makes a privacy filter.
+    """
+    neighbours = _NEIGHBOURS[Adjacency.ADD_OR_REMOVE_ONE]
+    accountant = rdp.RdpAccountant(orders, neighboring_relation=neighbours)
     with _quiet():
         accountant.compose(_to_dp_event(schedule))
         return float(accountant.get_epsilon(delta))

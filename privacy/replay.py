@@ -1,0 +1,140 @@
+"""Read a ledger and work out, from its entries alone, what it says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from privacy.accounting import compute_epsilon
+from privacy.events import Event
+from privacy.ledger_entries import LedgerEntry, LedgerHeader, State, parse_header
+from privacy.ledger_file import read_entries
+
+__all__ = ["EventSummary", "LedgerSummary", "ReservationSummary", "replay_ledger"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventSummary:
+    """One reserved mechanism and the epsilon it would cost if it were alone, by PLD."""
+
+    event: Event
+    epsilon: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReservationSummary:
+    """One study: its events, its own epsilon by PLD, and what became of it.
+
+    `parts` are the notes of the parts that began, in order, such as `("sketch", "round-1")`.
+    """
+
+    study: str
+    reservation: str
+    state: State
+    reserved_at: str
+    parts: tuple[str, ...]
+    note: str
+    events: tuple[EventSummary, ...]
+    epsilon: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerSummary:
+    """What a ledger says when it is replayed.
+
+    `epsilon_pld` is the reported value; `epsilon_rdp` and `epsilon_prv` are cross-checks and a
+    little larger. Single epsilons add up to more than the total, which is how composition works.
+    `head` is the digest of the last entry: compare it with a published one to know that no entry
+    was cut off at the end.
+    """
+
+    header: LedgerHeader
+    reservations: tuple[ReservationSummary, ...]
+    epsilon_pld: float
+    epsilon_rdp: float
+    epsilon_prv: float
+    remaining: float
+    entries: int
+    head: str
+
+    @property
+    def is_within_budget(self) -> bool:
+        """Whether the reported epsilon is at most the budget's."""
+        return self.epsilon_pld <= self.header.budget.epsilon
+
+    def to_dict(self) -> dict[str, object]:
+        """Return a JSON-ready mapping for reports."""
+        header = self.header
+        return {
+            "site": header.site,
+            "dataset": header.dataset,
+            "unit": header.unit.value,
+            "adjacency": header.adjacency.value,
+            "budget": {"epsilon": header.budget.epsilon, "delta": header.budget.delta},
+            "epsilon": {
+                "pld": self.epsilon_pld,
+                "rdp": self.epsilon_rdp,
+                "prv": self.epsilon_prv,
+            },
+            "remaining": self.remaining,
+            "is_within_budget": self.is_within_budget,
+            "reservations": [_reservation_to_dict(item) for item in self.reservations],
+            "entries": self.entries,
+            "head": self.head,
+        }
+
+
+def replay_ledger(path: str | Path) -> LedgerSummary:
+    """Return what the ledger in a file says; the file is not changed.
+
+    Raises:
+        ValueError: if the file is missing, is not a ledger or was altered.
+    """
+    entries = read_entries(Path(path))
+    header = parse_header(entries)
+    delta = header.budget.delta
+    events = [entry.event for entry in entries if entry.event is not None]
+    epsilon = compute_epsilon(events, delta)
+    names = dict.fromkeys(entry.reservation for entry in entries if entry.reservation)
+    return LedgerSummary(
+        header=header,
+        reservations=tuple(
+            _summarise([entry for entry in entries if entry.reservation == name], delta)
+            for name in names
+        ),
+        epsilon_pld=epsilon,
+        epsilon_rdp=compute_epsilon(events, delta, "rdp"),
+        epsilon_prv=compute_epsilon(events, delta, "prv"),
+        remaining=max(0.0, header.budget.epsilon - epsilon),
+        entries=len(entries),
+        head=entries[-1].digest,
+    )
+
+
+def _summarise(entries: Sequence[LedgerEntry], delta: float) -> ReservationSummary:
+    events = [entry.event for entry in entries if entry.event is not None]
+    first, last = entries[0], entries[-1]
+    return ReservationSummary(
+        study=first.study,
+        reservation=first.reservation,
+        state=last.state,
+        reserved_at=first.time,
+        parts=tuple(entry.note for entry in entries if entry.state is State.RUNNING),
+        note=last.note,
+        events=tuple(
+            EventSummary(event=event, epsilon=compute_epsilon([event], delta)) for event in events
+        ),
+        epsilon=compute_epsilon(events, delta),
+    )
+
+
+def _reservation_to_dict(item: ReservationSummary) -> dict[str, object]:
+    return {
+        "study": item.study,
+        "reservation": item.reservation,
+        "state": item.state.value,
+        "reserved_at": item.reserved_at,
+        "parts": list(item.parts),
+        "note": item.note,
+        "events": [each.event.to_dict() | {"epsilon": each.epsilon} for each in item.events],
+        "epsilon": item.epsilon,
+    }
