@@ -60,6 +60,11 @@ BROKEN: list[tuple[Rule, dict[str, str], str]] = [
         {"client/a.py": "try:\n    x\nexcept (OSError, BaseException):\n    y"},
         "every error",
     ),
+    (
+        habits.check_no_catch_all,
+        {"client/a.py": "try:\n    x\nexcept Exception as e:\n    raise OSError from e"},
+        "every error",
+    ),
     (habits.check_no_print, {"privacy/a.py": "print('x')"}, "prints"),
     (habits.check_no_row_count_key, {"client/a.py": "KEY = 'num-examples'"}, "row-count key"),
     (habits.check_no_machine_paths, {"client/a.py": "# see /" + "home/me"}, "home"),
@@ -77,6 +82,7 @@ INNOCENT = {
         "from strategies import protocol\n"
         "import flwr  # row counts (num-examples) stay here\n"
         "try:\n    x = np.load(KEY, allow_pickle=False)\nexcept OSError:\n    x = 'a/work/b'\n"
+        "try:\n    x\nexcept BaseException:\n    undo()\n    raise\n"
     ),
     "strategies/protocol.py": "KEY = 'sum'\n",
     "fedsynth/cli.py": "import server\nprint('hello')\n",
