@@ -4,12 +4,19 @@ This package knows data and models and nothing of privacy, networks or sites: it
 public schema, turns it into codes and back, and imports none of the other packages.
 """
 
+from synthesis.conditions import Condition, allowed_codes, parse_condition
 from synthesis.encoding import conform, decode, encode
 from synthesis.errors import InputError
+from synthesis.tables import read_table, write_table
 
 __all__ = [
+    "Condition",
     "InputError",
+    "allowed_codes",
     "conform",
     "decode",
     "encode",
+    "parse_condition",
+    "read_table",
+    "write_table",
 ]

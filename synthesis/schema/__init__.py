@@ -18,12 +18,13 @@ from synthesis.schema.columns import (
     Ordinal,
 )
 from synthesis.schema.drafting import draft_schema
-from synthesis.schema.files import dump_schema, load_schema, parse_schema
+from synthesis.schema.files import DRAFT_WARNING, dump_schema, load_schema, parse_schema
 from synthesis.schema.grid import Grid
 from synthesis.schema.reading import Rule
 from synthesis.schema.schema import Schema, UnitOfPrivacy
 
 __all__ = [
+    "DRAFT_WARNING",
     "Boolean",
     "Categorical",
     "Column",

@@ -139,7 +139,8 @@ class NumberColumn(BaseModel):
     def _check_grid(self) -> Self:
         if self.size < 2:
             raise ValueError(
-                "a column needs at least two different values; put its name under ignore instead"
+                "a column with one code carries nothing; give more bins, or put its name under "
+                "ignore instead"
             )
         return self
 

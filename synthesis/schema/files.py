@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,12 @@ _HEADER = """\
 # Bounds, categories and bins come from public knowledge (a data dictionary, a law, a form), never
 # from looking at the records. minimum and maximum are the lowest and highest admissible value.
 """
+DRAFT_WARNING = (
+    "This draft was made by reading private rows: its categories and bounds are theirs. It must "
+    "not leave this place before a person has checked every line, replaced what only the rows "
+    "could tell by public knowledge, and approved it."
+)
+_DRAFT_HEADER = textwrap.indent(textwrap.fill(f"DRAFT. {DRAFT_WARNING}", 96), "# ") + "\n\n"
 
 
 def load_schema(path: str | Path) -> Schema:
@@ -64,13 +71,19 @@ def parse_schema(content: dict[str, Any], *, source: str = "the schema") -> Sche
         raise InputError(f"{source} cannot be used: {problems}", argument="schema") from error
 
 
-def dump_schema(schema: Schema) -> str:
-    """Write a schema as TOML; `load_schema` gives an equal schema back."""
+def dump_schema(schema: Schema, *, is_draft: bool = False) -> str:
+    """Write a schema as TOML; `load_schema` gives an equal schema back.
+
+    Args:
+        schema: what to write.
+        is_draft: whether it was drafted from private rows; the header then says so.
+    """
     content: dict[str, Any] = {"name": schema.name, "label": schema.label}
     if schema.ignore:
         content["ignore"] = list(schema.ignore)
-    content["unit"] = schema.unit.model_dump(mode="json", exclude_none=True)
-    text = [_HEADER, tomli_w.dumps(content)]
+    unit = schema.unit.model_dump(mode="json", exclude_defaults=True)
+    content["unit"] = {"kind": schema.unit.kind, **unit}
+    text = [_DRAFT_HEADER if is_draft else _HEADER, tomli_w.dumps(content)]
     for column in schema.columns:
         fields = column.model_dump(mode="json", exclude_defaults=True)
         ordered = {"name": fields.pop("name"), "kind": column.kind, **fields}
@@ -90,6 +103,12 @@ def _explain(detail: Any, content: dict[str, Any]) -> str:
         "union_tag_invalid": f"has the kind {context.get('tag')!r}, which is not one of "
         f"{context.get('expected_tags')}",
         "string_type": 'must be text in quotes, such as "0"',
+        "string_pattern_mismatch": "must not be blank, or begin or end with a space",
+        "string_too_short": "must not be empty",
+        "too_short": f"needs at least {context.get('min_length')} entries",
+        "tuple_type": "must be a list in square brackets",
+        "model_type": "must be a table of settings",
+        "model_attributes_type": "must be a table of settings",
     }
     said = sentences.get(kind) or detail["msg"].removeprefix("Value error, ")
     return f"{place} {said}" if kind in sentences else f"{place}: {said}"
