@@ -70,6 +70,7 @@ def test_a_table_that_fits_has_no_violations():
         ("seen", ["5 May 2020", "2020-02-02", "2020-02-02"], Rule.WRONG_TYPE, 1),
         ("seen", [20200101, 20200101, 20200101], Rule.WRONG_TYPE, 3),
         ("smoker", ["Yes", "no", "no"], Rule.UNKNOWN_CATEGORY, 1),
+        ("smoker", ["  ", "no", ""], Rule.UNEXPECTED_MISSING, 2),
         ("smoker", ["maybe", "perhaps", "no"], Rule.UNKNOWN_CATEGORY, 2),
         ("outcome", ["home", "home", "home"], Rule.ONE_CLASS, 3),
         ("outcome", ["home", None, "dead"], Rule.UNEXPECTED_MISSING, 1),
