@@ -98,12 +98,12 @@ def event_from_dict(fields: Mapping[str, object]) -> Event:
     """
     rest = dict(fields)
     mechanism = rest.pop("mechanism", None)
-    kinds: dict[object, type[GaussianEvent] | type[SampledGaussianEvent]] = {
+    kinds: dict[str, type[GaussianEvent] | type[SampledGaussianEvent]] = {
         "gaussian": GaussianEvent,
         "poisson-sampled-gaussian": SampledGaussianEvent,
     }
-    if mechanism not in kinds:
-        raise ValueError(f"mechanism must be one of {sorted(map(str, kinds))}, got {mechanism!r}")
+    if not isinstance(mechanism, str) or mechanism not in kinds:
+        raise ValueError(f"mechanism must be one of {sorted(kinds)}, got {mechanism!r}")
     try:
         return kinds[mechanism](**rest)  # type: ignore[arg-type]  # __post_init__ checks values
     except TypeError as error:
