@@ -191,6 +191,13 @@ class Ledger:
         """Return the digest of the last entry, which vouches for all entries before it."""
         return self.entries()[-1].digest
 
+    def to_dict(self) -> dict[str, object]:
+        """Return the header and every entry, JSON-ready; `replay_ledger` says what they amount to."""
+        return {
+            "header": self.header.to_details(),
+            "entries": [entry.to_dict() for entry in self.entries()],
+        }
+
 
 def _events(entries: Sequence[LedgerEntry]) -> tuple[Event, ...]:
     return tuple(entry.event for entry in entries if entry.event is not None)

@@ -11,6 +11,8 @@ from privacy.ledger_file import read_entries
 
 __all__ = ["EventSummary", "LedgerSummary", "ReservationSummary", "replay_ledger"]
 
+_LARGEST_FOR_PRV = 50.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class EventSummary:
@@ -42,7 +44,7 @@ class LedgerSummary:
     """What a ledger says when it is replayed.
 
     `epsilon_pld` is the reported value; `epsilon_rdp` and `epsilon_prv` are cross-checks and a
-    little larger. Single epsilons add up to more than the total, which is how composition works.
+    little larger. PRV is left out (None) above an epsilon of 50, where it takes minutes. Single epsilons add up to more than the total, which is how composition works.
     `head` is the digest of the last entry: compare it with a published one to know that no entry
     was cut off at the end.
     """
@@ -51,7 +53,7 @@ class LedgerSummary:
     reservations: tuple[ReservationSummary, ...]
     epsilon_pld: float
     epsilon_rdp: float
-    epsilon_prv: float
+    epsilon_prv: float | None
     remaining: float
     entries: int
     head: str
@@ -103,7 +105,9 @@ def replay_ledger(path: str | Path) -> LedgerSummary:
         ),
         epsilon_pld=epsilon,
         epsilon_rdp=compute_epsilon(events, delta, "rdp"),
-        epsilon_prv=compute_epsilon(events, delta, "prv"),
+        epsilon_prv=(
+            compute_epsilon(events, delta, "prv") if epsilon <= _LARGEST_FOR_PRV else None
+        ),
         remaining=max(0.0, header.budget.epsilon - epsilon),
         entries=len(entries),
         head=entries[-1].digest,

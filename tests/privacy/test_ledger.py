@@ -75,7 +75,9 @@ def test_entries_say_what_when_and_with_which_code(ledger: Ledger) -> None:
     assert {"dp-accounting", "opacus", "torch", "numpy"} <= set(sketch.libraries)
     offset = datetime.fromisoformat(sketch.time).utcoffset()
     assert offset is not None and offset.total_seconds() == 0
-    assert json.dumps([entry.to_dict() for entry in ledger.entries()])
+    exported = json.loads(json.dumps(ledger.to_dict()))
+    assert exported["header"]["site"] == "north"
+    assert [entry["purpose"] for entry in exported["entries"]] == ["", "sketch", "training", ""]
 
 
 def test_a_whole_plan_fits_its_own_budget(ledger: Ledger) -> None:

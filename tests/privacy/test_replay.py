@@ -38,7 +38,7 @@ def test_replay_equals_live(ledger: Ledger) -> None:
     assert summary.header == ledger.header
     assert summary.head == ledger.head() == ledger.entries()[-1].digest
     assert summary.epsilon_pld == ledger.epsilon() <= summary.epsilon_rdp
-    assert abs(summary.epsilon_pld - summary.epsilon_prv) <= 0.03
+    assert summary.epsilon_prv == pytest.approx(summary.epsilon_pld, abs=0.03)
     assert summary.remaining == ledger.remaining()
     assert summary.is_within_budget
     failed, reserved = summary.reservations
@@ -62,6 +62,16 @@ def test_the_summary_is_json(ledger: Ledger) -> None:
     assert found["budget"] == {"epsilon": 2, "delta": 1e-5}
     assert found["reservations"][0]["events"][0]["mechanism"] == "gaussian"
     assert set(found["epsilon"]) == {"pld", "rdp", "prv"}
+
+
+def test_a_huge_epsilon_is_replayed_without_the_slow_third_opinion(tmp_path: Path) -> None:
+    huge = Budget(epsilon=1000, delta=1e-5)
+    ledger = Ledger.create(tmp_path / "l", site="north", dataset="visits", budget=huge)
+    noisy = GaussianEvent(noise_multiplier=0.3, purpose="sketch")
+    ledger.reserve("study", [noisy] * 10)
+    summary = replay_ledger(ledger.path)
+    assert 50 < summary.epsilon_pld <= summary.epsilon_rdp
+    assert summary.epsilon_prv is None
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
