@@ -13,7 +13,10 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "synthesis": frozenset(),
     "privacy": frozenset(),
     "strategies": frozenset({"privacy", "synthesis"}),
-    "client": frozenset({"synthesis", "privacy", "strategies.protocol"}),
+    # The wire alone: its names, the table of what may leave a site, and the gate that holds it.
+    "client": frozenset(
+        {"synthesis", "privacy", "strategies.protocol", "strategies.fields", "strategies.gate"}
+    ),
     "server": frozenset({"synthesis", "privacy", "strategies"}),
     "simulations": frozenset({"synthesis", "privacy", "strategies", "client", "server"}),
     "fedsynth": frozenset(
