@@ -192,7 +192,7 @@ class Ledger:
         return self.entries()[-1].digest
 
     def to_dict(self) -> dict[str, object]:
-        """Return the header and every entry, JSON-ready; `replay_ledger` says what they amount to."""
+        """Return the header and every entry, JSON-ready; `replay_ledger` sums them up."""
         return {
             "header": self.header.to_details(),
             "entries": [entry.to_dict() for entry in self.entries()],

@@ -44,9 +44,9 @@ class LedgerSummary:
     """What a ledger says when it is replayed.
 
     `epsilon_pld` is the reported value; `epsilon_rdp` and `epsilon_prv` are cross-checks and a
-    little larger. PRV is left out (None) above an epsilon of 50, where it takes minutes. Single epsilons add up to more than the total, which is how composition works.
-    `head` is the digest of the last entry: compare it with a published one to know that no entry
-    was cut off at the end.
+    little larger. PRV is left out (None) above an epsilon of 50, where it takes minutes. Single
+    epsilons add up to more than the total, which is how composition works. `head` is the digest of
+    the last entry: compare it with a published one to know that no entry was cut off at the end.
     """
 
     header: LedgerHeader
