@@ -23,12 +23,12 @@ TEN = Budget(epsilon=10, delta=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("epsilon", "noise"), [(1, 3.7303), (4, 1.0812), (10, 0.4999)], ids=["1", "4", "10"]
+    ("epsilon", "noise"), [(1, 3.730632), (4, 1.081162), (10, 0.499889)], ids=["1", "4", "10"]
 )
 def test_gaussian_noise_agrees_with_pinned_values(epsilon: float, noise: float) -> None:
     """Exact values by Balle and Wang 2018; ours may be above by the half percent of slack."""
     found = calibrate_gaussian(Budget(epsilon=epsilon, delta=1e-5))
-    assert noise * 0.9999 <= found <= noise * 1.006
+    assert noise <= found <= noise * 1.006
 
 
 @pytest.mark.parametrize(
