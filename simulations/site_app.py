@@ -39,7 +39,7 @@ class SiteApp:
 
     def __call__(self, message: Message, context: Context) -> Message:
         """Answer one message; an exception becomes an error reply with a fixed code."""
-        context.run_config = dict(self._run_config)
+        before, context.run_config = context.run_config, dict(self._run_config)
         try:
             return self._client_app(message, context)
         except Exception as error:  # the border of a site: whatever it is, its text stays here
@@ -47,3 +47,5 @@ class SiteApp:
             if self._on_error is not None:
                 self._on_error(context.node_id, error)
             return error_reply(message)
+        finally:
+            context.run_config = before  # Flower's engine refuses a context that comes back altered

@@ -1,4 +1,4 @@
-"""Switch off what Flower would send to its makers; imported before anything of Flower's.
+"""Switch off what Flower and Ray would send to their makers; imported before either.
 
 This is the one place that does it. ``strategies/__init__.py`` imports this module first, so any
 import of ours that leads to Flower passes here. A variable the user has set is left alone.
@@ -12,7 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import ERROR, getLogger
 
-_DEFAULTS = {"FLWR_TELEMETRY_ENABLED": "0", "FLWR_DISABLE_UPDATE_CHECK": "1"}
+_DEFAULTS = {
+    "FLWR_TELEMETRY_ENABLED": "0",
+    "FLWR_DISABLE_UPDATE_CHECK": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 _TELEMETRY_MODULE = "flwr.supercore.telemetry"
 
 

@@ -179,7 +179,11 @@ FIELDS: Final[tuple[WireField, ...]] = (
         WireType.FLOAT,
         "computed from the public settings and the site's policy, not from records",
     ),
-    *_down(TRAIN, _STUDY | {protocol.SERVER_ROUND: WireType.INTEGER}),
+    *_down(
+        TRAIN,
+        _STUDY
+        | {protocol.SERVER_ROUND: WireType.INTEGER, protocol.POOLED_NOISE_STD: WireType.FLOAT},
+    ),
     _array(
         TRAIN, Direction.DOWN, ARRAYS, "the global generator, post-processing of private replies"
     ),

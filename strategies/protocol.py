@@ -51,6 +51,7 @@ GENERATOR_STEPS: Final = "generator-steps"
 ADVERSARIAL_SHARE: Final = "adversarial-share"
 MAX_GRAD_NORM: Final = "max-grad-norm"
 SERVER_ROUND: Final = "server-round"
+POOLED_NOISE_STD: Final = "pooled-noise-std"
 NOISE_MULTIPLIER: Final = "noise-multiplier"
 PLAN_EPSILON: Final = "plan-epsilon"
 

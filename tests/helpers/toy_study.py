@@ -19,17 +19,15 @@ from strategies import (
     pool_sketches,
     wait_for_nodes,
 )
+from strategies.fields import Direction, WireType, fields_of
 from strategies.protocol import (
     ACCEPTED,
     ARRAYS,
     CONFIG,
-    CONFIG_HASH,
     HELLO_ACTION,
     NOISE_MULTIPLIER,
     PLAN_EPSILON,
     POOLED_SKETCH,
-    PROTOCOL,
-    PROTOCOL_VERSION,
     QUERY_HELLO,
     QUERY_SKETCH,
     REFUSAL_CODE,
@@ -39,28 +37,27 @@ from strategies.protocol import (
     SKETCH_ACTION,
     SOFTWARE_VERSION,
     STATISTICS,
-    STUDY_ID,
+    TRAIN,
     RefusalCode,
 )
 
 N_STATISTICS = 5
 DIGEST = "0" * 64
-STUDY: dict[str, Any] = {
-    STUDY_ID: "toy",
-    CONFIG_HASH: DIGEST,
-    "epsilon": 1.0,
-    "delta": 1e-5,
-    "sample-rate": 0.1,
-    "expected-batch-size": 4,
-    "rounds": 2,
-    "discriminator-steps": 1,
-    "generator-steps": 1,
-    "adversarial-share": 0.3,
-    "max-grad-norm": 1.0,
+_EXAMPLES: dict[WireType, Any] = {
+    WireType.STRING: "toy",
+    WireType.BOOLEAN: True,
+    WireType.INTEGER: 2,
+    WireType.FLOAT: 0.5,
 }
 WEIGHTS = {"layer.weight": np.zeros((2, 3), np.float32), "layer.bias": np.ones(3, np.float32)}
 
 client_app = ClientApp()
+
+
+def public_settings(message_type: str) -> ConfigRecord:
+    """Every setting the table lists for this message, with an example value."""
+    rows = [f for f in fields_of(message_type, Direction.DOWN) if f.record == CONFIG]
+    return ConfigRecord({f.key: _EXAMPLES[f.type] for f in rows if f.key != SERVER_ROUND})
 
 
 def site_number(context: Context) -> int:
@@ -122,21 +119,10 @@ def make_server_app(results: dict[str, Any], *, num_sites: int, minimum: int) ->
     @server_app.main()
     def main(grid: Grid, context: Context) -> None:
         nodes = wait_for_nodes(grid, minimum, 30, expected=num_sites)
-        question = RecordDict(
-            {
-                CONFIG: ConfigRecord(
-                    {
-                        STUDY_ID: "toy",
-                        SCHEMA_DIGEST: DIGEST,
-                        SOFTWARE_VERSION: "0.1.0",
-                        PROTOCOL: PROTOCOL_VERSION,
-                    }
-                )
-            }
-        )
+        question = RecordDict({CONFIG: public_settings(QUERY_HELLO)})
         hello = ask(grid, make_messages(nodes, QUERY_HELLO, question, ttl_s=60), deadline_s=60)
         hello.require(minimum, "a hello")
-        request = RecordDict({CONFIG: ConfigRecord(dict(STUDY))})
+        request = RecordDict({CONFIG: public_settings(QUERY_SKETCH)})
         sketches = ask(
             grid,
             make_messages(hello.valid, QUERY_SKETCH, request, ttl_s=60),
@@ -160,7 +146,7 @@ def make_server_app(results: dict[str, Any], *, num_sites: int, minimum: int) ->
             grid,
             ArrayRecord({k: Array(v) for k, v in WEIGHTS.items()}),
             num_rounds=2,
-            train_config=ConfigRecord(dict(STUDY)),
+            train_config=public_settings(TRAIN),
         )
         results["hello"] = hello
         results["sketches"] = sketches
