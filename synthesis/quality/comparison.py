@@ -10,7 +10,7 @@ from synthesis.errors import InputError
 from synthesis.quality.marginals import check_comparable, pairwise_distances
 from synthesis.quality.pictured_cells import PicturedCells, pictured_cells
 from synthesis.quality.values import read_codes
-from synthesis.schema import Schema
+from synthesis.schema import Categorical, Schema
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,7 @@ class ColumnComparison:
         synthetic: share of synthetic rows per cell.
         distance: total variation distance on the cells that quality is scored on, in [0, 1].
         is_numeric: whether the cells between point masses and missing are bins in order.
+        is_ordered: whether the order of cells means something.
         num_point_masses: how many leading cells are single exact values.
         has_missing: whether the last cell counts missing values.
     """
@@ -34,6 +35,7 @@ class ColumnComparison:
     synthetic: tuple[float, ...]
     distance: float
     is_numeric: bool
+    is_ordered: bool
     num_point_masses: int
     has_missing: bool
 
@@ -91,6 +93,7 @@ def compare_tables(schema: Schema, real: pd.DataFrame, synthetic: pd.DataFrame) 
                 synthetic=_shares(cells, read_codes(column, synthetic[column.name])),
                 distance=float(pairwise[position, position]),
                 is_numeric=cells.is_numeric,
+                is_ordered=not isinstance(column, Categorical),
                 num_point_masses=cells.num_point_masses,
                 has_missing=column.missing,
             )

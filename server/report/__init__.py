@@ -1,0 +1,70 @@
+"""The report of a release: its content as one frozen value, and that value as a web page.
+
+What a reader needs to judge a release belongs here: the promise, the ledgers, the figures, the
+pictures, the cost and the limits, in plain words. Nothing is measured or decided here.
+"""
+
+from server.report.build import (
+    build_event,
+    build_pictures,
+    build_round,
+    build_site,
+    build_site_from_plan,
+    build_utility_row,
+)
+from server.report.model import FORMAT, STAMP, Report, report_from_json, report_to_json
+from server.report.page import render_html
+from server.report.parts import (
+    SIMULATION_MARK,
+    ColumnPicture,
+    Cost,
+    Event,
+    Phase,
+    Pictures,
+    Promise,
+    Rejection,
+    Release,
+    Round,
+    Site,
+    Totals,
+    Traffic,
+    Utility,
+    UtilityRow,
+    Version,
+)
+from server.report.wording import LOCAL_TRUST, NOT_PROMISED
+from server.report.write import write_report
+
+__all__ = [
+    "FORMAT",
+    "LOCAL_TRUST",
+    "NOT_PROMISED",
+    "SIMULATION_MARK",
+    "STAMP",
+    "ColumnPicture",
+    "Cost",
+    "Event",
+    "Phase",
+    "Pictures",
+    "Promise",
+    "Rejection",
+    "Release",
+    "Report",
+    "Round",
+    "Site",
+    "Totals",
+    "Traffic",
+    "Utility",
+    "UtilityRow",
+    "Version",
+    "build_event",
+    "build_pictures",
+    "build_round",
+    "build_site",
+    "build_site_from_plan",
+    "build_utility_row",
+    "render_html",
+    "report_from_json",
+    "report_to_json",
+    "write_report",
+]

@@ -1,0 +1,131 @@
+"""From the study's own values to parts of a report."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+
+from privacy import Event as LedgerEvent
+from privacy import LedgerSummary, SampledGaussianEvent, SitePlan, compute_epsilon
+from server.report.parts import (
+    ColumnPicture,
+    Event,
+    Pictures,
+    Rejection,
+    Round,
+    Site,
+    Totals,
+    UtilityRow,
+)
+from synthesis.quality import Comparison, Quality
+
+if TYPE_CHECKING:  # reading a record takes no Flower
+    from strategies.federated_generator import RoundRecord
+
+EventState: TypeAlias = Literal["reserved", "running", "done", "failed"]
+
+
+def build_site(summary: LedgerSummary, *, adversarial_share: float | None) -> Site:
+    """Return a site's part from its replayed ledger.
+
+    Args:
+        summary: what `privacy.replay_ledger` returned.
+        adversarial_share: part of this study's budget that the adversarial rounds took.
+    """
+    budget = summary.header.budget
+    return Site(
+        name=summary.header.site,
+        budget=budget.epsilon,
+        delta=budget.delta,
+        events=tuple(
+            build_event(
+                entry.event,
+                study=reservation.study,
+                epsilon=entry.epsilon,
+                state=cast(EventState, reservation.state.value),
+            )
+            for reservation in summary.reservations
+            for entry in reservation.events
+        ),
+        total=Totals(pld=summary.epsilon_pld, rdp=summary.epsilon_rdp, prv=summary.epsilon_prv),
+        left=summary.remaining,
+        adversarial_share=adversarial_share,
+        ledger_head=summary.head,
+    )
+
+
+def build_site_from_plan(name: str, study: str, plan: SitePlan) -> Site:
+    """Return a site's part from its declared plan, where the ledger itself stays at the site."""
+    events, delta = plan.events(), plan.budget.delta
+    pld, rdp, prv = (compute_epsilon(events, delta, by) for by in ("pld", "rdp", "prv"))
+    return Site(
+        name=name,
+        budget=plan.budget.epsilon,
+        delta=delta,
+        events=tuple(
+            build_event(event, study=study, epsilon=compute_epsilon([event], delta))
+            for event in events
+        ),
+        total=Totals(pld=pld, rdp=rdp, prv=prv),
+        left=max(0.0, plan.budget.epsilon - pld),
+        adversarial_share=plan.adversarial_share,
+    )
+
+
+def build_event(
+    event: LedgerEvent, *, study: str, epsilon: float, state: EventState | None = None
+) -> Event:
+    """Return one mechanism as a line of the report; `epsilon` is what it would cost alone."""
+    sampled = event if isinstance(event, SampledGaussianEvent) else None
+    return Event(
+        study=study,
+        purpose=event.purpose,
+        mechanism="poisson-sampled-gaussian" if sampled else "gaussian",
+        noise_multiplier=event.noise_multiplier,
+        sample_rate=sampled.sample_rate if sampled else None,
+        steps=sampled.steps if sampled else None,
+        epsilon=epsilon,
+        state=state,
+    )
+
+
+def build_round(record: "RoundRecord", site_names: Mapping[int, str]) -> Round:
+    """Return one round of the strategy; `site_names` gives the public name of each node."""
+    return Round(
+        number=record.server_round,
+        seconds=record.seconds,
+        asked=len(record.valid) + len(record.rejected),
+        valid=len(record.valid),
+        changed=record.changed,
+        rejected=tuple(
+            Rejection(site=site_names.get(node, str(node)), reason=reason)
+            for node, reason in record.rejected.items()
+        ),
+        bytes_down=record.bytes_down,
+        bytes_up=record.bytes_up,
+    )
+
+
+def build_utility_row(
+    kind: Literal["real", "floor", "independent", "sketch", "final"], quality: Quality
+) -> UtilityRow:
+    """Return one line of the utility table."""
+    return UtilityRow(
+        kind=kind,
+        boosting_auc=quality.boosting.auc,
+        boosting_accuracy=quality.boosting.accuracy,
+        boosting_f1=quality.boosting.f1,
+        logistic_auc=quality.logistic.auc,
+        one_way=quality.one_way,
+        two_way=quality.two_way,
+        two_sample_auc=quality.two_sample,
+    )
+
+
+def build_pictures(comparison: Comparison) -> Pictures:
+    """Return what the pictures of a simulation show."""
+    return Pictures(
+        columns=tuple(
+            ColumnPicture.model_validate(column, from_attributes=True)
+            for column in comparison.columns
+        ),
+        pairwise=comparison.pairwise,
+    )

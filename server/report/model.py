@@ -1,0 +1,103 @@
+"""The report: everything a reader needs to judge a release, as one frozen value."""
+
+from datetime import datetime
+from typing import Final, Literal, Self
+
+from pydantic import AwareDatetime, model_validator
+
+from server.report.parts import (
+    Cost,
+    Part,
+    Pictures,
+    Promise,
+    Release,
+    Site,
+    Utility,
+    Version,
+)
+
+FORMAT: Final = "fedsynth-report/1"
+STAMP: Final = "NOT DIFFERENTIALLY PRIVATE"
+
+
+class Report(Part):
+    """A release, what was promised for it, how it was made and how good it is."""
+
+    format: Literal["fedsynth-report/1"] = FORMAT
+    """Version of this layout; a reader refuses what it does not know."""
+    stamp: Literal["NOT DIFFERENTIALLY PRIVATE"] | None = None
+    """Set exactly when `private` is false."""
+    private: bool
+    """Whether the release keeps a promise of differential privacy."""
+    title: str
+    """One line."""
+    dataset: str
+    """The schema's name."""
+    study: str
+    """Identifier of the study."""
+    created: AwareDatetime
+    """When the report was written."""
+    command: str | None = None
+    """What to run to get the same release, where that is possible."""
+    software: tuple[Version, ...]
+    """What took part."""
+    release: Release
+    """The published table."""
+    promise: Promise
+    """What every site was promised."""
+    sites: tuple[Site, ...]
+    """Their ledgers."""
+    utility: Utility | None = None
+    """Figures against real rows; None where nobody may see all real rows."""
+    pictures: Pictures | None = None
+    """Real beside synthetic; None where nobody may see all real rows."""
+    cost: Cost = Cost()
+    """What the study took."""
+    limits: tuple[str, ...] = ()
+    """What a reader should not conclude, one sentence each."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _set_stamp(cls, fields: object) -> object:
+        if isinstance(fields, dict) and fields.get("private") is False:
+            return {"stamp": STAMP, **fields}
+        return fields
+
+    @model_validator(mode="after")
+    def _check_stamp(self) -> Self:
+        if (self.stamp is None) is not self.private:
+            raise ValueError(f"stamp must be {STAMP!r} exactly when private is false")
+        return self
+
+    @model_validator(mode="after")
+    def _check_promise(self) -> Self:
+        if not self.private:
+            return self
+        if self.promise.epsilon is None or self.promise.delta is None:
+            raise ValueError("promise must have epsilon and delta; or set private to false")
+        silent = [site.name for site in self.sites if site.total is None or site.budget is None]
+        if silent:
+            raise ValueError(
+                f"sites {silent} must have a total and a budget; or set private to false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_created(self) -> Self:
+        if self.created.utcoffset() != datetime.min - datetime.min:
+            raise ValueError("created must be in UTC")
+        return self
+
+
+def report_to_json(report: Report) -> str:
+    """Return report.json: indented, in the order of the model, ending in a newline."""
+    return report.model_dump_json(indent=2) + "\n"
+
+
+def report_from_json(text: str) -> Report:
+    """Read report.json back.
+
+    Raises:
+        pydantic.ValidationError: if the text is no report of this format.
+    """
+    return Report.model_validate_json(text)

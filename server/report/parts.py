@@ -1,0 +1,247 @@
+"""The parts of a report: plain frozen values, each readable on its own in report.json."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from privacy.budget import Adjacency, Unit
+
+SIMULATION_MARK: Final = "simulation: drawn from real rows"
+
+Share = Annotated[float, Field(ge=0, le=1 + 1e-9)]
+NotNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Part(BaseModel):
+    """What all parts share: frozen, no unknown fields, finite numbers."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class Release(Part):
+    """The published table."""
+
+    rows: Count
+    """Synthetic rows."""
+    columns: tuple[str, ...]
+    """Column names, in order."""
+    label: str
+    """The column whose classes the study was conditioned on."""
+
+
+class Promise(Part):
+    """What every site was promised."""
+
+    epsilon: NotNegative | None
+    """The bound asked for, at every site; None without privacy."""
+    delta: Share | None
+    """The failure probability; None without privacy."""
+    unit: Unit = Unit.RECORD
+    """Whom one neighbouring change adds or removes."""
+    max_rows: Annotated[int, Field(ge=1)] = 1
+    """Rows of one person that take part at most; 1 when the unit is a record."""
+    adjacency: Adjacency = Adjacency.ADD_OR_REMOVE_ONE
+    """When two tables count as neighbours."""
+    accountant: Literal["pld", "rdp", "prv"] = "pld"
+    """How the reported epsilon is computed from the events."""
+    randomness: Literal["seeded", "system"]
+    """Where noise came from: a seed (simulation only) or the operating system."""
+    trust_model: str
+    """Who sees what, in words."""
+    not_promised: tuple[str, ...]
+    """What the promise does not cover, one sentence each."""
+
+
+class Event(Part):
+    """One entry of a site's ledger."""
+
+    study: str
+    """The study that asked for it."""
+    purpose: str
+    """What it was for."""
+    mechanism: Literal["gaussian", "poisson-sampled-gaussian"]
+    """How noise was added."""
+    noise_multiplier: NotNegative
+    """Noise standard deviation divided by the L2 sensitivity."""
+    sample_rate: Share | None = None
+    """Probability that a unit enters a step, where steps sample."""
+    steps: Count | None = None
+    """Number of noisy steps, where there are several."""
+    epsilon: NotNegative
+    """What this event would cost if it were alone; such numbers do not add up to the total."""
+    state: Literal["reserved", "running", "done", "failed"] | None = None
+    """What became of it, where the ledger was read; whatever it is, it counts in full."""
+
+
+class Totals(Part):
+    """All events of a site together, by three accountants."""
+
+    pld: NotNegative
+    """Privacy loss distribution: the reported value."""
+    rdp: NotNegative | None = None
+    """Renyi accountant: looser, the stop rule and a cross-check."""
+    prv: NotNegative | None = None
+    """Opacus' privacy random variable accountant: a third opinion."""
+
+
+class Site(Part):
+    """The ledger of one site."""
+
+    name: str
+    """The site's public name."""
+    budget: NotNegative | None
+    """The most its ledger allows in the whole life of the data set; None without privacy."""
+    delta: Share | None
+    """The failure probability of that budget."""
+    events: tuple[Event, ...] = ()
+    """Everything that was reserved, whether or not it ran to its end."""
+    total: Totals | None
+    """What all events together cost; None without privacy."""
+    left: NotNegative | None
+    """What the ledger still allows."""
+    adversarial_share: Share | None = None
+    """Part of this study's budget, counted as 1 / noise squared, for the adversarial rounds."""
+    ledger_head: str | None = None
+    """SHA-256 of the ledger's last entry, where the ledger was read."""
+
+
+class UtilityRow(Part):
+    """How good one table is; a figure that was not measured is None."""
+
+    kind: Literal["real", "floor", "independent", "sketch", "final"]
+    """Real training rows, real rows against real rows, independent noisy columns, the sketch
+    alone, or the release after the adversarial rounds."""
+    boosting_auc: Share | None = None
+    """Gradient boosting trained on this table, tested on real test rows."""
+    boosting_accuracy: Share | None = None
+    """The same, share of right predictions."""
+    boosting_f1: Share | None = None
+    """The same, F1."""
+    logistic_auc: Share | None = None
+    """Logistic regression trained on this table, tested on real test rows."""
+    one_way: Share | None = None
+    """Mean distance of the columns to real training rows, 0 is best."""
+    two_way: Share | None = None
+    """Mean distance of the pairs of columns, 0 is best."""
+    two_sample_auc: Share | None = None
+    """How well trees tell this table from real training rows, 0.5 is best."""
+
+
+class Utility(Part):
+    """Figures measured on real rows without noise; only a simulation has them."""
+
+    mark: Literal["simulation: drawn from real rows"] = SIMULATION_MARK
+    """Warns whoever reads this part alone."""
+    train_rows: Count
+    """Real rows of all sites together."""
+    test_rows: Count
+    """Real rows that nothing was trained on."""
+    rows: tuple[UtilityRow, ...]
+    """One entry per table compared."""
+
+
+class ColumnPicture(Part):
+    """One column, real beside synthetic, as shares of rows."""
+
+    name: str
+    """The column."""
+    labels: tuple[str, ...]
+    """One text per cell: point masses, then levels or bins, then missing."""
+    real: tuple[Share, ...]
+    """Share of real rows per cell."""
+    synthetic: tuple[Share, ...]
+    """Share of synthetic rows per cell."""
+    distance: Share
+    """Total variation distance between the two."""
+    is_numeric: bool
+    """Whether cells are bins of numbers or dates."""
+    is_ordered: bool
+    """Whether the order of cells means something."""
+    num_point_masses: Count = 0
+    """How many leading cells are single exact values."""
+    has_missing: bool = False
+    """Whether the last cell counts missing values."""
+
+
+class Pictures(Part):
+    """What the pictures show; only a simulation has them."""
+
+    mark: Literal["simulation: drawn from real rows"] = SIMULATION_MARK
+    """Warns whoever reads this part alone."""
+    columns: tuple[ColumnPicture, ...]
+    """One entry per column."""
+    pairwise: tuple[tuple[Share, ...], ...]
+    """Distances of all pairs of columns; of the columns themselves on the diagonal."""
+
+
+class Phase(Part):
+    """One phase of the study."""
+
+    name: str
+    """What was done."""
+    seconds: NotNegative
+    """Time on the clock."""
+
+
+class Rejection(Part):
+    """One reply that was not used."""
+
+    site: str
+    """Who sent it."""
+    reason: str
+    """A fixed code; never the site's own text."""
+
+
+class Round(Part):
+    """One round of messages."""
+
+    number: Count
+    """From 1; 0 is before training."""
+    seconds: NotNegative
+    """Time on the clock."""
+    asked: Count
+    """Sites asked."""
+    valid: Count
+    """Replies used."""
+    changed: bool = True
+    """Whether the global generator was replaced; false when too few replies were valid."""
+    rejected: tuple[Rejection, ...] = ()
+    """Replies not used."""
+    bytes_down: Count | None = None
+    """From the coordinator to all sites; None where the transport does not count."""
+    bytes_up: Count | None = None
+    """From all sites to the coordinator."""
+
+
+class Traffic(Part):
+    """What crossed the wire of one site in the whole study."""
+
+    site: str
+    """The site."""
+    bytes_down: Count | None
+    """Received by it."""
+    bytes_up: Count | None
+    """Sent by it."""
+
+
+class Cost(Part):
+    """What the study took."""
+
+    phases: tuple[Phase, ...] = ()
+    """In the order they ran."""
+    rounds: tuple[Round, ...] = ()
+    """In order."""
+    traffic: tuple[Traffic, ...] = ()
+    """One entry per site."""
+
+
+class Version(Part):
+    """One piece of software that took part."""
+
+    name: str
+    """Its name."""
+    version: str
+    """Its version."""

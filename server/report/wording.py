@@ -1,0 +1,155 @@
+"""How numbers and codes are written on the page."""
+
+import math
+from datetime import datetime
+
+from privacy.budget import Adjacency, Unit
+from server.report.parts import Event, Promise
+
+LOCAL_TRUST = (
+    "Every site trusts only itself. It clips, adds noise and counts on its own machine, so the "
+    "promise holds against the coordinator, against all other sites and against the public, even "
+    "if they work together and even if the coordinator does not keep to the protocol."
+)
+NOT_PROMISED = (
+    "Facts about groups, or about a site as a whole, may show: that is what the table is for.",
+    "What follows about you from facts about people like you is not hidden, whether or not your "
+    "own record took part.",
+    "A site that breaks the rules can spoil the quality of the release.",
+    "Rare words are safe only because categories come from a public schema that people agreed on.",
+)
+TRAINED_ON = {
+    "real": "Real rows",
+    "floor": "Real rows against real rows",
+    "independent": "Independent noisy columns",
+    "sketch": "Sketch alone",
+    "final": "After the adversarial rounds",
+}
+EXPLAINED = {
+    "real": "the best one can hope for",
+    "floor": "other real rows, so what chance alone does",
+    "independent": "every column right by itself, no links between them",
+    "sketch": "noisy two-way statistics, released once",
+    "final": "the published release",
+}
+PURPOSES = {
+    "sketch": "sketch: noisy two-way statistics, once",
+    "training": "adversarial rounds: discriminator steps",
+}
+_GAP = "\N{NO-BREAK SPACE}"
+_NUMERALS = "no one two three four five six seven eight nine ten eleven twelve".split()
+
+
+def numeral(number: int) -> str:
+    """Write small counts as words.
+
+    >>> numeral(4), numeral(64)
+    ('four', '64')
+    """
+    return _NUMERALS[number] if number < len(_NUMERALS) else f"{number:,}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a noun in the number asked for.
+
+    >>> plural(1, "site"), plural(4, "site")
+    ('site', 'sites')
+    """
+    return noun if number == 1 else f"{noun}s"
+
+
+def percent(share: float) -> str:
+    r"""Write a share with as many digits as it takes not to lie.
+
+    >>> percent(0.5), percent(0.7311), percent(0.00004), percent(0.99999)
+    ('50\xa0%', '73.1\xa0%', '0.004\xa0%', '99.999\xa0%')
+    """
+    far = min(share, 1 - share)
+    digits = 1 if far >= 0.001 or far <= 0 else min(6, math.ceil(-math.log10(far) - 1e-9) - 2)
+    return f"{100 * share:.{digits}f}".removesuffix(".0") + f"{_GAP}%"
+
+
+def upper(epsilon: float) -> str:
+    """Write a bound rounded up, so that the page never promises more than was computed.
+
+    >>> upper(0.99871), upper(1.0), upper(12.3401)
+    ('0.999', '1', '12.341')
+    """
+    return f"{math.ceil(epsilon * 1000 - 1e-9) / 1000:,.3f}".rstrip("0").rstrip(".")
+
+
+def lower(epsilon: float) -> str:
+    """Write what is left rounded down.
+
+    >>> lower(0.00129), lower(0)
+    ('0.001', '0')
+    """
+    return f"{math.floor(epsilon * 1000 + 1e-9) / 1000:,.3f}".rstrip("0").rstrip(".")
+
+
+def plain(number: float) -> str:
+    """Write a small or large number without an exponent where that stays short.
+
+    >>> plain(1e-05), plain(0.0512), plain(10)
+    ('0.00001', '0.0512', '10')
+    """
+    return f"{number:.8f}".rstrip("0").rstrip(".") if 1e-8 < number < 1e6 else f"{number:g}"
+
+
+def size(num_bytes: int) -> str:
+    r"""Write an amount of data.
+
+    >>> size(812), size(2_621_440)
+    ('812\xa0B', '2.6\xa0MB')
+    """
+    amount = float(num_bytes)
+    for name in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f}{_GAP}B" if name == "B" else f"{amount:.1f}{_GAP}{name}"
+        amount /= 1000
+    return f"{amount:.1f}{_GAP}GB"
+
+
+def duration(seconds: float) -> str:
+    r"""Write a time span.
+
+    >>> duration(0.42), duration(12.34), duration(252)
+    ('0.42\xa0s', '12.3\xa0s', '4\xa0min 12\xa0s')
+    """
+    if seconds < 10:
+        return f"{seconds:.2f}{_GAP}s"
+    if seconds < 100:
+        return f"{seconds:.1f}{_GAP}s"
+    return f"{seconds // 60:.0f}{_GAP}min {seconds % 60:.0f}{_GAP}s"
+
+
+def moment(time: datetime) -> str:
+    """Write a point in time for people."""
+    return f"{time.day} {time:%B %Y, %H:%M} UTC"
+
+
+def unit_words(promise: Promise) -> str:
+    """Say whom the promise protects."""
+    if promise.unit is Unit.RECORD:
+        return "one record (one row of a site's table)"
+    return f"one person, with all their rows (at most {promise.max_rows} take part)"
+
+
+def adjacency_words(promise: Promise) -> str:
+    """Say which two tables must look alike."""
+    thing = "record" if promise.unit is Unit.RECORD else "person"
+    if promise.adjacency is Adjacency.ADD_OR_REMOVE_ONE:
+        return f"a site's table with the {thing} and without (add or remove one)"
+    return f"a site's table with the {thing} and with another in its place (replace one)"
+
+
+def mechanism_words(event: Event) -> str:
+    """Say how noise was added."""
+    if event.mechanism == "gaussian":
+        return "Gaussian noise, once"
+    return "Gaussian noise at every step, on a Poisson sample"
+
+
+def accountant(name: str) -> str:
+    """Write an accountant's short name as its authors do."""
+    return name.upper()
