@@ -1,0 +1,97 @@
+"""What a coordinator may ask of a site, read from a message and bounded by the site.
+
+Every number comes from outside. Bounds here keep a request sane; what it may cost is decided by the
+site's ledger.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from privacy import Budget, SitePlan, make_plan
+from strategies import protocol
+
+MAX_STEPS = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRequest:
+    """The public settings of a study, as a site understands them.
+
+    Attributes:
+        study: identifier of the study.
+        config_hash: digest of the study's settings, kept in the ledger.
+        budget: epsilon and delta the study wants to spend at this site.
+        adversarial_share: share of the budget for the adversarial rounds, in [0, 1).
+        rounds: adversarial rounds, >= 0.
+        discriminator_steps: private steps per round.
+        generator_steps: generator steps per round.
+        sample_rate: probability that a record enters a step, in (0, 1].
+        expected_batch_size: declared batch size, >= 1; never the site's own count.
+        max_grad_norm: clip of one record's gradient, > 0.
+    """
+
+    study: str
+    config_hash: str
+    budget: Budget
+    adversarial_share: float
+    rounds: int
+    discriminator_steps: int
+    generator_steps: int
+    sample_rate: float
+    expected_batch_size: int
+    max_grad_norm: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.adversarial_share < 1:
+            raise ValueError("adversarial-share must be in [0, 1).")
+        if not 0 < self.sample_rate <= 1:
+            raise ValueError("sample-rate must be in (0, 1].")
+        if not (self.max_grad_norm > 0 and math.isfinite(self.max_grad_norm)):
+            raise ValueError("max-grad-norm must be finite and > 0.")
+        if not 0 <= self.rounds * max(self.discriminator_steps, self.generator_steps) <= MAX_STEPS:
+            raise ValueError(f"rounds times steps must be between 0 and {MAX_STEPS}.")
+        if min(self.rounds, self.discriminator_steps, self.generator_steps) < 0:
+            raise ValueError("rounds and steps must be >= 0.")
+        if not 1 <= self.expected_batch_size <= MAX_STEPS:
+            raise ValueError(f"expected-batch-size must be between 1 and {MAX_STEPS}.")
+        if (self.adversarial_share > 0) != (self.rounds * self.discriminator_steps > 0):
+            raise ValueError("adversarial-share and rounds must both be zero or both positive.")
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, object]) -> StudyRequest:
+        """Read the request from a message's config record.
+
+        Raises:
+            ValueError: if a number is missing or out of range.
+        """
+
+        def number(key: str) -> float:
+            value = config[key]
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"{key} must be a number.")
+            return value
+
+        return cls(
+            study=str(config[protocol.STUDY_ID]),
+            config_hash=str(config[protocol.CONFIG_HASH]),
+            budget=Budget(epsilon=number(protocol.EPSILON), delta=number(protocol.DELTA)),
+            adversarial_share=number(protocol.ADVERSARIAL_SHARE),
+            rounds=int(number(protocol.ROUNDS)),
+            discriminator_steps=int(number(protocol.DISCRIMINATOR_STEPS)),
+            generator_steps=int(number(protocol.GENERATOR_STEPS)),
+            sample_rate=number(protocol.SAMPLE_RATE),
+            expected_batch_size=int(number(protocol.EXPECTED_BATCH_SIZE)),
+            max_grad_norm=number(protocol.MAX_GRAD_NORM),
+        )
+
+    def make_plan(self) -> SitePlan:
+        """Return what this site would spend, computed here and not by the coordinator."""
+        return make_plan(
+            self.budget,
+            sample_rate=self.sample_rate,
+            steps=self.rounds * self.discriminator_steps,
+            adversarial_share=self.adversarial_share,
+        )

@@ -1,0 +1,58 @@
+"""The sketch: the one release of exact counts under noise, once per study."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from client.settings import StudyRequest
+from client.site import Site
+from privacy import SitePlan, gaussian_mechanism
+from synthesis import encode
+from synthesis.layout import SketchLayout, compute_sketch
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SketchRelease:
+    """What the site gives away: noisy counts, and the noise, which is public."""
+
+    statistics: NDArray[np.float64]
+    plan: SitePlan
+
+
+def reserve_study(site: Site, request: StudyRequest) -> tuple[SitePlan, str]:
+    """Put the whole study into the ledger before any record is read.
+
+    Raises:
+        BudgetExceeded: if the site's budget does not allow it; the ledger is unchanged.
+    """
+    plan = request.make_plan()
+    details = {"config-hash": request.config_hash, "schema": site.schema.digest()}
+    return plan, site.ledger.reserve(request.study, plan.events(), details=details)
+
+
+def release_sketch(site: Site, request: StudyRequest) -> SketchRelease:
+    """Reserve the study, then count the records and add the noise of the plan.
+
+    Raises:
+        BudgetExceeded: if the site's budget does not allow the study.
+        RuntimeError: if the sketch of this study has been asked for before.
+        InputError: if a record breaks the schema; the budget stays spent.
+    """
+    plan, reservation = reserve_study(site, request)
+    site.ledger.mark(reservation, "running", "sketch")
+    schema = site.schema
+    layout = SketchLayout.from_schema(schema)
+    if plan.sketch_noise_multiplier is None:
+        raise ValueError("a study needs a sketch; adversarial-share must be below 1.")
+    statistics = gaussian_mechanism(
+        compute_sketch(layout, encode(schema, site.read_records())),
+        sensitivity=layout.sensitivity,
+        noise_multiplier=plan.sketch_noise_multiplier,
+        rng=site.randomness.numpy(site.config.name, request.study, "sketch"),
+    )
+    if plan.steps == 0:
+        site.ledger.mark(reservation, "done")
+    return SketchRelease(statistics=statistics, plan=plan)

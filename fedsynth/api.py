@@ -1,0 +1,112 @@
+"""The Python API: what the command line does, as functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from simulations.settings import SimulationSettings, read_settings
+from simulations.simulate import SimulationResult, run_simulation
+from synthesis.model_files import load_generator
+from synthesis.sampling import sample_table
+
+__all__ = ["SimulationResult", "sample", "simulate"]
+
+
+def simulate(
+    study: str | Path | None = None,
+    *,
+    demo: str | None = None,
+    data: str | Path | None = None,
+    schema: str | Path | None = None,
+    sites: int | None = None,
+    partition: str | None = None,
+    alpha: float | None = None,
+    epsilon: float | None = None,
+    delta: float | None = None,
+    rounds: int | None = None,
+    seed: int | None = None,
+    rows: int | None = None,
+    backend: str | None = None,
+    out: str | Path | None = None,
+    on_event: Callable[[Mapping[str, object]], None] | None = None,
+) -> SimulationResult:
+    """Run a whole federation on this machine and return its synthetic data and report.
+
+    What is left out comes from the study file, or else is the default: the Adult demo, 4 sites
+    with equal random shares, epsilon 1, delta 1e-5, noise from seed 0.
+
+    Args:
+        study: study file (TOML).
+        demo: name of a data set that comes with fedsynth.
+        data: a table instead of the demo, CSV or Parquet; needs ``schema``.
+        schema: the table's schema (TOML).
+        sites: number of sites, >= 2.
+        partition: ``"iid"``, ``"dirichlet"`` or ``"column:NAME"``.
+        alpha: Dirichlet concentration, > 0.
+        epsilon: what each site may spend, > 0.
+        delta: failure probability, above 1e-10 and below 1 / rows.
+        rounds: adversarial rounds; 0 is the sketch alone.
+        seed: makes the simulation repeatable.
+        rows: synthetic rows; as many as training rows when left out.
+        backend: ``"local"`` or ``"ray"``.
+        out: new or empty folder for the release.
+        on_event: called with small dicts of plain values as the study goes on.
+
+    Raises:
+        InputError: if a setting or the data cannot be used; nothing is written or spent.
+        StudyFailed: if the study cannot go on.
+    """
+    content, settings = resolve(
+        study,
+        {"epsilon": epsilon, "delta": delta, "rounds": rounds},
+        {
+            "demo": demo,
+            "data": data,
+            "schema": schema,
+            "sites": sites,
+            "partition": partition,
+            "alpha": alpha,
+            "seed": seed,
+            "rows": rows,
+            "backend": backend,
+        },
+    )
+    return run_simulation(
+        content, settings, out=None if out is None else Path(out), on_event=on_event
+    )
+
+
+def resolve(
+    study: str | Path | None, changes: Mapping[str, Any], simulation: Mapping[str, Any]
+) -> tuple[dict[str, Any], SimulationSettings]:
+    """Put what was given over what the study file says; ``rounds=0`` names the sketch alone."""
+    given = {name: value for name, value in changes.items() if value is not None}
+    if given.get("rounds") == 0:
+        given["adversarial_share"] = 0.0
+    return read_settings(
+        None if study is None else Path(study),
+        study=given,
+        simulation={name: value for name, value in simulation.items() if value is not None},
+    )
+
+
+def sample(
+    release: str | Path, rows: int, *, where: Sequence[str] = (), seed: int = 0
+) -> pd.DataFrame:
+    """Draw synthetic rows from the generator in a release folder; free of further cost.
+
+    Args:
+        release: folder that a study wrote.
+        rows: rows to draw, >= 1.
+        where: conditions such as ``"income=>50K"`` that every row meets.
+        seed: the same seed gives the same rows.
+
+    Raises:
+        InputError: if the folder holds no generator or a condition is not possible.
+    """
+    generator, schema = load_generator(release)
+    return sample_table(generator, schema, rows, seed=seed, where=where)

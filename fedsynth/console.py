@@ -1,0 +1,6 @@
+"""The two places where the command line writes."""
+
+from rich.console import Console
+
+screen = Console()
+errors = Console(stderr=True)

@@ -1,0 +1,155 @@
+"""The private step: one DP-SGD update of a discriminator, whose sensitivity is exactly one clip.
+
+Guarantee. Unit: one row of ``real``. Adjacency: add or remove one. Mechanism: the sum of clipped
+per-record gradients plus Gaussian noise of standard deviation ``noise_multiplier * max_grad_norm``,
+added once. Sampling: whatever drew ``real``; amplification holds only for Poisson batches
+(:mod:`privacy.sampling`). Not covered: anything the caller derives from ``real`` by another road.
+
+Why the sum moves by at most one clip when a record comes or goes: every row, real or fake, is
+clipped by itself; the number of fakes is a declared constant, so no fake arrives or leaves with a
+real row; losses are summed, so no other row's weight changes; the divisor is the declared expected
+batch size. Opacus supplies the per-record norms (ghost clipping), the noise and the optimiser
+wrapper.
+
+Reference: Abadi et al. 2016, Algorithm 1; Li et al. 2022 (ghost clipping).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from opacus.grad_sample import GradSampleModuleFastGradientClipping
+from opacus.optimizers import DPOptimizerFastGradientClipping
+from opacus.validators import ModuleValidator
+from torch import Tensor, nn
+from torch.nn import functional
+
+OptimizerFactory = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
+
+
+class PrivateStep:
+    """A discriminator that can only be trained privately.
+
+    Args:
+        discriminator: maps rows ``(batch, width)`` to logits ``(batch,)`` or ``(batch, 1)``, each
+            record by itself; trained in place.
+        make_optimizer: builds the optimiser that is to be wrapped, from the parameters.
+        noise_multiplier: noise standard deviation over clip, >= 0; zero only in sensitivity tests.
+        max_grad_norm: L2 clip of one row's gradient, > 0.
+        expected_batch_size: declared, public divisor of the gradient sum, > 0. Never the true size.
+        fake_batch_size: declared number of fakes of every step, > 0.
+        rng: source of the noise; operating-system entropy in deployment.
+
+    Raises:
+        ValueError: if a number is out of range or a layer mixes records (such as BatchNorm).
+    """
+
+    def __init__(
+        self,
+        discriminator: nn.Module,
+        make_optimizer: OptimizerFactory,
+        *,
+        noise_multiplier: float,
+        max_grad_norm: float,
+        expected_batch_size: int,
+        fake_batch_size: int,
+        rng: torch.Generator,
+    ) -> None:
+        _check_numbers(noise_multiplier, max_grad_norm, expected_batch_size, fake_batch_size)
+        _check_layers(discriminator)
+        self.discriminator = discriminator
+        self.fake_batch_size = fake_batch_size
+        self.max_grad_norm = max_grad_norm
+        self._module = GradSampleModuleFastGradientClipping(
+            discriminator, loss_reduction="sum", max_grad_norm=max_grad_norm
+        )
+        self._module.disable_hooks()
+        self.optimizer = DPOptimizerFastGradientClipping(
+            make_optimizer(list(discriminator.parameters())),
+            noise_multiplier=noise_multiplier,
+            max_grad_norm=max_grad_norm,
+            expected_batch_size=expected_batch_size,
+            loss_reduction="mean",
+            generator=rng,
+        )
+
+    def step(self, real: Tensor, fake: Tensor) -> None:
+        """Update the discriminator once; an empty ``real`` is a step like any other.
+
+        Args:
+            real: one Poisson batch, encoded, ``(n_real, width)``; ``n_real`` may be 0.
+            fake: exactly ``fake_batch_size`` generated rows, ``(fake_batch_size, width)``.
+
+        Raises:
+            ValueError: if the number of fakes is not the declared one.
+        """
+        if len(fake) != self.fake_batch_size:
+            raise ValueError(
+                f"fake must hold fake_batch_size={self.fake_batch_size} rows in every step, "
+                f"got {len(fake)}; a number that follows the data would break the sensitivity."
+            )
+        self.sum_clipped_gradients(real, fake)
+        self.optimizer.step()
+
+    def sum_clipped_gradients(self, real: Tensor, fake: Tensor) -> None:
+        """Leave the sum of clipped per-record gradients, without noise, in every ``p.grad``.
+
+        Private until the optimiser has added its noise. A record whose input or gradient is not
+        finite contributes zero.
+        """
+        rows = torch.cat([real, fake]).detach()
+        targets = torch.cat([torch.ones(len(real)), torch.zeros(len(fake))]).to(rows.device)
+        usable = torch.isfinite(rows).all(dim=1)  # (n_real + n_fake,)
+        losses, norms = self._losses_and_norms(rows, targets, usable)
+        if not torch.isfinite(norms).all():
+            usable &= torch.isfinite(norms)
+            losses, norms = self._losses_and_norms(rows, targets, usable)
+            if not torch.isfinite(norms).all():
+                raise ValueError(
+                    "discriminator must give finite gradients on a row of zeros, and it does not; "
+                    "its weights are broken: start from fresh ones."
+                )
+        clip = (self.max_grad_norm / (norms + 1e-6)).clamp(max=1.0) * usable
+        self.optimizer.zero_grad()
+        (clip * losses).sum().backward()
+
+    def _losses_and_norms(
+        self, rows: Tensor, targets: Tensor, usable: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return losses ``(n,)`` with their graph and per-record gradient norms ``(n,)``."""
+        self.optimizer.zero_grad()
+        self._module.enable_hooks()
+        # Opacus' backward hooks ask for inputs that require gradients.
+        rows = torch.where(usable[:, None], rows, 0.0).requires_grad_()
+        logits = self._module(rows).reshape(len(rows))
+        losses = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+        losses.sum().backward(retain_graph=True)
+        norms: Tensor = self._module.get_norm_sample()
+        self._module.disable_hooks()
+        return losses, norms.detach()
+
+
+def _check_numbers(
+    noise_multiplier: float, max_grad_norm: float, expected_batch_size: int, fake_batch_size: int
+) -> None:
+    if not noise_multiplier >= 0:
+        raise ValueError(f"noise_multiplier must be >= 0, got {noise_multiplier}.")
+    if not max_grad_norm > 0:
+        raise ValueError(f"max_grad_norm must be > 0, got {max_grad_norm}.")
+    if expected_batch_size < 1 or fake_batch_size < 1:
+        raise ValueError(
+            "expected_batch_size and fake_batch_size must be >= 1, "
+            f"got {expected_batch_size} and {fake_batch_size}."
+        )
+
+
+def _check_layers(discriminator: nn.Module) -> None:
+    problems = [str(problem) for problem in ModuleValidator.validate(discriminator, strict=False)]
+    if any(True for _ in discriminator.buffers()):
+        problems.append("a buffer can carry what one record left behind to the next")
+    if problems:
+        raise ValueError(
+            "discriminator must treat every record by itself; " + "; ".join(problems) + ". "
+            "Use GroupNorm, LayerNorm or no normalisation."
+        )

@@ -1,0 +1,236 @@
+"""The ServerApp: hello, sketch, fit, adversarial rounds; a list of calls.
+
+The coordinator sees only what is already private. It never learns a row count: sites weigh in by
+the size that their own noisy sketches suggest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, RecordDict
+from flwr.serverapp import Grid, ServerApp
+
+from privacy import SeededRandomness
+from server.outcome import PhaseRecord, StudyOutcome
+from server.study import Study
+from strategies import protocol
+from strategies.aggregation import PooledSketch, pool_sketches
+from strategies.collect import Answers, ask, make_messages, wait_for_nodes
+from strategies.errors import StudyFailed
+from strategies.federated_generator import Event, FederatedGenerator
+from strategies.protocol import CONFIG, QUERY_HELLO, QUERY_SKETCH, SKETCH, STATISTICS
+from strategies.validation import ArraySpec, Reply
+from synthesis.fitting import FitSettings, SketchLoss, fit_generator, make_starting_shares
+from synthesis.generator import Generator, GeneratorSettings
+from synthesis.layout import SketchLayout
+from synthesis.schema import Schema
+from synthesis.targets import SketchTargets, make_targets
+
+OnEvent = Callable[[Event], None]
+SMALLEST_WEIGHT = 0.01
+"""Least weight of a site's generator, as a share of an equal one: noise may hide small sites."""
+
+
+class Coordinator:
+    """Runs one study over a grid and keeps its outcome.
+
+    Args:
+        study: the public settings.
+        schema: the public schema.
+        num_sites: sites to wait for while there is time; the study's minimum is enough.
+        on_event: called with a small dict of plain values as the study goes on.
+    """
+
+    def __init__(
+        self, study: Study, schema: Schema, *, num_sites: int, on_event: OnEvent | None = None
+    ) -> None:
+        self.study = study
+        self.schema = schema
+        self.num_sites = num_sites
+        self.outcome: StudyOutcome | None = None
+        self._layout = SketchLayout.from_schema(schema)
+        self._emit = on_event or (lambda event: None)
+        self._phases: list[PhaseRecord] = []
+
+    def run(self, grid: Grid, context: Context | None = None) -> StudyOutcome:
+        """Run the whole study.
+
+        Raises:
+            StudyFailed: if too few sites take part; the sentence says which and why.
+        """
+        nodes = self._say_hello(grid)
+        sketches = self._collect_sketches(grid, nodes)
+        pooled = pool_sketches(
+            [reply.arrays[STATISTICS] for reply in sketches.values()],
+            [float(str(reply.config[protocol.NOISE_MULTIPLIER])) for reply in sketches.values()],
+        )
+        targets = make_targets(
+            self._layout, pooled.values, pooled.noise_variance**0.5 * self._layout.sensitivity
+        )
+        fitted = self._fit(targets)
+        strategy = self._make_strategy(sketches, pooled)
+        generator = self._run_rounds(grid, strategy, fitted, targets)
+        self.outcome = StudyOutcome(
+            generator=generator,
+            sketch_generator=fitted,
+            nodes=tuple(sketches),
+            noise_multipliers={
+                node: float(str(reply.config[protocol.NOISE_MULTIPLIER]))
+                for node, reply in sketches.items()
+            },
+            estimated_rows=targets.rows,
+            phases=tuple(self._phases),
+            rounds=strategy.rounds,
+        )
+        return self.outcome
+
+    def _say_hello(self, grid: Grid) -> list[int]:
+        nodes = wait_for_nodes(
+            grid, self.study.minimum_sites, self.study.deadline_s, expected=self.num_sites
+        )
+        question = ConfigRecord(
+            {
+                protocol.STUDY_ID: self.study.name,
+                protocol.SCHEMA_DIGEST: self.schema.digest(),
+                protocol.SOFTWARE_VERSION: version("fedsynth"),
+                protocol.PROTOCOL: protocol.PROTOCOL_VERSION,
+            }
+        )
+        answers = self._ask(grid, nodes, QUERY_HELLO, question)
+        refused = {
+            node: str(reply.config[protocol.REFUSAL_CODE])
+            for node, reply in answers.valid.items()
+            if not reply.config[protocol.ACCEPTED]
+        }
+        if refused or answers.rejected:
+            codes = {**answers.rejected, **refused}
+            reasons = ", ".join(f"site {node}: {code}" for node, code in sorted(codes.items()))
+            raise StudyFailed(
+                f"no budget was spent, because not every site can take part ({reasons})."
+            )
+        return list(answers.valid)
+
+    def _collect_sketches(self, grid: Grid, nodes: list[int]) -> Mapping[int, Reply]:
+        expected = ArraySpec(shape=(self._layout.dimension,), dtypes=("float32",))
+        answers = self._ask(
+            grid,
+            nodes,
+            QUERY_SKETCH,
+            self._settings(),
+            record=SKETCH,
+            expected={STATISTICS: expected},
+        )
+        answers.require(self.study.minimum_sites, "a sketch")
+        return answers.valid
+
+    def _fit(self, targets: SketchTargets) -> Generator:
+        started = time.monotonic()
+        generator = Generator(
+            GeneratorSettings(sizes=self.schema.sizes),
+            rng=SeededRandomness(self.study.seed).torch("generator"),
+        )
+        generator.start_at(make_starting_shares(targets))
+        fitted = fit_generator(
+            generator,
+            SketchLoss(targets),
+            FitSettings(steps=self.study.fit_steps),
+            on_step=lambda done, total: self._emit(
+                {"event": "fit-progress", "done": done, "total": total}
+            ),
+        )
+        self._phases.append(PhaseRecord(name="fit", seconds=time.monotonic() - started))
+        return fitted
+
+    def _make_strategy(
+        self, sketches: Mapping[int, Reply], pooled: PooledSketch
+    ) -> FederatedGenerator:
+        sizes = {
+            node: make_targets(self._layout, reply.arrays[STATISTICS], 0.0).rows
+            for node, reply in sketches.items()
+        }
+        least = SMALLEST_WEIGHT * sum(sizes.values()) / len(sizes)
+        return FederatedGenerator(
+            nodes=list(sketches),
+            minimum_nodes=self.study.minimum_sites,
+            deadline_s=self.study.deadline_s,
+            weights={node: max(size, least) for node, size in sizes.items()},
+            pooled_sketch=ArrayRecord({STATISTICS: Array(pooled.values.astype(np.float32))}),
+            on_event=self._emit,
+        )
+
+    def _run_rounds(
+        self, grid: Grid, strategy: FederatedGenerator, fitted: Generator, targets: SketchTargets
+    ) -> Generator:
+        if self.study.rounds == 0:
+            return fitted
+        settings = self._settings()
+        settings[protocol.POOLED_NOISE_STD] = targets.rows * targets.noise_variance**0.5
+        result = strategy.start(
+            grid,
+            ArrayRecord(fitted.state_dict()),
+            num_rounds=self.study.rounds,
+            train_config=settings,
+        )
+        generator = Generator(
+            fitted.settings, rng=SeededRandomness(self.study.seed).torch("generator")
+        )
+        generator.load_state_dict(result.arrays.to_torch_state_dict())
+        return generator
+
+    def _ask(
+        self,
+        grid: Grid,
+        nodes: list[int],
+        kind: str,
+        config: ConfigRecord,
+        *,
+        record: str | None = None,
+        expected: Mapping[str, ArraySpec] | None = None,
+    ) -> Answers:
+        self._emit({"event": "phase-started", "phase": kind, "nodes": nodes})
+        deadline = self.study.deadline_s
+        messages = make_messages(nodes, kind, RecordDict({CONFIG: config}), ttl_s=deadline)
+        answers = ask(grid, messages, deadline_s=deadline, record=record, expected=expected)
+        phase = PhaseRecord(
+            name=kind.removeprefix("query."),
+            seconds=answers.seconds,
+            bytes_down=answers.bytes_down,
+            bytes_up=answers.bytes_up,
+        )
+        self._phases.append(phase)
+        self._emit({"event": "phase-finished", "phase": kind, "valid": list(answers.valid)})
+        return answers
+
+    def _settings(self) -> ConfigRecord:
+        """Return the study's public settings as every site reads them."""
+        study = self.study
+        return ConfigRecord(
+            {
+                protocol.STUDY_ID: study.name,
+                protocol.CONFIG_HASH: study.digest(),
+                protocol.EPSILON: study.epsilon,
+                protocol.DELTA: study.delta,
+                protocol.SAMPLE_RATE: study.sample_rate,
+                protocol.EXPECTED_BATCH_SIZE: study.expected_batch_size,
+                protocol.ROUNDS: study.rounds,
+                protocol.DISCRIMINATOR_STEPS: study.discriminator_steps,
+                protocol.GENERATOR_STEPS: study.generator_steps,
+                protocol.ADVERSARIAL_SHARE: study.adversarial_share,
+                protocol.MAX_GRAD_NORM: study.max_grad_norm,
+            }
+        )
+
+
+def make_server_app(coordinator: Coordinator) -> ServerApp:
+    """Return a ServerApp that runs the coordinator's study."""
+    app = ServerApp()
+
+    @app.main()
+    def main(grid: Grid, context: Context) -> None:
+        coordinator.run(grid, context)
+
+    return app

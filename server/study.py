@@ -1,0 +1,148 @@
+"""The study: what the coordinator asks of all sites, in one public file.
+
+Numbers here are declared, never measured. ``nominal_rows`` is a public order of magnitude from
+which sampling rates and batch sizes follow; the true row counts stay at the sites.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from privacy import Budget, SitePlan, make_plan
+from synthesis import InputError
+
+LOWEST_DELTA = 1e-10
+
+
+class Study(BaseModel):
+    """The public settings of a study.
+
+    Attributes:
+        name: identifier, unique in the life of every site's ledger.
+        epsilon: what each site may spend on this study, > 0.
+        delta: failure probability, in (1e-10, 1).
+        adversarial_share: part of the budget, counted as 1 / noise squared, for the adversarial
+            rounds; 0 is the sketch alone and must be asked for.
+        rounds: adversarial rounds.
+        discriminator_steps: private steps per site and round.
+        generator_steps: generator steps per site and round; free.
+        sample_rate: probability that a record enters a discriminator step.
+        nominal_rows: declared order of magnitude of a site's rows.
+        max_grad_norm: clip of one record's gradient.
+        fit_steps: steps of the coordinator's fit to the pooled sketch; free.
+        minimum_sites: fewest sites with which a round counts.
+        deadline_s: longest wait for the sites in one phase or round.
+        seed: of the public randomness (initial weights, sampling); not of any noise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: Annotated[str, Field(pattern=r"^[\w.+:-]{1,100}$")] = "study"
+    epsilon: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    delta: Annotated[float, Field(gt=LOWEST_DELTA, lt=1)] = 1e-5
+    adversarial_share: Annotated[float, Field(ge=0, le=0.95)] = 0.3
+    rounds: Annotated[int, Field(ge=0, le=10_000)] = 5
+    discriminator_steps: Annotated[int, Field(ge=1, le=10_000)] = 12
+    generator_steps: Annotated[int, Field(ge=0, le=10_000)] = 20
+    sample_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
+    nominal_rows: Annotated[int, Field(ge=1)] = 10_000
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    fit_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 750
+    minimum_sites: Annotated[int, Field(ge=2)] = 2
+    deadline_s: Annotated[float, Field(gt=0)] = 3600.0
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _check_rounds(self) -> Study:
+        if (self.rounds == 0) != (self.adversarial_share == 0):
+            raise ValueError(
+                "rounds and adversarial_share must both be 0 (the sketch alone) or both be above 0"
+            )
+        return self
+
+    @property
+    def expected_batch_size(self) -> int:
+        """Declared batch size of a discriminator step, at least 1."""
+        return max(1, round(self.sample_rate * self.nominal_rows))
+
+    @property
+    def budget(self) -> Budget:
+        """Epsilon and delta as one value."""
+        return Budget(epsilon=self.epsilon, delta=self.delta)
+
+    def make_plan(self) -> SitePlan:
+        """Return what a site with this budget would spend; each site computes it by itself."""
+        return make_plan(
+            self.budget,
+            sample_rate=self.sample_rate,
+            steps=self.rounds * self.discriminator_steps,
+            adversarial_share=self.adversarial_share,
+        )
+
+    def digest(self) -> str:
+        """Return a SHA-256 of all settings, kept in every site's ledger."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def parse_study(content: dict[str, Any], *, source: str = "the study") -> Study:
+    """Build a study from plain values.
+
+    Raises:
+        InputError: naming the setting, its value and the rule.
+    """
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        raise explain_settings(error, source) from None
+
+
+def load_study(path: str | Path) -> Study:
+    """Read a study file (TOML).
+
+    Raises:
+        InputError: if the file is missing, is no TOML, or has a setting that it must not.
+    """
+    content = read_toml(path, argument="study")
+    content.pop("simulation", None)
+    return parse_study(content, source=Path(path).name)
+
+
+def read_toml(path: str | Path, *, argument: str) -> dict[str, Any]:
+    """Read a TOML file as plain values.
+
+    Raises:
+        InputError: if it is missing or not TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(
+            f"{argument} must be a TOML file, and there is none at {path}.", argument=argument
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{Path(path).name} is not valid TOML: {error}.", argument=argument
+        ) from None
+
+
+def explain_settings(error: ValidationError, source: str) -> InputError:
+    """Turn pydantic's findings into one sentence per setting."""
+    sentences = []
+    for detail in error.errors():
+        name = ".".join(str(part) for part in detail["loc"]) or "settings"
+        if detail["type"] == "extra_forbidden":
+            sentences.append(f"{name} is not a setting of a study; remove it or check its spelling")
+        elif detail["type"] == "value_error":
+            sentences.append(str(detail["ctx"]["error"]))
+        else:
+            rule = detail["msg"][0].lower() + detail["msg"][1:]
+            sentences.append(f"{name}: {rule}, got {detail['input']!r}")
+    first = error.errors()[0]["loc"]
+    return InputError(f"{source}: {'; '.join(sentences)}.", argument=str(first[0]) if first else "")

@@ -1,0 +1,60 @@
+"""How good the release is against real rows: a simulation may look, a deployment may not."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from server.outcome import StudyOutcome
+from server.report import Pictures, Utility, UtilityRow, build_pictures, build_utility_row
+from simulations.sites import SimulatedSites
+from synthesis.quality import (
+    compare_tables,
+    marginal_distance,
+    score,
+    train_and_test,
+    two_sample_auc,
+)
+from synthesis.sampling import sample_table
+
+
+def evaluate(
+    outcome: StudyOutcome, sites: SimulatedSites, synthetic: pd.DataFrame, *, seed: int
+) -> tuple[Utility, Pictures]:
+    """Score the release, the sketch alone and real rows by the same measures.
+
+    Args:
+        outcome: the finished study.
+        sites: the real rows.
+        synthetic: the published table.
+        seed: of the sample that stands for the sketch alone.
+    """
+    schema, train, test = sites.schema, sites.train, sites.test
+    sketch = sample_table(outcome.sketch_generator, schema, len(synthetic), seed=seed)
+    rows = [
+        _real_row(sites, train),
+        UtilityRow(
+            kind="floor",
+            one_way=marginal_distance(schema, test, train, 1),
+            two_way=marginal_distance(schema, test, train, 2),
+            two_sample_auc=two_sample_auc(schema, test, train),
+        ),
+        build_utility_row("sketch", score(schema, sketch, train, test)),
+    ]
+    if outcome.rounds:
+        rows.append(build_utility_row("final", score(schema, synthetic, train, test)))
+    utility = Utility(train_rows=len(train), test_rows=len(test), rows=tuple(rows))
+    return utility, build_pictures(compare_tables(schema, train, synthetic))
+
+
+def _real_row(sites: SimulatedSites, train: pd.DataFrame) -> UtilityRow:
+    boosting = train_and_test(sites.schema, train, sites.test, "boosting")
+    logistic = train_and_test(sites.schema, train, sites.test, "logistic")
+    return UtilityRow(
+        kind="real",
+        boosting_auc=boosting.auc,
+        boosting_accuracy=boosting.accuracy,
+        boosting_f1=boosting.f1,
+        logistic_auc=logistic.auc,
+        one_way=0.0,
+        two_way=0.0,
+    )

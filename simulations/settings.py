@@ -1,0 +1,103 @@
+"""What a simulation adds to a study: where the rows come from and how they are dealt to sites."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from server.study import Study, explain_settings, parse_study, read_toml
+
+
+class Backend(StrEnum):
+    """Where the sites run: in this process, or as Ray actors of Flower's simulation engine."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+class SimulationSettings(BaseModel):
+    """The ``[simulation]`` table of a study file.
+
+    Attributes:
+        demo: a data set that comes with fedsynth.
+        data: a table of your own instead, CSV or Parquet, with ``schema_file``.
+        schema_file: its schema, TOML (``schema`` in the file).
+        sites: number of sites; a partition by column takes it from the column.
+        partition: ``iid``, ``dirichlet`` or ``column:NAME``.
+        alpha: Dirichlet concentration; small values mean more skew.
+        seed: makes the whole simulation repeatable, noise included.
+        rows: synthetic rows to publish; as many as training rows when left out.
+        backend: where the sites run.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    demo: str | None = None
+    data: Path | None = None
+    schema_file: Annotated[Path | None, Field(alias="schema")] = None
+    sites: Annotated[int, Field(ge=2, le=10_000)] = 4
+    partition: str = "iid"
+    alpha: Annotated[float, Field(gt=0)] = 0.5
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    rows: Annotated[int | None, Field(ge=1)] = None
+    backend: Backend = Backend.LOCAL
+
+    @model_validator(mode="after")
+    def _check_source(self) -> SimulationSettings:
+        if self.data is None and self.schema_file is None:
+            return self
+        if self.demo is not None:
+            raise ValueError("demo and data cannot both be given; leave one of them out")
+        if self.data is None or self.schema_file is None:
+            raise ValueError(
+                "data and schema belong together; 'fedsynth schema draft' proposes a schema"
+            )
+        return self
+
+
+def read_settings(
+    path: Path | None, *, study: dict[str, Any], simulation: dict[str, Any]
+) -> tuple[dict[str, Any], SimulationSettings]:
+    """Read a study file, if there is one, and put the given settings over what it says.
+
+    Args:
+        path: study file (TOML) with an optional ``[simulation]`` table.
+        study: settings of the study that override the file.
+        simulation: settings of the simulation that override the file.
+
+    Returns:
+        Plain values for :func:`make_study`, and the simulation's settings.
+
+    Raises:
+        InputError: naming the setting, its value and the rule.
+    """
+    content = {} if path is None else read_toml(path, argument="study")
+    source = "the settings" if path is None else path.name
+    table = content.pop("simulation", {})
+    if path is not None and isinstance(table, dict):
+        for key in ("data", "schema"):
+            if isinstance(table.get(key), str):
+                table[key] = path.parent / table[key]
+    merged = table | simulation if isinstance(table, dict) else table
+    try:
+        settings = SimulationSettings.model_validate(merged)
+    except ValidationError as error:
+        raise explain_settings(error, f"{source}, simulation") from None
+    return content | study, settings
+
+
+def make_study(content: dict[str, Any], *, rows_per_site: int, name: str, seed: int) -> Study:
+    """Build the study of a simulation.
+
+    ``nominal_rows``, when it is not given, is the average site rounded to one digit: a simulation
+    may look at its own rows, and the number is declared in the report.
+
+    Raises:
+        InputError: naming the setting, its value and the rule.
+    """
+    digits = 10 ** (len(str(max(1, rows_per_site))) - 1)
+    nominal = max(1, round(rows_per_site / digits) * digits)
+    return parse_study({"name": name, "nominal_rows": nominal, "seed": seed} | content)

@@ -1,0 +1,148 @@
+"""The sites of a simulation: rows dealt into folders that look like those of real sites."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tomli_w
+
+from client.site import SITE_FILE
+from server.study import Study
+from simulations.demos import TEST_SHARE, load_demo
+from simulations.partition import PartitionKind, parse_partition, partition_table
+from simulations.settings import SimulationSettings
+from synthesis import InputError
+from synthesis.encoding import conform
+from synthesis.schema import Schema, check_table, dump_schema, load_schema
+from synthesis.tables import read_table, write_table
+
+DEFAULT_DEMO = "adult"
+ROWS_FILE = "rows.parquet"
+SCHEMA_FILE = "schema.toml"
+_SHOWN_VIOLATIONS = 8
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SimulatedSites:
+    """All rows of a simulation, which only a simulation may hold together.
+
+    Attributes:
+        schema: the public schema.
+        names: public name of each site.
+        tables: training rows of each site.
+        test: rows that nothing is trained on.
+    """
+
+    schema: Schema
+    names: tuple[str, ...]
+    tables: tuple[pd.DataFrame, ...]
+    test: pd.DataFrame
+
+    @property
+    def train(self) -> pd.DataFrame:
+        """Training rows of all sites together."""
+        return pd.concat(self.tables, ignore_index=True)
+
+
+def make_sites(settings: SimulationSettings) -> SimulatedSites:
+    """Load the rows, check them against the schema and deal them to sites.
+
+    Raises:
+        InputError: if the data, the schema or the partition cannot be used.
+    """
+    rng = np.random.default_rng(settings.seed)
+    spec = parse_partition(settings.partition)
+    if settings.data is None or settings.schema_file is None:
+        demo = load_demo(settings.demo or DEFAULT_DEMO)
+        schema, table = demo.schema, demo.train
+        test: pd.DataFrame | None = demo.test
+    else:
+        schema, test = load_schema(settings.schema_file), None
+        table = read_table(settings.data)
+        _check_rows(schema, table, partition_column=spec.column)
+    partition = partition_table(
+        spec,
+        table,
+        num_sites=settings.sites,
+        alpha=settings.alpha,
+        label=schema.label,
+        rng=rng,
+    )
+    if len(partition.rows) < 2:
+        raise InputError(
+            f"partition {settings.partition} gives {len(partition.rows)} site, and a federation "
+            "needs at least 2; choose another column or partition.",
+            argument="partition",
+        )
+    if spec.kind is PartitionKind.COLUMN and spec.column not in schema.names:
+        table = table.drop(columns=[spec.column])
+    tables = [conform(schema, table.iloc[rows].reset_index(drop=True)) for rows in partition.rows]
+    if test is None:
+        tables, test = _hold_out(tables, rng)
+    return SimulatedSites(schema=schema, names=partition.names, tables=tuple(tables), test=test)
+
+
+def check_study(study: Study, sites: SimulatedSites) -> None:
+    """Raise InputError if the study's numbers cannot hold for these rows."""
+    rows = len(sites.train)
+    if study.delta >= 1 / rows:
+        raise InputError(
+            f"delta must be between 1e-10 and 1/rows = {1 / rows:.2g}, got {study.delta:g}; a "
+            "larger one would allow a record to be published outright.",
+            argument="delta",
+        )
+    if study.minimum_sites > len(sites.tables):
+        raise InputError(
+            f"minimum_sites is {study.minimum_sites} and there are {len(sites.tables)} sites; "
+            "lower it or make more sites.",
+            argument="minimum_sites",
+        )
+    if sites.schema.unit.kind != "record":
+        raise InputError(
+            "unit of privacy must be 'record' in this version, and the schema declares "
+            f"{sites.schema.unit.kind!r}; it is refused rather than treated as something weaker.",
+            argument="schema",
+        )
+
+
+def write_sites(sites: SimulatedSites, study: Study, folder: Path, *, seed: int) -> None:
+    """Write one folder per site: configuration, schema and rows, as an installed site has them."""
+    for number, (name, table) in enumerate(zip(sites.names, sites.tables, strict=True), start=1):
+        home = folder / f"site-{number}"
+        home.mkdir(parents=True)
+        config = {
+            "name": name,
+            "data": ROWS_FILE,
+            "schema": SCHEMA_FILE,
+            "simulation_seed": seed,
+            "budget": {"epsilon": study.epsilon, "delta": study.delta},
+        }
+        (home / SITE_FILE).write_text(tomli_w.dumps(config), encoding="utf-8")
+        (home / SCHEMA_FILE).write_text(dump_schema(sites.schema), encoding="utf-8")
+        write_table(table, home / ROWS_FILE)
+
+
+def _check_rows(schema: Schema, table: pd.DataFrame, *, partition_column: str | None) -> None:
+    allowed = [partition_column] if partition_column else []
+    violations = check_table(schema, table, allow=allowed)
+    if violations:
+        shown = " ".join(v.sentence() for v in violations[:_SHOWN_VIOLATIONS])
+        more = len(violations) - _SHOWN_VIOLATIONS
+        tail = f" And {more} more; 'fedsynth schema check' lists all." if more > 0 else ""
+        raise InputError(f"data does not fit the schema: {shown}{tail}", argument="data")
+
+
+def _hold_out(
+    tables: list[pd.DataFrame], rng: np.random.Generator
+) -> tuple[list[pd.DataFrame], pd.DataFrame]:
+    """Take a share of every site's rows for the test; a site of fewer than 5 rows keeps all."""
+    kept, held = [], []
+    for table in tables:
+        order = rng.permutation(len(table))
+        cut = int(TEST_SHARE * len(table))
+        held.append(table.iloc[np.sort(order[:cut])])
+        kept.append(table.iloc[np.sort(order[cut:])].reset_index(drop=True))
+    return kept, pd.concat(held, ignore_index=True)

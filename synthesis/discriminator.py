@@ -1,0 +1,42 @@
+"""The discriminator: how real does a row look? Small on purpose.
+
+Its gradients are released under noise that grows with the square root of the number of weights, so
+at small epsilon a small network learns more. Every record is treated by itself: no normalisation
+over the batch, no packing.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Discriminator(nn.Module):
+    """Two hidden layers over one-hot rows.
+
+    Args:
+        width: encoded width, the sum of the schema's sizes.
+        hidden: width of the hidden layers, >= 1.
+        rng: draws the initial weights; public randomness.
+    """
+
+    def __init__(self, width: int, *, hidden: int = 64, rng: torch.Generator) -> None:
+        super().__init__()
+        if hidden < 1:
+            raise ValueError(f"hidden must be >= 1, got {hidden}.")
+        self.layers = nn.Sequential(
+            nn.Linear(width, hidden),
+            nn.LeakyReLU(0.2),
+            nn.Linear(hidden, hidden),
+            nn.LeakyReLU(0.2),
+            nn.Linear(hidden, 1),
+        )
+        for layer in self.layers:
+            if isinstance(layer, nn.Linear):
+                nn.init.kaiming_uniform_(layer.weight, a=0.2, generator=rng)
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return logits ``(batch,)`` for encoded rows ``(batch, width)``; high means real."""
+        logits: Tensor = self.layers(rows).squeeze(1)
+        return logits

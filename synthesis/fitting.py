@@ -1,0 +1,156 @@
+"""Fitting a generator to the private sketch: exact moments, no sampling, no further cost.
+
+With P the probabilities of all latent codes and Y its label columns, the model's block for columns
+a and b given class c is P_a' diag(Y_c) P_b / num_anchors: one matrix product per class for all
+blocks together.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from synthesis.generator import Generator
+from synthesis.layout import SketchLayout
+from synthesis.targets import Shares, SketchTargets
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSettings:
+    """How the generator is fitted to the sketch; all public.
+
+    Attributes:
+        steps: optimiser steps, >= 1.
+        learning_rate: start of the cosine schedule, > 0.
+    """
+
+    steps: int = 750
+    learning_rate: float = 3e-3
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or not self.learning_rate > 0:
+            raise ValueError(
+                f"steps must be >= 1 and learning_rate > 0, got {self.steps}, {self.learning_rate}."
+            )
+
+
+class SketchLoss:
+    """Weighted squared error of a generator's moments, in units of what noise alone would cause.
+
+    Below 1 the generator follows the noise; well above 1 it misses the data.
+    """
+
+    def __init__(self, targets: SketchTargets) -> None:
+        layout = targets.layout
+        self._features = layout.features
+        self._sizes = layout.sizes
+        self._label = layout.label_index
+        self._scale = 1.0 / targets.expected_loss
+        self._pool = _pooling_matrix(layout)
+        pairs = len(layout.pairs)
+        self._pairs = _to_square(layout, targets.blocks[:pairs])
+        self._pair_weights = _to_square(layout, targets.weights[:pairs])
+        self._singles = [
+            (feature, _to_tensor(block), _to_tensor(weight))
+            for feature, block, weight in zip(
+                layout.singles, targets.blocks[pairs:], targets.weights[pairs:], strict=True
+            )
+        ]
+
+    def __call__(self, probabilities: Tensor) -> Tensor:
+        """Return the loss of probabilities ``(batch, sum(sizes))``, a scalar with its graph."""
+        columns = probabilities.split(self._sizes, dim=1)
+        label = columns[self._label]  # (batch, classes)
+        fine = [columns[position] for position in self._features]
+        grouped = torch.cat(fine, dim=1) @ self._pool  # (batch, groups)
+        given = torch.einsum("bc,bg->cgb", label, grouped).flatten(0, 1)  # (classes*groups, batch)
+        moments = (given @ grouped / len(label)).view_as(self._pairs)
+        error = (self._pair_weights * (moments - self._pairs) ** 2).sum()
+        for feature, target, weight in self._singles:
+            error = error + (weight * (label.T @ fine[feature] / len(label) - target) ** 2).sum()
+        return error * self._scale
+
+
+def fit_generator(
+    generator: Generator,
+    loss: SketchLoss,
+    settings: FitSettings,
+    *,
+    on_step: Progress | None = None,
+) -> Generator:
+    """Fit the generator and return its running average over the last steps.
+
+    Args:
+        generator: the start; trained in place.
+        loss: the sketch to be met.
+        settings: steps and learning rate.
+        on_step: called with steps done and steps in all.
+    """
+    optimizer = torch.optim.Adam(
+        generator.parameters(), lr=settings.learning_rate, betas=(0.5, 0.9)
+    )
+    average = copy.deepcopy(generator)
+    for step in range(settings.steps):
+        decay = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate * max(decay, 0.02)
+        optimizer.zero_grad()
+        loss(generator.probabilities()).backward()
+        optimizer.step()
+        update_average(average, generator, decay=min(0.98, step / (step + 10)))
+        if on_step is not None:
+            on_step(step + 1, settings.steps)
+    return average
+
+
+@torch.no_grad()
+def update_average(average: Generator, current: Generator, *, decay: float) -> None:
+    """Move the running average of weights a step towards the current ones."""
+    for kept, new in zip(average.parameters(), current.parameters(), strict=True):
+        kept.lerp_(new, 1 - decay)
+
+
+def make_starting_shares(targets: SketchTargets) -> tuple[Shares, ...]:
+    """Return one distribution per column, in column order, that the generator starts from."""
+    layout = targets.layout
+    shares: list[Shares] = []
+    for feature, groups in enumerate(layout.groups):
+        grouped = targets.one_way[feature].sum(0)
+        spread = (grouped / np.bincount(groups, minlength=len(grouped)))[groups]
+        if feature in layout.singles:
+            block = targets.blocks[len(layout.pairs) + layout.singles.index(feature)]
+            spread = np.maximum(block.sum(0), 0.1 * spread)
+        shares.append(spread / max(float(spread.sum()), 1e-12))
+    shares.insert(layout.label_index, targets.class_shares)
+    return tuple(shares)
+
+
+def _to_tensor(values: Shares) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+
+
+def _pooling_matrix(layout: SketchLayout) -> Tensor:
+    """Return the 0/1 matrix that adds up the codes of a group, ``(codes, groups)``."""
+    return torch.block_diag(
+        *[
+            torch.nn.functional.one_hot(torch.from_numpy(groups), size).float()
+            for groups, size in zip(layout.groups, layout.group_sizes, strict=True)
+        ]
+    )
+
+
+def _to_square(layout: SketchLayout, blocks: tuple[Shares, ...]) -> Tensor:
+    """Lay pair blocks into one matrix per class, zero elsewhere, ``(classes, groups, groups)``."""
+    starts = np.concatenate([[0], np.cumsum(layout.group_sizes)])
+    square = np.zeros((layout.num_classes, starts[-1], starts[-1]), dtype=np.float32)
+    for (a, b), block in zip(layout.pairs, blocks, strict=True):
+        square[:, starts[a] : starts[a + 1], starts[b] : starts[b + 1]] = block
+    return torch.from_numpy(square)

@@ -1,0 +1,155 @@
+"""The layout of the private statistics: which counts a site sums up, and what one record moves.
+
+For every pair of feature columns and every class of the label there is one block of counts, as in
+a class-conditional second moment of one-hot rows. A count costs the same noise whether its cell is
+fine or coarse, so ordered columns with many cells enter the pairs in a few contiguous *groups* of
+cells, and their full resolution enters once more as a block of its own. Which cells form a group
+follows from the schema alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthesis.schema import Column, NumberColumn, Ordinal, Schema
+
+MAX_GROUPS = 16
+
+Groups = NDArray[np.int64]
+Counts = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SketchLayout:
+    """Where every count of the sketch lies, from public facts alone.
+
+    Attributes:
+        sizes: codes of every column, label included.
+        label_index: position of the label among the columns.
+        groups: per feature column, the group of each of its codes.
+    """
+
+    sizes: tuple[int, ...]
+    label_index: int
+    groups: tuple[Groups, ...]
+
+    @classmethod
+    def from_schema(cls, schema: Schema, *, max_groups: int = MAX_GROUPS) -> SketchLayout:
+        """Return the layout that the schema implies."""
+        features = [c for i, c in enumerate(schema.columns) if i != schema.label_index]
+        return cls(
+            sizes=schema.sizes,
+            label_index=schema.label_index,
+            groups=tuple(_group_cells(column, max_groups) for column in features),
+        )
+
+    @property
+    def num_classes(self) -> int:
+        """Levels of the label."""
+        return self.sizes[self.label_index]
+
+    @property
+    def features(self) -> tuple[int, ...]:
+        """Positions of the feature columns."""
+        return tuple(i for i in range(len(self.sizes)) if i != self.label_index)
+
+    @cached_property
+    def group_sizes(self) -> tuple[int, ...]:
+        """Groups of every feature column."""
+        return tuple(int(groups.max()) + 1 for groups in self.groups)
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """Pairs of features (numbered among the features) that have a block."""
+        return tuple(combinations(range(len(self.groups)), 2))
+
+    @cached_property
+    def singles(self) -> tuple[int, ...]:
+        """Features (numbered among the features) that have a block at full resolution."""
+        grouped = [f for f, groups in enumerate(self.groups) if len(groups) > self.group_sizes[f]]
+        return tuple(grouped) if self.pairs else tuple(range(len(self.groups)))
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks of the sketch; a record adds one to exactly one cell of each."""
+        return len(self.pairs) + len(self.singles)
+
+    @property
+    def sensitivity(self) -> float:
+        """L2 change of the whole sketch when one record is added or removed."""
+        return float(np.sqrt(self.num_blocks))
+
+    @cached_property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shape of every block, classes first: pairs, then singles."""
+        sizes = self.group_sizes
+        pairs = [(self.num_classes, sizes[a], sizes[b]) for a, b in self.pairs]
+        singles = [(self.num_classes, len(self.groups[f])) for f in self.singles]
+        return (*pairs, *singles)
+
+    @property
+    def dimension(self) -> int:
+        """Length of the flat sketch."""
+        return sum(int(np.prod(shape)) for shape in self.shapes)
+
+    def split(self, flat: Counts) -> Iterator[Counts]:
+        """Yield the blocks of a flat sketch, in the order of ``shapes``.
+
+        Raises:
+            ValueError: if ``flat`` does not have the shape ``(dimension,)``.
+        """
+        if flat.shape != (self.dimension,):
+            raise ValueError(f"sketch must have shape ({self.dimension},), got {flat.shape}.")
+        start = 0
+        for shape in self.shapes:
+            stop = start + int(np.prod(shape))
+            yield flat[start:stop].reshape(shape)
+            start = stop
+
+
+def compute_sketch(layout: SketchLayout, codes: NDArray[np.integer]) -> Counts:
+    """Count every block over the records of a site; exact, and private until noise is added.
+
+    Args:
+        layout: where the counts lie.
+        codes: encoded records, ``(n_rows, n_columns)``; ``n_rows`` may be 0.
+
+    Returns:
+        Shape ``(layout.dimension,)``. One record more adds 1 to exactly one cell of each block.
+    """
+    labels = codes[:, layout.label_index].astype(np.int64)
+    fine = [codes[:, column].astype(np.int64) for column in layout.features]
+    grouped = [groups[column] for groups, column in zip(layout.groups, fine, strict=True)]
+    sizes = layout.group_sizes
+    blocks = [
+        _count((labels * sizes[a] + grouped[a]) * sizes[b] + grouped[b], shape)
+        for (a, b), shape in zip(layout.pairs, layout.shapes, strict=False)
+    ]
+    for feature, shape in zip(layout.singles, layout.shapes[len(layout.pairs) :], strict=True):
+        blocks.append(_count(labels * shape[1] + fine[feature], shape))
+    return np.concatenate(blocks)
+
+
+def _count(cells: NDArray[np.int64], shape: tuple[int, ...]) -> Counts:
+    return np.bincount(cells, minlength=int(np.prod(shape))).astype(np.float64)
+
+
+def _group_cells(column: Column, max_groups: int) -> Groups:
+    """Return the group of every code; point masses and a missing value stay by themselves."""
+    codes = np.arange(column.size)
+    if not isinstance(column, NumberColumn | Ordinal) or column.size <= max_groups:
+        return codes
+    masses = len(column.grid.masses) if isinstance(column, NumberColumn) else 0
+    cells = column.size - masses - column.missing
+    num_groups = max(2, max_groups - masses - column.missing)
+    if cells <= num_groups:
+        return codes
+    inner = np.arange(cells) * num_groups // cells
+    tail = np.full(int(column.missing), masses + num_groups)
+    return np.concatenate([np.arange(masses), masses + inner, tail]).astype(np.int64)
