@@ -104,7 +104,7 @@ def draw_distances(
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        return _to_svg(figure, label)
+        return _to_svg(figure, label, min_width=side if side > WIDTH else None)
 
 
 def _draw_cell(
@@ -135,7 +135,7 @@ def _shorten(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _to_svg(figure: Figure, label: str) -> Markup:
+def _to_svg(figure: Figure, label: str, min_width: int | None = None) -> Markup:
     stream = StringIO()
     figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     text = stream.getvalue()
@@ -149,4 +149,6 @@ def _to_svg(figure: Figure, label: str) -> Markup:
     opening, _, drawing = text.partition(">")
     box = re.search(r'viewBox="[^"]*"', opening)
     assert box is not None  # matplotlib always writes one
-    return Markup(f'<svg role="img" aria-label="{escape(label)}" {box.group()}>{drawing.strip()}')
+    width = f' style="min-width: {min_width}px"' if min_width else ""
+    opening = f'<svg role="img" aria-label="{escape(label)}" {box.group()}{width}>'
+    return Markup(opening + drawing.strip())
