@@ -26,7 +26,7 @@ demo: $(VENV)/.runtime-ready
 
 test: check
 	@echo "Running the default tests."
-	@$(TEST_ENV) $(BIN)/python -m pytest
+	@$(TEST_ENV) $(BIN)/python -m pytest -n 2
 
 test-slow: $(VENV)/.dev-ready
 	@echo "Running the slow tests."
