@@ -12,7 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
+from flwr.app import (
+    Array,
+    ArrayRecord,
+    ConfigRecord,
+    ConfigRecordValues,
+    Context,
+    Message,
+    RecordDict,
+)
 from flwr.clientapp import ClientApp
 
 from client.settings import StudyRequest
@@ -53,7 +61,7 @@ def hello(site: Site, message: Message) -> RecordDict:
         code = RefusalCode.SCHEMA_MISMATCH
     elif site.schema.unit.kind != "record":
         code = RefusalCode.POLICY
-    answer = {
+    answer: dict[str, ConfigRecordValues] = {
         protocol.SCHEMA_DIGEST: site.schema.digest(),
         protocol.SOFTWARE_VERSION: software_version(),
         protocol.ACCEPTED: code is RefusalCode.NONE,
@@ -66,7 +74,7 @@ def sketch(site: Site, message: Message) -> RecordDict:
     """Release the noisy sketch, once per study, after the whole study is in the ledger."""
     request = StudyRequest.from_config(message.content.config_records[CONFIG])
     release = release_sketch(site, request)
-    public = {
+    public: dict[str, ConfigRecordValues] = {
         protocol.NOISE_MULTIPLIER: float(release.plan.sketch_noise_multiplier or 0.0),
         protocol.PLAN_EPSILON: float(release.plan.epsilon),
     }

@@ -52,7 +52,8 @@ class StudyState:
         if not (self._folder / "training.safetensors").exists():
             return False
         tensors = self._load("training")
-        weights, moments = {}, {}
+        weights: dict[str, Tensor] = {}
+        moments: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
             kind, name = key.split(".", 1)
             if kind == "weights":

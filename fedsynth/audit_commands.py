@@ -38,14 +38,14 @@ def ledger(
     for reservation in summary.reservations:
         for item in reservation.events:
             event = item.event
-            sampled = isinstance(event, SampledGaussianEvent)
+            sampled = event if isinstance(event, SampledGaussianEvent) else None
             table.add_row(
                 reservation.study,
                 event.purpose,
                 reservation.state.value,
                 f"{event.noise_multiplier:.3f}",
-                f"{event.sample_rate:g}" if sampled else "",
-                str(event.steps) if sampled else "1",
+                f"{sampled.sample_rate:g}" if sampled else "",
+                str(sampled.steps) if sampled else "1",
                 f"{item.epsilon:.4f}",
             )
     screen.print(table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -55,7 +55,7 @@ class StudyProgress:
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Show one event; unknown ones are passed over."""
-        handlers = {
+        handlers: dict[str, Callable[[Mapping[str, Any]], None]] = {
             "study-started": self._study_started,
             "phase-started": lambda e: self._begin(e["phase"], 1),
             "phase-finished": lambda e: self._advance(e["phase"], 1),

@@ -24,7 +24,13 @@ from strategies.errors import StudyFailed
 from strategies.federated_generator import Event, FederatedGenerator
 from strategies.protocol import CONFIG, QUERY_HELLO, QUERY_SKETCH, SKETCH, STATISTICS
 from strategies.validation import ArraySpec, Reply
-from synthesis.fitting import FitSettings, SketchLoss, fit_generator, make_starting_shares
+from synthesis.fitting import (
+    FitSettings,
+    SketchLoss,
+    choose_device,
+    fit_generator,
+    make_starting_shares,
+)
 from synthesis.generator import Generator, GeneratorSettings
 from synthesis.layout import SketchLayout
 from synthesis.schema import Schema
@@ -134,14 +140,16 @@ class Coordinator:
             rng=SeededRandomness(self.study.seed).torch("generator"),
         )
         generator.start_at(make_starting_shares(targets))
+        device = choose_device()
         fitted = fit_generator(
-            generator,
-            SketchLoss(targets),
+            generator.to(device),
+            SketchLoss(targets, device=device),
             FitSettings(steps=self.study.fit_steps),
             on_step=lambda done, total: self._emit(
                 {"event": "fit-progress", "done": done, "total": total}
             ),
         )
+        fitted.to("cpu")
         self._phases.append(PhaseRecord(name="fit", seconds=time.monotonic() - started))
         return fitted
 
@@ -149,7 +157,7 @@ class Coordinator:
         self, sketches: Mapping[int, Reply], pooled: PooledSketch
     ) -> FederatedGenerator:
         sizes = {
-            node: make_targets(self._layout, reply.arrays[STATISTICS], 0.0).rows
+            node: make_targets(self._layout, reply.arrays[STATISTICS].astype(np.float64), 0.0).rows
             for node, reply in sketches.items()
         }
         least = SMALLEST_WEIGHT * sum(sizes.values()) / len(sizes)

@@ -48,18 +48,18 @@ class SketchLoss:
     Below 1 the generator follows the noise; well above 1 it misses the data.
     """
 
-    def __init__(self, targets: SketchTargets) -> None:
+    def __init__(self, targets: SketchTargets, *, device: torch.device | None = None) -> None:
         layout = targets.layout
         self._features = layout.features
         self._sizes = layout.sizes
         self._label = layout.label_index
         self._scale = 1.0 / targets.expected_loss
-        self._pool = _pooling_matrix(layout)
+        self._pool = _pooling_matrix(layout).to(device)
         pairs = len(layout.pairs)
-        self._pairs = _to_square(layout, targets.blocks[:pairs])
-        self._pair_weights = _to_square(layout, targets.weights[:pairs])
+        self._pairs = _to_square(layout, targets.blocks[:pairs]).to(device)
+        self._pair_weights = _to_square(layout, targets.weights[:pairs]).to(device)
         self._singles = [
-            (feature, _to_tensor(block), _to_tensor(weight))
+            (feature, _to_tensor(block).to(device), _to_tensor(weight).to(device))
             for feature, block, weight in zip(
                 layout.singles, targets.blocks[pairs:], targets.weights[pairs:], strict=True
             )
@@ -77,6 +77,11 @@ class SketchLoss:
         for feature, target, weight in self._singles:
             error = error + (weight * (label.T @ fine[feature] / len(label) - target) ** 2).sum()
         return error * self._scale
+
+
+def choose_device() -> torch.device:
+    """Return the first GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def fit_generator(
@@ -139,12 +144,12 @@ def _to_tensor(values: Shares) -> Tensor:
 
 def _pooling_matrix(layout: SketchLayout) -> Tensor:
     """Return the 0/1 matrix that adds up the codes of a group, ``(codes, groups)``."""
-    return torch.block_diag(
-        *[
-            torch.nn.functional.one_hot(torch.from_numpy(groups), size).float()
-            for groups, size in zip(layout.groups, layout.group_sizes, strict=True)
-        ]
-    )
+    columns = [
+        torch.nn.functional.one_hot(torch.from_numpy(groups), size).float()
+        for groups, size in zip(layout.groups, layout.group_sizes, strict=True)
+    ]
+    pooling: Tensor = torch.block_diag(*columns)
+    return pooling
 
 
 def _to_square(layout: SketchLayout, blocks: tuple[Shares, ...]) -> Tensor:

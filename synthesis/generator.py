@@ -170,7 +170,7 @@ def _stratified(anchors: NDArray[np.int64], rng: np.random.Generator) -> NDArray
     counts = np.diff(np.append(starts, len(anchors)))
     ranks = np.arange(len(anchors)) - np.repeat(starts, counts)
     spread = (ranks + rng.random(len(anchors))) / np.repeat(counts, counts)
-    shuffled = np.empty_like(spread)
+    shuffled = np.empty(len(anchors))
     shuffled[np.lexsort((rng.random(len(anchors)), anchors))] = spread
     return shuffled
 
@@ -186,4 +186,5 @@ def _draw(
     found = np.searchsorted(shifted, anchors + uniform, side="right")
     codes = found - anchors * table.shape[1]
     last_possible = table.shape[1] - 1 - np.argmax(table[:, ::-1] > 0, axis=1)
-    return np.minimum(codes, last_possible[anchors]).astype(np.int16)
+    drawn: Codes = np.minimum(codes, last_possible[anchors]).astype(np.int16)
+    return drawn
