@@ -15,6 +15,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from privacy import Budget, SitePlan, make_plan
+from privacy.calibration import MIN_SHARE
+from privacy.private_step import MAX_CLIP, MIN_CLIP
+from strategies.protocol import MAX_STEPS
 from synthesis import InputError
 
 LOWEST_DELTA = 1e-10
@@ -52,8 +55,8 @@ class Study(BaseModel):
     generator_steps: Annotated[int, Field(ge=0, le=10_000)] = 20
     sample_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
     nominal_rows: Annotated[int, Field(ge=1)] = 10_000
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
-    fit_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 750
+    max_grad_norm: Annotated[float, Field(ge=MIN_CLIP, le=MAX_CLIP)] = 1.0
+    fit_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     minimum_sites: Annotated[int, Field(ge=2)] = 2
     deadline_s: Annotated[float, Field(gt=0)] = 3600.0
     seed: Annotated[int, Field(ge=0)] = 0
@@ -63,6 +66,20 @@ class Study(BaseModel):
         if (self.rounds == 0) != (self.adversarial_share == 0):
             raise ValueError(
                 "rounds and adversarial_share must both be 0 (the sketch alone) or both be above 0"
+            )
+        if 0 < self.adversarial_share < MIN_SHARE:
+            raise ValueError(
+                f"adversarial_share must be 0 or at least {MIN_SHARE}, got {self.adversarial_share}"
+            )
+        if self.rounds * max(self.discriminator_steps, self.generator_steps) > MAX_STEPS:
+            raise ValueError(
+                f"rounds times steps must be at most {MAX_STEPS:,}, which is what a site accepts; "
+                "lower rounds, discriminator_steps or generator_steps"
+            )
+        if self.expected_batch_size > MAX_STEPS:
+            raise ValueError(
+                f"sample_rate times nominal_rows must be at most {MAX_STEPS:,}, which is what a "
+                "site accepts; lower sample_rate"
             )
         return self
 

@@ -32,7 +32,7 @@ class FitSettings:
         learning_rate: start of the cosine schedule, > 0.
     """
 
-    steps: int = 750
+    steps: int = 1000
     learning_rate: float = 3e-3
 
     def __post_init__(self) -> None:

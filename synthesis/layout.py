@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from synthesis.schema import Column, NumberColumn, Ordinal, Schema
 
-MAX_GROUPS = 16
+MAX_GROUPS = 20
 
 Groups = NDArray[np.int64]
 Counts = NDArray[np.float64]
