@@ -102,11 +102,14 @@ def _build_generator(arrays: ArrayRecord, site: Site) -> Generator:
     """Build the generator whose public architecture the shapes of the weights tell.
 
     Raises:
-        ValueError: if a weight is not finite or the shapes fit no generator for this schema.
+        ValueError: if a weight is missing or not finite, or the shapes fit no generator for this
+            schema.
     """
     weights = {name: torch.from_numpy(np.array(a.numpy())) for name, a in arrays.items()}
     if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
         raise ValueError("weights from the coordinator must be finite.")
+    if not {"anchors", "network.0.bias"} <= weights.keys():
+        raise ValueError("weights from the coordinator must be those of a generator.")
     num_anchors, latent_dim = weights["anchors"].shape
     settings = GeneratorSettings(
         sizes=site.schema.sizes,
@@ -115,7 +118,10 @@ def _build_generator(arrays: ArrayRecord, site: Site) -> Generator:
         hidden=len(weights["network.0.bias"]),
     )
     generator = Generator(settings, rng=torch.Generator().manual_seed(0))
-    generator.load_state_dict(weights)
+    try:
+        generator.load_state_dict(weights)
+    except RuntimeError as error:  # not to be taken for a round that has been run before
+        raise ValueError(f"weights from the coordinator must fit the schema: {error}") from None
     return generator
 
 
@@ -132,7 +138,7 @@ def answer(handler: Handler, message: Message, context: Context) -> Message:
     except RuntimeError as error:
         _log.warning("refused: %s", error)
         return error_reply(message, RefusalCode.ALREADY_RELEASED)
-    except (ValueError, KeyError, OSError) as error:
+    except Exception as error:  # the border of a site: Flower would send the text of any error
         _log.error("failed here, and only the code leaves: %s", error)
         return error_reply(message, RefusalCode.LOCAL_FAILURE)
     return Message(content, reply_to=message)

@@ -6,14 +6,13 @@ site's ledger.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from privacy import Budget, SitePlan, make_plan
+from privacy.private_step import MAX_CLIP, MIN_CLIP
 from strategies import protocol
-
-MAX_STEPS = 1_000_000
+from strategies.protocol import MAX_STEPS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +29,7 @@ class StudyRequest:
         generator_steps: generator steps per round.
         sample_rate: probability that a record enters a step, in (0, 1].
         expected_batch_size: declared batch size, >= 1; never the site's own count.
-        max_grad_norm: clip of one record's gradient, > 0.
+        max_grad_norm: clip of one record's gradient, in [1e-6, 1e6].
     """
 
     study: str
@@ -49,8 +48,8 @@ class StudyRequest:
             raise ValueError("adversarial-share must be in [0, 1).")
         if not 0 < self.sample_rate <= 1:
             raise ValueError("sample-rate must be in (0, 1].")
-        if not (self.max_grad_norm > 0 and math.isfinite(self.max_grad_norm)):
-            raise ValueError("max-grad-norm must be finite and > 0.")
+        if not MIN_CLIP <= self.max_grad_norm <= MAX_CLIP:
+            raise ValueError(f"max-grad-norm must be between {MIN_CLIP:g} and {MAX_CLIP:g}.")
         if not 0 <= self.rounds * max(self.discriminator_steps, self.generator_steps) <= MAX_STEPS:
             raise ValueError(f"rounds times steps must be between 0 and {MAX_STEPS}.")
         if min(self.rounds, self.discriminator_steps, self.generator_steps) < 0:
@@ -69,21 +68,33 @@ class StudyRequest:
         """
 
         def number(key: str) -> float:
-            value = config[key]
+            value = config.get(key)
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ValueError(f"{key} must be a number.")
             return value
 
+        def whole(key: str) -> int:
+            value = number(key)
+            if not isinstance(value, int):
+                raise ValueError(f"{key} must be a whole number.")
+            return value
+
+        def word(key: str) -> str:
+            value = config.get(key)
+            if not isinstance(value, str):
+                raise ValueError(f"{key} must be a word.")
+            return value
+
         return cls(
-            study=str(config[protocol.STUDY_ID]),
-            config_hash=str(config[protocol.CONFIG_HASH]),
+            study=word(protocol.STUDY_ID),
+            config_hash=word(protocol.CONFIG_HASH),
             budget=Budget(epsilon=number(protocol.EPSILON), delta=number(protocol.DELTA)),
             adversarial_share=number(protocol.ADVERSARIAL_SHARE),
-            rounds=int(number(protocol.ROUNDS)),
-            discriminator_steps=int(number(protocol.DISCRIMINATOR_STEPS)),
-            generator_steps=int(number(protocol.GENERATOR_STEPS)),
+            rounds=whole(protocol.ROUNDS),
+            discriminator_steps=whole(protocol.DISCRIMINATOR_STEPS),
+            generator_steps=whole(protocol.GENERATOR_STEPS),
             sample_rate=number(protocol.SAMPLE_RATE),
-            expected_batch_size=int(number(protocol.EXPECTED_BATCH_SIZE)),
+            expected_batch_size=whole(protocol.EXPECTED_BATCH_SIZE),
             max_grad_norm=number(protocol.MAX_GRAD_NORM),
         )
 

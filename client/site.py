@@ -65,16 +65,26 @@ class Site:
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger of the site's data set, created on first use with the site's own budget."""
+        """The ledger of the site's data set, created on first use with the site's own budget.
+
+        Raises:
+            InputError: if the ledger was opened with another budget than ``site.toml`` names.
+        """
         path = self.folder / self.config.ledger
-        if path.exists():
-            return Ledger.open(path)
-        return Ledger.create(
-            path,
-            site=self.config.name,
-            dataset=self.config.data,
-            budget=Budget(epsilon=self.config.budget.epsilon, delta=self.config.budget.delta),
-        )
+        budget = Budget(epsilon=self.config.budget.epsilon, delta=self.config.budget.delta)
+        if not path.exists():
+            return Ledger.create(
+                path, site=self.config.name, dataset=self.config.data, budget=budget
+            )
+        ledger = Ledger.open(path)
+        if ledger.budget != budget:
+            raise InputError(
+                f"budget in {SITE_FILE} must be the one the ledger was opened with (epsilon "
+                f"{ledger.budget.epsilon:g}, delta {ledger.budget.delta:g}), for it holds for the "
+                "life of the data set; put it back.",
+                argument="budget",
+            )
+        return ledger
 
     @property
     def randomness(self) -> Randomness:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from client.settings import StudyRequest
 from client.site import Site
 from privacy import SitePlan, gaussian_mechanism
-from synthesis import encode
+from synthesis import InputError, encode
 from synthesis.layout import SketchLayout, compute_sketch
 
 
@@ -27,9 +27,23 @@ def reserve_study(site: Site, request: StudyRequest) -> tuple[SitePlan, str]:
 
     Raises:
         BudgetExceeded: if the site's budget does not allow it; the ledger is unchanged.
+        InputError: if the schema promises more than records; a coordinator may skip the hello.
     """
+    if site.schema.unit.kind != "record":
+        raise InputError(
+            f"unit of privacy must be 'record' in this version, got {site.schema.unit.kind!r}; "
+            "nothing was read.",
+            argument="schema",
+        )
     plan = request.make_plan()
-    details = {"config-hash": request.config_hash, "schema": site.schema.digest()}
+    # How the steps are split into rounds belongs to what was reserved: the same number of steps
+    # cut differently in every round would run more of them than were paid for.
+    details = {
+        "config-hash": request.config_hash,
+        "schema": site.schema.digest(),
+        "rounds": str(request.rounds),
+        "discriminator-steps": str(request.discriminator_steps),
+    }
     return plan, site.ledger.reserve(request.study, plan.events(), details=details)
 
 

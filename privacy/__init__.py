@@ -13,9 +13,11 @@ from privacy.events import Event, GaussianEvent, SampledGaussianEvent, event_fro
 from privacy.ledger import Ledger
 from privacy.ledger_entries import LedgerEntry, LedgerHeader, State
 from privacy.mechanisms import gaussian_mechanism
+from privacy.private_step import PrivateStep
 from privacy.randomness import Randomness, SeededRandomness, SystemRandomness
 from privacy.replay import EventSummary, LedgerSummary, ReservationSummary, replay_ledger
 from privacy.sampling import poisson_batches
+from privacy.sensitivity import SensitivityResult, measure_sensitivity
 
 __all__ = [
     "MIN_NOISE_MULTIPLIER",
@@ -30,10 +32,12 @@ __all__ = [
     "LedgerEntry",
     "LedgerHeader",
     "LedgerSummary",
+    "PrivateStep",
     "Randomness",
     "ReservationSummary",
     "SampledGaussianEvent",
     "SeededRandomness",
+    "SensitivityResult",
     "SitePlan",
     "State",
     "SystemRandomness",
@@ -43,6 +47,7 @@ __all__ = [
     "event_from_dict",
     "gaussian_mechanism",
     "make_plan",
+    "measure_sensitivity",
     "poisson_batches",
     "replay_ledger",
 ]

@@ -16,6 +16,7 @@ Reference: Abadi et al. 2016, Algorithm 1; Li et al. 2022 (ghost clipping).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -24,6 +25,10 @@ from opacus.optimizers import DPOptimizerFastGradientClipping
 from opacus.validators import ModuleValidator
 from torch import Tensor, nn
 from torch.nn import functional
+
+MIN_CLIP = 1e-6
+MAX_CLIP = 1e6
+"""Clips between which float32 holds clipped gradients and noise alike."""
 
 OptimizerFactory = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 
@@ -36,7 +41,7 @@ class PrivateStep:
             record by itself; trained in place.
         make_optimizer: builds the optimiser that is to be wrapped, from the parameters.
         noise_multiplier: noise standard deviation over clip, >= 0; zero only in sensitivity tests.
-        max_grad_norm: L2 clip of one row's gradient, > 0.
+        max_grad_norm: L2 clip of one row's gradient, in [1e-6, 1e6].
         expected_batch_size: declared, public divisor of the gradient sum, > 0. Never the true size.
         fake_batch_size: declared number of fakes of every step, > 0.
         rng: source of the noise; operating-system entropy in deployment.
@@ -133,10 +138,13 @@ class PrivateStep:
 def _check_numbers(
     noise_multiplier: float, max_grad_norm: float, expected_batch_size: int, fake_batch_size: int
 ) -> None:
-    if not noise_multiplier >= 0:
-        raise ValueError(f"noise_multiplier must be >= 0, got {noise_multiplier}.")
-    if not max_grad_norm > 0:
-        raise ValueError(f"max_grad_norm must be > 0, got {max_grad_norm}.")
+    if not (noise_multiplier >= 0 and math.isfinite(noise_multiplier)):
+        raise ValueError(f"noise_multiplier must be finite and >= 0, got {noise_multiplier}.")
+    if not MIN_CLIP <= max_grad_norm <= MAX_CLIP:
+        raise ValueError(
+            f"max_grad_norm must be between {MIN_CLIP:g} and {MAX_CLIP:g}, got {max_grad_norm}; "
+            "outside, float32 rounds the noise or the gradients away."
+        )
     if expected_batch_size < 1 or fake_batch_size < 1:
         raise ValueError(
             "expected_batch_size and fake_batch_size must be >= 1, "
