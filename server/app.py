@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 
 import numpy as np
@@ -22,8 +23,9 @@ from strategies.aggregation import PooledSketch, pool_sketches
 from strategies.collect import Answers, ask, make_messages, wait_for_nodes
 from strategies.errors import StudyFailed
 from strategies.federated_generator import Event, FederatedGenerator
+from strategies.gate import ProblemCode
 from strategies.protocol import CONFIG, QUERY_HELLO, QUERY_SKETCH, SKETCH, STATISTICS
-from strategies.validation import ArraySpec, Reply
+from strategies.validation import UNREACHABLE, ArraySpec, Reply
 from synthesis.fitting import (
     FitSettings,
     SketchLoss,
@@ -39,6 +41,8 @@ from synthesis.targets import SketchTargets, make_targets
 OnEvent = Callable[[Event], None]
 SMALLEST_WEIGHT = 0.01
 """Least weight of a site's generator, as a share of an equal one: noise may hide small sites."""
+LARGEST_NOISE = 1e6
+"""Largest noise multiplier of a sketch that a site may state; calibration never asks for more."""
 
 
 class Coordinator:
@@ -112,12 +116,13 @@ class Coordinator:
             for node, reply in answers.valid.items()
             if not reply.config[protocol.ACCEPTED]
         }
-        if refused or answers.rejected:
-            codes = {**answers.rejected, **refused}
+        broken = {n: code for n, code in answers.rejected.items() if code not in UNREACHABLE}
+        if codes := broken | refused:
             reasons = ", ".join(f"site {node}: {code}" for node, code in sorted(codes.items()))
             raise StudyFailed(
                 f"no budget was spent, because not every site can take part ({reasons})."
             )
+        answers.require(self.study.minimum_sites, "an answer")
         return list(answers.valid)
 
     def _collect_sketches(self, grid: Grid, nodes: list[int]) -> Mapping[int, Reply]:
@@ -130,6 +135,7 @@ class Coordinator:
             record=SKETCH,
             expected={STATISTICS: expected},
         )
+        answers = _reject_odd_noise(answers)
         answers.require(self.study.minimum_sites, "a sketch")
         return answers.valid
 
@@ -231,6 +237,17 @@ class Coordinator:
                 protocol.MAX_GRAD_NORM: study.max_grad_norm,
             }
         )
+
+
+def _reject_odd_noise(answers: Answers) -> Answers:
+    """Leave out sites whose stated noise is no noise multiplier; one site must not end a study."""
+    stated = {n: float(str(r.config[protocol.NOISE_MULTIPLIER])) for n, r in answers.valid.items()}
+    odd = [node for node, noise in stated.items() if not 0 < noise <= LARGEST_NOISE]
+    return replace(
+        answers,
+        valid={node: reply for node, reply in answers.valid.items() if node not in odd},
+        rejected=dict(answers.rejected) | dict.fromkeys(odd, ProblemCode.VALUE_NOT_ALLOWED.value),
+    )
 
 
 def make_server_app(coordinator: Coordinator) -> ServerApp:

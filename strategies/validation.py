@@ -31,6 +31,8 @@ _ERROR_CODES: Final = {
     8: "client-error",
 }
 NO_REPLY: Final = "no-reply"
+UNREACHABLE: Final = frozenset({NO_REPLY, "expired", "node-unavailable"})
+"""Codes of sites that are gone, as against sites that refused or answered nonsense."""
 
 # What np.save writes in front of the values of a plain array.
 _MAGIC: Final = b"\x93NUMPY\x01\x00"
