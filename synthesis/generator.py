@@ -147,14 +147,15 @@ class Generator(nn.Module):
         for position, mask in (allowed or {}).items():
             columns[position] = columns[position] * mask
             weights = weights * columns[position].sum(1)
-        if weights.sum() < 1e-9:
+        cumulative = np.cumsum(weights)
+        if not cumulative[-1] >= 1e-9:
             raise ValueError(
                 "the condition has almost no probability under the generator "
-                f"({weights.sum():.1e}); ask for something less rare."
+                f"({cumulative[-1]:.1e}); ask for something less rare."
             )
-        points = (np.arange(num_rows) + rng.random()) / max(num_rows, 1) * weights.sum()
-        anchors = np.searchsorted(np.cumsum(weights), points, side="right")  # ascending
-        anchors = np.minimum(anchors, len(weights) - 1)
+        points = (np.arange(num_rows) + rng.random()) / max(num_rows, 1) * cumulative[-1]
+        anchors = np.searchsorted(cumulative, points, side="right")  # ascending
+        anchors = np.minimum(anchors, np.flatnonzero(weights)[-1])
         codes = np.empty((num_rows, len(columns)), dtype=np.int16)
         for position, table in enumerate(columns):
             codes[:, position] = _draw(table, anchors, _stratified(anchors, rng))

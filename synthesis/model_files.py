@@ -58,7 +58,11 @@ def load_generator(folder: str | Path) -> tuple[Generator, Schema]:
         architecture = description["architecture"] | {"sizes": schema.sizes}
         generator = Generator(GeneratorSettings(**architecture), rng=torch.Generator())
         generator.load_state_dict(load_file(path / WEIGHTS_FILE))
-    except (KeyError, TypeError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
+        if not all(bool(torch.isfinite(weight).all()) for weight in generator.parameters()):
+            raise ValueError("a weight is not finite")
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(
             f"the generator in {folder} cannot be read ({type(error).__name__}): its two files are "
             "damaged or do not belong together; copy them again.",
