@@ -1,17 +1,22 @@
 """The front door: the public Python API and the command line, and nothing else.
 
-Users import only this package. It stays thin: what it offers is made in the other packages.
+Users import only this package. It stays thin: what it offers is made in the other packages, which
+are imported at the first use of a name, so that ``fedsynth --help`` does not wait for torch.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from fedsynth.shadows import check_root_packages
 
+if TYPE_CHECKING:
+    from fedsynth.api import SimulationResult, sample, simulate
+    from privacy.errors import BudgetExceeded
+    from strategies.errors import StudyFailed
+    from synthesis.errors import InputError
+
 # First of all, so that a foreign `client.py` in the way is named instead of failing later.
 check_root_packages()
-
-from fedsynth.api import SimulationResult, sample, simulate  # noqa: E402
-from privacy.errors import BudgetExceeded  # noqa: E402
-from strategies.errors import StudyFailed  # noqa: E402
-from synthesis.errors import InputError  # noqa: E402
 
 __all__ = [
     "BudgetExceeded",
@@ -21,3 +26,25 @@ __all__ = [
     "sample",
     "simulate",
 ]
+
+_HOMES = {
+    "BudgetExceeded": "privacy.errors",
+    "InputError": "synthesis.errors",
+    "SimulationResult": "fedsynth.api",
+    "StudyFailed": "strategies.errors",
+    "sample": "fedsynth.api",
+    "simulate": "fedsynth.api",
+}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first asked for."""
+        if name not in _HOMES:
+            raise AttributeError(f"module 'fedsynth' has no attribute {name!r}")
+        globals()[name] = getattr(import_module(_HOMES[name]), name)
+        return globals()[name]
+
+    def __dir__() -> list[str]:
+        """List the public names also before they are imported."""
+        return sorted({*globals(), *__all__})

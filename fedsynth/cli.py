@@ -1,34 +1,21 @@
 """The command line: each command reads its options, calls one function and says what came of it.
 
-Exit codes: 0 done, 1 the study could not go on, 2 something given cannot be used.
+What takes seconds to import is imported by the command that needs it.
 """
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from fedsynth.api import resolve
 from fedsynth.audit_commands import audit_app
-from fedsynth.console import errors, screen
-from fedsynth.plan_command import show_plan
-from fedsynth.progress import StudyProgress
+from fedsynth.console import errors, say, screen
+from fedsynth.endings import sentences, stop_on_signals
 from fedsynth.schema_commands import schema_app
-from fedsynth.summary import show_summary
-from privacy.errors import BudgetExceeded
-from strategies.environment import switch_off_telemetry
-from strategies.errors import StudyFailed
-from synthesis import InputError
-from synthesis.model_files import load_generator
-from synthesis.sampling import sample_table
-from synthesis.tables import write_table
 
 DEFAULT_OUT = Path("release")
 
@@ -50,31 +37,34 @@ def simulate(
     demo: Annotated[str | None, typer.Option(help="Data set that comes along: adult.")] = None,
     data: Annotated[Path | None, typer.Option(help="Your own table: CSV or Parquet.")] = None,
     schema: Annotated[Path | None, typer.Option(help="Its schema (TOML).")] = None,
-    sites: Annotated[int | None, typer.Option(help="Number of sites. [default: 4]")] = None,
+    sites: Annotated[int | None, typer.Option(help="Number of sites. (default: 4)")] = None,
     partition: Annotated[
-        str | None, typer.Option(help="iid, dirichlet or column:NAME. [default: iid]")
+        str | None, typer.Option(help="iid, dirichlet or column:NAME. (default: iid)")
     ] = None,
     alpha: Annotated[
-        float | None, typer.Option(help="Dirichlet concentration. [default: 0.5]")
+        float | None, typer.Option(help="Dirichlet concentration. (default: 0.5)")
     ] = None,
     epsilon: Annotated[
-        float | None, typer.Option(help="What each site may spend. [default: 1]")
+        float | None, typer.Option(help="What each site may spend. (default: 1)")
     ] = None,
     delta: Annotated[
-        float | None, typer.Option(help="Failure probability. [default: 1e-5]")
+        float | None, typer.Option(help="Failure probability. (default: 1e-5)")
     ] = None,
     rounds: Annotated[
-        int | None, typer.Option(help="Adversarial rounds; 0 is the sketch alone. [default: 5]")
+        int | None, typer.Option(help="Adversarial rounds; 0 is the sketch alone. (default: 5)")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Makes it repeatable. [default: 0]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Makes it repeatable. (default: 0)")] = None,
     rows: Annotated[
-        int | None, typer.Option(help="Synthetic rows. [default: as many as real]")
+        int | None, typer.Option(help="Synthetic rows. (default: as many as real)")
     ] = None,
-    out: Annotated[Path, typer.Option(help="New or empty folder.")] = DEFAULT_OUT,
-    backend: Annotated[str | None, typer.Option(help="local or ray. [default: local]")] = None,
+    out: Annotated[Path, typer.Option(help="New or empty folder for the release.")] = DEFAULT_OUT,
+    backend: Annotated[str | None, typer.Option(help="local or ray. (default: local)")] = None,
 ) -> None:
     """Run a whole federation on this machine and write a release."""
-    from simulations.simulate import run_simulation  # slow to import
+    from fedsynth.api import resolve
+    from fedsynth.progress import StudyProgress
+    from fedsynth.summary import show_summary
+    from simulations.simulate import run_simulation
 
     simulation = {
         "demo": demo,
@@ -98,6 +88,8 @@ def simulate(
 @app.command()
 def plan(study: Annotated[Path, typer.Argument(help="Study file (TOML).")]) -> None:
     """Show what each site would spend, on what, before anything runs."""
+    from fedsynth.plan_command import show_plan
+
     show_plan(screen, study)
 
 
@@ -112,33 +104,13 @@ def sample(
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
 ) -> None:
     """Draw more synthetic rows from a release."""
-    if out.exists():
-        raise InputError(
-            f"out must not exist yet, and {out} does; name another file.", argument="out"
-        )
-    generator, schema = load_generator(release)
-    write_table(sample_table(generator, schema, rows, seed=seed, where=where or ()), out)
-    screen.print(f"{rows:,} rows in {out}; this spent nothing.", highlight=False)
+    from fedsynth.sample_command import write_sample
 
-
-@contextmanager
-def _sentences(console: Console) -> Iterator[None]:
-    """Turn what users can mend into one sentence and an exit code."""
-    try:
-        yield
-    except InputError as error:
-        console.print(f"fedsynth: {error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
-    except (StudyFailed, BudgetExceeded) as error:
-        console.print(f"fedsynth: {error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        console.print("fedsynth: stopped; no release was written.", highlight=False)
-        sys.exit(130)
+    write_sample(release, rows, out=out, where=where or (), seed=seed)
+    say(screen, f"{rows:,} rows in {out}; this spent nothing.")
 
 
 def main() -> None:
-    """Run the command line."""
-    switch_off_telemetry()
-    with _sentences(errors):
+    """Run the command line; exit codes are those of ``fedsynth.endings``."""
+    with stop_on_signals(), sentences(errors):
         app()

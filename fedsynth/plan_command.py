@@ -5,40 +5,38 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from privacy import GaussianEvent, compute_epsilon
-from server.study import load_study
+from fedsynth.console import add_row, make_table, say
+from fedsynth.event_cells import event_cells
+from privacy import SampledGaussianEvent, compute_epsilon
+from server.study import parse_study
+from simulations.settings import plan_of, read_settings
 
 
 def show_plan(console: Console, path: Path) -> None:
     """Print the plan that every site would compute from this study.
 
     Raises:
-        InputError: if the study file cannot be used.
+        InputError: if the study file cannot be used, also where it is about a simulation.
     """
-    study = load_study(path)
-    plan = study.make_plan()
-    table = Table(title=f"Study {study.name}: what each site would spend", title_justify="left")
-    for heading in ("on", "mechanism", "noise", "rate", "steps", "epsilon if alone"):
-        table.add_column(heading, justify="left" if heading in ("on", "mechanism") else "right")
+    content, _ = read_settings(path, study={}, simulation={})
+    study = parse_study(content, source=path.name)
+    plan = plan_of(study)
+    table = make_table(
+        f"Study {study.name}: what each site would spend",
+        ["on", "mechanism"],
+        ["noise", "rate", "steps", "epsilon\nif alone"],
+    )
     for event in plan.events():
+        sampled = isinstance(event, SampledGaussianEvent)
+        mechanism = "Gaussian, Poisson-sampled" if sampled else "Gaussian"
         alone = compute_epsilon([event], study.delta)
-        if isinstance(event, GaussianEvent):
-            cells = ("Gaussian", f"{event.noise_multiplier:.3f}", "", "1")
-        else:
-            cells = (
-                "Poisson-sampled Gaussian",
-                f"{event.noise_multiplier:.3f}",
-                f"{event.sample_rate:g}",
-                str(event.steps),
-            )
-        table.add_row(event.purpose, *cells, f"{alone:.4f}")
+        add_row(table, [event.purpose, mechanism, *event_cells(event), f"{alone:.4f}"])
     console.print(table)
     total, rdp = plan.epsilon, compute_epsilon(plan.events(), study.delta, "rdp")
-    console.print(
+    say(
+        console,
         f"All together: epsilon {total:.4f} of {study.epsilon:g} at delta {study.delta:g} "
         f"(PLD; RDP says {rdp:.4f}), one record added or removed. "
         "Epsilons of single events do not add up. Nothing has run and nothing was spent.",
-        highlight=False,
     )

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-PHASES = {
-    "query.hello": "hello: schemas and versions agree",
-    "query.sketch": "sketch: one noisy release per site",
-    "fit": "fit: generator to the pooled sketch",
-    "rounds": "adversarial rounds",
-    "sample and score": "sample and score",
+from fedsynth.console import say
+
+SCORING = "sample and score"
+TITLES = {
+    "query.hello": "hello",
+    "query.sketch": "sketch",
+    "fit": "fit",
+    "train": "adversarial rounds",
+    SCORING: SCORING,
 }
+PLAIN = {
+    "query.hello": "hello: do schemas and versions agree?",
+    "query.sketch": "sketch: one noisy release of each site",
+    "fit": "fit: the generator learns the sum of the sketches",
+    "train": "adversarial rounds: sites train discriminators and improve the generator",
+    SCORING: SCORING,
+}
+_MAX_NAMED = 6
 
 
 class StudyProgress:
@@ -28,16 +40,32 @@ class StudyProgress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bars: Progress | None = None
-        self._tasks: dict[str, Any] = {}
+        self._tasks: dict[str, TaskID] = {}
+        self._started: dict[str, float] = {}
+        self._answers: dict[str, int] = {}
+        self._sites = 0
         self._rounds = 0
         if console.is_terminal:
             self._bars = Progress(
-                TextColumn("{task.description:<38}"),
+                TextColumn("{task.description:<18}"),
                 BarColumn(bar_width=28),
-                MofNCompleteColumn(),
+                TextColumn("{task.fields[note]:<19}"),
                 TimeElapsedColumn(),
                 console=console,
             )
+        self._handlers: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+            "study-started": self._start_study,
+            "phase-started": lambda event: self._begin(event["phase"]),
+            "phase-finished": self._finish_phase,
+            "site-answered": self._count_answer,
+            "fit-progress": self._fit,
+            "round-started": lambda event: self._begin("train"),
+            "round-finished": self._finish_round,
+            "round-void": self._finish_round,
+            "budget": self._show_budget,
+            "score-progress": self._score,
+            "scored": lambda event: self._end(SCORING),
+        }
 
     def __enter__(self) -> StudyProgress:
         if self._bars is not None:
@@ -55,67 +83,91 @@ class StudyProgress:
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Show one event; unknown ones are passed over."""
-        handlers: dict[str, Callable[[Mapping[str, Any]], None]] = {
-            "study-started": self._study_started,
-            "phase-started": lambda e: self._begin(e["phase"], 1),
-            "phase-finished": lambda e: self._advance(e["phase"], 1),
-            "fit-progress": self._fit,
-            "round-finished": self._round,
-            "round-void": self._round,
-            "budget": self._budget,
-            "scored": lambda e: self._advance("sample and score", 1),
-        }
-        handler = handlers.get(str(event["event"]))
+        handler = self._handlers.get(str(event["event"]))
         if handler is not None:
             handler(event)
 
-    def _study_started(self, event: Mapping[str, Any]) -> None:
+    def _start_study(self, event: Mapping[str, Any]) -> None:
         self._rounds = event["rounds"]
-        sites = event["sites"]
-        shown = ", ".join(sites[:6]) + (f" and {len(sites) - 6} more" if len(sites) > 6 else "")
-        self._console.print(f"{len(sites)} sites: {shown}", highlight=False)
+        names = event["sites"]
+        self._sites = len(names)
+        more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+        say(self._console, f"{len(names)} sites: {'; '.join(names[:_MAX_NAMED])}{more}")
+
+    def _finish_phase(self, event: Mapping[str, Any]) -> None:
+        self._end(event["phase"], f"{len(event['valid'])} of {self._sites} sites")
+        if event["phase"] == "query.sketch":
+            self._begin("fit")
+
+    def _count_answer(self, event: Mapping[str, Any]) -> None:
+        phase = event["phase"]
+        count = self._answers[phase] = self._answers.get(phase, 0) + 1
+        if phase == "train":
+            number = (count - 1) // self._sites + 1
+            note = f"round {number} of {self._rounds}"
+            self._update(phase, count, self._sites * self._rounds, note)
+        else:
+            self._update(phase, count, self._sites, f"{count} of {self._sites} sites")
 
     def _fit(self, event: Mapping[str, Any]) -> None:
-        self._begin("fit", event["total"])
-        self._advance("fit", event["done"])
+        done, total = event["done"], event["total"]
+        self._begin("fit")
+        self._update("fit", done, total, f"{done} of {total} steps")
+        if done == total:
+            self._end("fit")
 
-    def _round(self, event: Mapping[str, Any]) -> None:
-        self._begin("rounds", self._rounds)
-        self._advance("rounds", event["server_round"])
-        rejected = event.get("rejected") or {}
-        if rejected or event["event"] == "round-void":
-            outcome = "changed nothing" if event["event"] == "round-void" else "went on"
-            reasons = ", ".join(f"site {site}: {code}" for site, code in rejected.items())
-            self._console.print(
-                f"round {event['server_round']} {outcome}; not counted: {reasons}", highlight=False
-            )
-        elif self._bars is None:
-            self._console.print(
-                f"  round {event['server_round']} of {self._rounds}: {len(event['valid'])} valid "
-                f"replies, {event['seconds']:.1f} s",
-                highlight=False,
-            )
+    def _finish_round(self, event: Mapping[str, Any]) -> None:
+        number, rejected = event["server_round"], event["rejected"]
+        self._answers["train"] = number * self._sites  # also where answers are not told one by one
+        note = f"round {number} of {self._rounds}"
+        self._update("train", number * self._sites, self._rounds * self._sites, note)
+        line = f"  {note}: {len(event['valid'])} valid replies, {event['seconds']:.1f} s"
+        if event["event"] == "round-void":
+            line += "; too few, the round changed nothing"
+        if rejected:
+            line += "; not counted: " + ", ".join(f"{site} ({code})" for site, code in rejected)
+        if rejected or self._bars is None or event["event"] == "round-void":
+            say(self._console, line)
+        if number == self._rounds and self._bars is None:
+            self._end("train", "all rounds")
 
-    def _budget(self, event: Mapping[str, Any]) -> None:
+    def _show_budget(self, event: Mapping[str, Any]) -> None:
         spent: Mapping[str, float] = event["sites"]
-        if len(spent) <= 6:
+        if len(spent) <= _MAX_NAMED:
             shown = ", ".join(f"{site} {epsilon:.4f}" for site, epsilon in spent.items())
         else:
-            shown = f"between {min(spent.values()):.4f} and {max(spent.values()):.4f} at every site"
-        self._console.print(
-            f"epsilon spent so far, of {event['budget']:g}: {shown}", highlight=False
+            shown = f"{min(spent.values()):.4f} to {max(spent.values()):.4f} at {len(spent)} sites"
+        say(
+            self._console,
+            f"epsilon spent so far, of {event['budget']:g}: {shown}"
+            + (" (the rounds to come included)" if self._rounds else ""),
         )
 
-    def _begin(self, name: str, total: int) -> None:
-        if name in self._tasks:
+    def _score(self, event: Mapping[str, Any]) -> None:
+        done, total = event["done"], event["total"]
+        self._update(SCORING, done, total, f"{done} of {total} tables")
+
+    def _begin(self, name: str) -> None:
+        if name in self._started:
             return
-        if self._bars is None:
-            self._console.print(PHASES.get(name, name), highlight=False)
-        self._tasks[name] = (
-            None if self._bars is None else self._bars.add_task(PHASES.get(name, name), total=total)
-        )
+        self._started[name] = monotonic()
+        if self._bars is not None:
+            # The rounds' first answer can take minutes: say at once what is being waited for.
+            note = f"round 1 of {self._rounds}" if name == "train" else ""
+            self._tasks[name] = self._bars.add_task(TITLES.get(name, name), total=None, note=note)
+        else:
+            say(self._console, PLAIN.get(name, name))
 
-    def _advance(self, name: str, done: int) -> None:
-        task = self._tasks.get(name)
-        if self._bars is not None and task is not None:
-            self._bars.update(task, completed=done)
+    def _update(self, name: str, done: int, total: int, note: str) -> None:
+        if self._bars is not None and name in self._tasks:
+            self._bars.update(self._tasks[name], completed=done, total=total, note=note)
+
+    def _end(self, name: str, note: str | None = None) -> None:
+        if self._bars is None:
+            seconds = monotonic() - self._started.get(name, monotonic())
+            say(self._console, f"  {'' if note is None else note + ', '}{seconds:.1f} s")
+        elif name in self._tasks:
+            task = self._bars.tasks[self._tasks[name]]
+            total = task.total or 1
+            kept = task.fields["note"] if note is None else note
+            self._bars.update(task.id, completed=total, total=total, note=kept)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from server.report import Report
+from fedsynth.console import add_row, make_table, say
+from server.report import Report, Utility
 
 TITLES = {
-    "real": "real rows",
-    "floor": "real against real",
-    "sketch": "sketch alone",
-    "final": "after the adversarial rounds",
+    "real": "real training rows",
+    "floor": "real test rows",
+    "independent": "independent noisy columns",
+    "sketch": "synthetic, sketch alone",
+    "final": "synthetic, after the rounds",
 }
 
 
@@ -21,19 +22,31 @@ def show_summary(console: Console, report: Report, folder: Path) -> None:
     """Print spending, figures and the place of the page."""
     totals = [site.total.pld for site in report.sites if site.total is not None]
     if totals:
-        console.print(
+        say(
+            console,
             f"Each of {len(totals)} sites spent at most epsilon {max(totals):.4f} of "
-            f"{report.promise.epsilon:g} at delta {report.promise.delta:g}.",
-            highlight=False,
+            f"{report.promise.epsilon:g} at delta {report.promise.delta:g}, for one "
+            f"{report.promise.unit.value} more or less.",
         )
     if report.utility is not None:
-        table = Table(title=report.utility.mark, title_justify="left")
-        table.add_column("figures on real rows")
-        for heading in ("boosting AUC", "logistic AUC", "two-way distance", "two-sample AUC"):
-            table.add_column(heading, justify="right")
-        for row in report.utility.rows:
-            figures = (row.boosting_auc, row.logistic_auc, row.two_way, row.two_sample_auc)
-            shown = ["" if figure is None else f"{figure:.3f}" for figure in figures]
-            table.add_row(TITLES.get(row.kind, row.kind), *shown)
-        console.print(table)
-    console.print(f"The release is in {folder}; open {folder / 'report.html'}", highlight=False)
+        _show_figures(console, report.utility)
+    seconds = sum(phase.seconds for phase in report.cost.phases)
+    say(
+        console,
+        f"{report.release.rows:,} synthetic rows in {folder}, made in {seconds:.0f} s. "
+        f"Open {folder / 'report.html'}",
+    )
+
+
+def _show_figures(console: Console, utility: Utility) -> None:
+    table = make_table(
+        f"Figures ({utility.mark})",
+        ["table"],
+        ["boosting\nAUC", "logistic\nAUC", "two-way\ndistance", "two-sample\nAUC"],
+    )
+    for row in utility.rows:
+        figures = (row.boosting_auc, row.logistic_auc, row.two_way, row.two_sample_auc)
+        shown = ["-" if figure is None else f"{figure:.3f}" for figure in figures]
+        add_row(table, [TITLES.get(row.kind, row.kind), *shown])
+    add_row(table, ["best is", "1", "1", "0", "0.5"])
+    console.print(table)

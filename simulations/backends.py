@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flwr.app import Context, RecordDict
 from flwr.serverapp import ServerApp
@@ -30,12 +30,15 @@ class SimulationRun:
         seconds: wall time.
         deliveries: every message to a site; empty for Ray, which does not tell.
         failures: exceptions of sites by node id; empty for Ray, where they stay in the workers.
+        partitions: the site's number, from 0, of each node id; empty for Ray, which gives nodes
+            random ids and does not tell whose they are.
     """
 
     context: Context
     seconds: float
     deliveries: tuple[Delivery, ...] = ()
     failures: tuple[tuple[int, Exception], ...] = ()
+    partitions: Mapping[int, int] = field(default_factory=dict)
 
 
 def run_local(
@@ -65,6 +68,7 @@ def run_local(
         seconds=time.perf_counter() - started,
         deliveries=tuple(grid.deliveries),
         failures=tuple(grid.failures),
+        partitions={d.node_id: d.partition_id for d in grid.deliveries},
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from server.outcome import StudyOutcome
@@ -18,7 +20,12 @@ from synthesis.sampling import sample_table
 
 
 def evaluate(
-    outcome: StudyOutcome, sites: SimulatedSites, synthetic: pd.DataFrame, *, seed: int
+    outcome: StudyOutcome,
+    sites: SimulatedSites,
+    synthetic: pd.DataFrame,
+    *,
+    seed: int,
+    on_step: Callable[[int, int], None] | None = None,
 ) -> tuple[Utility, Pictures]:
     """Score the release, the sketch alone and real rows by the same measures.
 
@@ -27,23 +34,37 @@ def evaluate(
         sites: the real rows.
         synthetic: the published table.
         seed: of the sample that stands for the sketch alone.
+        on_step: called with tables scored and tables in all.
     """
     schema, train, test = sites.schema, sites.train, sites.test
-    sketch = sample_table(outcome.sketch_generator, schema, len(synthetic), seed=seed)
-    rows = [
-        _real_row(sites, train),
-        UtilityRow(
-            kind="floor",
-            one_way=marginal_distance(schema, test, train, 1),
-            two_way=marginal_distance(schema, test, train, 2),
-            two_sample_auc=two_sample_auc(schema, test, train),
-        ),
-        build_utility_row("sketch", score(schema, sketch, train, test)),
+
+    def score_sketch() -> UtilityRow:
+        sketch = sample_table(outcome.sketch_generator, schema, len(synthetic), seed=seed)
+        return build_utility_row("sketch", score(schema, sketch, train, test))
+
+    tasks: list[Callable[[], UtilityRow]] = [
+        lambda: _real_row(sites, train),
+        lambda: _floor_row(sites, train),
+        score_sketch,
     ]
     if outcome.rounds:
-        rows.append(build_utility_row("final", score(schema, synthetic, train, test)))
+        tasks.append(lambda: build_utility_row("final", score(schema, synthetic, train, test)))
+    rows = []
+    for task in tasks:
+        rows.append(task())
+        if on_step is not None:
+            on_step(len(rows), len(tasks))
     utility = Utility(train_rows=len(train), test_rows=len(test), rows=tuple(rows))
     return utility, build_pictures(compare_tables(schema, train, synthetic))
+
+
+def _floor_row(sites: SimulatedSites, train: pd.DataFrame) -> UtilityRow:
+    return UtilityRow(
+        kind="floor",
+        one_way=marginal_distance(sites.schema, sites.test, train, 1),
+        two_way=marginal_distance(sites.schema, sites.test, train, 2),
+        two_sample_auc=two_sample_auc(sites.schema, sites.test, train),
+    )
 
 
 def _real_row(sites: SimulatedSites, train: pd.DataFrame) -> UtilityRow:

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from privacy import SitePlan
 from server.study import Study, explain_settings, parse_study, read_toml
+from synthesis import InputError
 
 
 class Backend(StrEnum):
@@ -81,7 +83,7 @@ def read_settings(
         for key in ("data", "schema"):
             if isinstance(table.get(key), str):
                 table[key] = path.parent / table[key]
-    merged = table | simulation if isinstance(table, dict) else table
+    merged = _override(table, simulation) if isinstance(table, dict) else table
     try:
         settings = SimulationSettings.model_validate(merged)
     except ValidationError as error:
@@ -101,3 +103,28 @@ def make_study(content: dict[str, Any], *, rows_per_site: int, name: str, seed: 
     digits = 10 ** (len(str(max(1, rows_per_site))) - 1)
     nominal = max(1, round(rows_per_site / digits) * digits)
     return parse_study({"name": name, "nominal_rows": nominal, "seed": seed} | content)
+
+
+def plan_of(study: Study) -> SitePlan:
+    """Return what each site would spend; it is kept, so that asking again takes no time.
+
+    Raises:
+        InputError: if no noise meets the budget.
+    """
+    try:
+        return study.make_plan()
+    except ValueError as error:
+        raise InputError(
+            f"epsilon {study.epsilon:g} at delta {study.delta:g} cannot be planned for: {error}",
+            argument="epsilon",
+        ) from None
+
+
+def _override(table: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Put given settings over those of a file; a given source of rows replaces the file's."""
+    replaced: set[str] = set()
+    if "demo" in given:
+        replaced = {"data", "schema"}
+    elif "data" in given or "schema" in given:
+        replaced = {"demo"}
+    return {name: value for name, value in table.items() if name not in replaced} | given

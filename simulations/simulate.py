@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +15,20 @@ import pandas as pd
 
 from client.app import SITES_DIR
 from client.app import app as client_app
-from privacy import replay_ledger
 from server.app import Coordinator, make_server_app
 from server.outcome import StudyOutcome
 from server.release import check_output, staged_folder, write_release
-from server.report import (
-    LOCAL_TRUST,
-    NOT_PROMISED,
-    Cost,
-    Phase,
-    Promise,
-    Release,
-    Report,
-    Traffic,
-    Version,
-    build_round,
-    build_site,
-)
-from server.report import Site as SiteReport
+from server.report import Phase, Report
 from server.study import Study
 from simulations.backends import SimulationRun, run_local
 from simulations.evaluate import evaluate
-from simulations.settings import Backend, SimulationSettings, make_study
+from simulations.events import Events, OnEvent
+from simulations.reporting import Assessment, make_report
+from simulations.settings import Backend, SimulationSettings, make_study, plan_of
 from simulations.sites import ROWS_FILE, SimulatedSites, check_study, make_sites, write_sites
 from synthesis.sampling import sample_table
 
 SITES_FOLDER = "sites"
-Event = Mapping[str, object]
-OnEvent = Callable[[Event], None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -116,7 +101,35 @@ def run_simulation(
     """
     if out is not None:
         check_output(out)
-    emit = on_event or (lambda event: None)
+    study, sites = _prepare(content, settings)
+    with _working_folder() as folder:
+        home = Path(folder.name) / SITES_FOLDER
+        write_sites(sites, study, home, seed=settings.seed)
+        events = Events(on_event, study=study, names=sites.names, home=home)
+        outcome, run = _run_study(study, sites, settings.backend, home, events)
+        _remove_rows(home)
+        num_rows = settings.rows or len(sites.train)
+        synthetic, assessment = _assess(outcome, sites, num_rows, settings.seed, events)
+        report = make_report(
+            study, sites, outcome, run, assessment, home=home, num_rows=num_rows, command=command
+        )
+        result = SimulationResult(
+            study=study,
+            outcome=outcome,
+            synthetic=synthetic,
+            report=report,
+            _sites=sites,
+            _folder=folder,
+        )
+        if out is not None:
+            result.save(out)
+    return result
+
+
+def _prepare(
+    content: Mapping[str, Any], settings: SimulationSettings
+) -> tuple[Study, SimulatedSites]:
+    """Make the sites and the study, and let nothing pass that would fail later."""
     sites = make_sites(settings)
     study = make_study(
         dict(content),
@@ -125,52 +138,43 @@ def run_simulation(
         seed=settings.seed,
     )
     check_study(study, sites)
+    plan_of(study)
+    return study, sites
+
+
+@contextmanager
+def _working_folder() -> Iterator[tempfile.TemporaryDirectory[str]]:
+    """Yield a folder that lives as long as its value is held, and not past an error."""
     folder = tempfile.TemporaryDirectory(prefix="fedsynth-")
-    home = Path(folder.name) / SITES_FOLDER
-    write_sites(sites, study, home, seed=settings.seed)
-    coordinator = Coordinator(study, sites.schema, num_sites=len(sites.tables), on_event=on_event)
-    emit({"event": "study-started", "sites": list(sites.names), "rounds": study.rounds})
-    run = _run_backend(coordinator, settings.backend, len(sites.tables), home)
-    outcome = coordinator.outcome
-    assert outcome is not None  # the backend raises when the coordinator fails
-    _remove_rows(home)
-    emit({"event": "phase-started", "phase": "sample and score"})
-    started = time.monotonic()
-    num_rows = settings.rows or len(sites.train)
-    synthetic = sample_table(outcome.generator, sites.schema, num_rows, seed=settings.seed)
-    utility, pictures = evaluate(outcome, sites, synthetic, seed=settings.seed)
-    scoring = Phase(name="sample and score", seconds=time.monotonic() - started)
-    report = _make_report(study, sites, outcome, home, command).model_copy(
-        update={
-            "utility": utility,
-            "pictures": pictures,
-            "release": _describe_release(sites, num_rows),
-            "cost": _make_cost(outcome, sites, run, scoring),
-        }
-    )
-    result = SimulationResult(
-        study=study,
-        outcome=outcome,
-        synthetic=synthetic,
-        report=report,
-        _sites=sites,
-        _folder=folder,
-    )
-    if out is not None:
-        result.save(out)
-    return result
+    try:
+        yield folder
+    except BaseException:
+        folder.cleanup()
+        raise
 
 
-def _run_backend(
-    coordinator: Coordinator, backend: Backend, num_sites: int, home: Path
-) -> SimulationRun:
-    server_app = make_server_app(coordinator)
-    run_config = {SITES_DIR: str(home)}
+def _run_study(
+    study: Study, sites: SimulatedSites, backend: Backend, home: Path, events: Events
+) -> tuple[StudyOutcome, SimulationRun]:
+    num_sites = len(sites.tables)
+    coordinator = Coordinator(study, sites.schema, num_sites=num_sites, on_event=events)
+    server_app, run_config = make_server_app(coordinator), {SITES_DIR: str(home)}
+    events({"event": "study-started", "sites": list(sites.names), "rounds": study.rounds})
     if backend is Backend.RAY:
         from simulations.ray_backend import run_ray  # Ray is an optional extra
 
-        return run_ray(server_app, client_app, num_sites, run_config=run_config)
-    return run_local(server_app, client_app, num_sites, run_config=run_config)
+        run = run_ray(server_app, client_app, num_sites, run_config=run_config)
+    else:
+        run = run_local(
+            server_app,
+            client_app,
+            num_sites,
+            run_config=run_config,
+            on_delivery=events.deliver,
+        )
+    if coordinator.outcome is None:
+        raise RuntimeError("the backend ended without an outcome and without an error.")
+    return coordinator.outcome, run
 
 
 def _remove_rows(home: Path) -> None:
@@ -180,69 +184,24 @@ def _remove_rows(home: Path) -> None:
         shutil.rmtree(site / "state", ignore_errors=True)
 
 
-def _describe_release(sites: SimulatedSites, num_rows: int) -> Release:
-    return Release(rows=num_rows, columns=sites.schema.names, label=sites.schema.label)
-
-
-def _make_report(
-    study: Study, sites: SimulatedSites, outcome: StudyOutcome, home: Path, command: str | None
-) -> Report:
-    """Return the report without what only a simulation can measure."""
-    libraries = ("fedsynth", "flwr", "torch", "opacus", "dp-accounting", "numpy")
-    return Report(
-        private=True,
-        title=f"Synthetic {sites.schema.name} from {len(sites.names)} sites",
-        dataset=sites.schema.name,
-        study=study.name,
-        created=datetime.now(UTC),
-        command=command,
-        software=tuple(Version(name=name, version=version(name)) for name in libraries),
-        release=_describe_release(sites, 0),
-        promise=Promise(
-            epsilon=study.epsilon,
-            delta=study.delta,
-            randomness="seeded",
-            trust_model=LOCAL_TRUST,
-            not_promised=NOT_PROMISED,
-        ),
-        sites=_replay_sites(home, study, len(sites.names)),
-        limits=(
-            "This is a simulation: all rows were on one machine and the noise came from a seed, so "
-            "the folder shows how a study works and protects nobody.",
+def _assess(
+    outcome: StudyOutcome, sites: SimulatedSites, num_rows: int, seed: int, events: Events
+) -> tuple[pd.DataFrame, Assessment]:
+    """Sample the release and score it."""
+    name = "sample and score"
+    started = time.monotonic()
+    events({"event": "phase-started", "phase": name})
+    synthetic = sample_table(outcome.generator, sites.schema, num_rows, seed=seed)
+    utility, pictures = evaluate(
+        outcome,
+        sites,
+        synthetic,
+        seed=seed,
+        on_step=lambda done, total: events(
+            {"event": "score-progress", "done": done, "total": total}
         ),
     )
-
-
-def _replay_sites(home: Path, study: Study, num_sites: int) -> tuple[SiteReport, ...]:
-    return tuple(
-        build_site(
-            replay_ledger(home / f"site-{number}" / "ledger.sqlite"),
-            adversarial_share=study.adversarial_share,
-        )
-        for number in range(1, num_sites + 1)
-    )
-
-
-def _make_cost(
-    outcome: StudyOutcome, sites: SimulatedSites, run: SimulationRun, scoring: Phase
-) -> Cost:
-    names = dict(zip(outcome.nodes, sites.names, strict=False))
-    training = sum(record.seconds for record in outcome.rounds)
-    phases = [Phase(name=phase.name, seconds=phase.seconds) for phase in outcome.phases]
-    if outcome.rounds:
-        phases.append(Phase(name="adversarial rounds", seconds=training))
-    traffic = []
-    for node, name in names.items():
-        own = [delivery for delivery in run.deliveries if delivery.node_id == node]
-        traffic.append(
-            Traffic(
-                site=name,
-                bytes_down=sum(d.bytes_down for d in own) if own else None,
-                bytes_up=sum(d.bytes_up for d in own) if own else None,
-            )
-        )
-    return Cost(
-        phases=(*phases, scoring),
-        rounds=tuple(build_round(record, names) for record in outcome.rounds),
-        traffic=tuple(traffic),
-    )
+    seconds = time.monotonic() - started
+    events({"event": "scored", "phase": name, "seconds": seconds})
+    scoring = Phase(name=name, seconds=seconds)
+    return synthetic, Assessment(utility=utility, pictures=pictures, scoring=scoring)

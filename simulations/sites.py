@@ -12,7 +12,7 @@ import tomli_w
 from client.site import SITE_FILE
 from server.study import Study
 from simulations.demos import TEST_SHARE, load_demo
-from simulations.partition import PartitionKind, parse_partition, partition_table
+from simulations.partition import PartitionKind, PartitionSpec, parse_partition, partition_table
 from simulations.settings import SimulationSettings
 from synthesis import InputError
 from synthesis.encoding import conform
@@ -22,6 +22,7 @@ from synthesis.tables import read_table, write_table
 DEFAULT_DEMO = "adult"
 ROWS_FILE = "rows.parquet"
 SCHEMA_FILE = "schema.toml"
+MAX_NAME = 100
 _SHOWN_VIOLATIONS = 8
 
 
@@ -55,14 +56,8 @@ def make_sites(settings: SimulationSettings) -> SimulatedSites:
     """
     rng = np.random.default_rng(settings.seed)
     spec = parse_partition(settings.partition)
-    if settings.data is None or settings.schema_file is None:
-        demo = load_demo(settings.demo or DEFAULT_DEMO)
-        schema, table = demo.schema, demo.train
-        test: pd.DataFrame | None = demo.test
-    else:
-        schema, test = load_schema(settings.schema_file), None
-        table = read_table(settings.data)
-        _check_rows(schema, table, partition_column=spec.column)
+    _check_no_idle_setting(settings, spec)
+    schema, table, test = _load_rows(settings, spec)
     partition = partition_table(
         spec,
         table,
@@ -71,13 +66,8 @@ def make_sites(settings: SimulationSettings) -> SimulatedSites:
         label=schema.label,
         rng=rng,
     )
-    if len(partition.rows) < 2:
-        raise InputError(
-            f"partition {settings.partition} gives {len(partition.rows)} site, and a federation "
-            "needs at least 2; choose another column or partition.",
-            argument="partition",
-        )
-    if spec.kind is PartitionKind.COLUMN and spec.column not in schema.names:
+    _check_names(partition.names, settings)
+    if spec.column is not None and spec.column not in schema.names:
         table = table.drop(columns=[spec.column])
     tables = [conform(schema, table.iloc[rows].reset_index(drop=True)) for rows in partition.rows]
     if test is None:
@@ -110,8 +100,8 @@ def check_study(study: Study, sites: SimulatedSites) -> None:
 
 def write_sites(sites: SimulatedSites, study: Study, folder: Path, *, seed: int) -> None:
     """Write one folder per site: configuration, schema and rows, as an installed site has them."""
-    for number, (name, table) in enumerate(zip(sites.names, sites.tables, strict=True), start=1):
-        home = folder / f"site-{number}"
+    for partition, (name, table) in enumerate(zip(sites.names, sites.tables, strict=True)):
+        home = site_folder(folder, partition)
         home.mkdir(parents=True)
         config = {
             "name": name,
@@ -125,20 +115,79 @@ def write_sites(sites: SimulatedSites, study: Study, folder: Path, *, seed: int)
         write_table(table, home / ROWS_FILE)
 
 
+def site_folder(home: Path, partition: int) -> Path:
+    """Return the folder of the site with this number, from 0, where its ClientApp looks for it."""
+    return home / f"site-{partition + 1}"
+
+
+def _load_rows(
+    settings: SimulationSettings, spec: PartitionSpec
+) -> tuple[Schema, pd.DataFrame, pd.DataFrame | None]:
+    """Return schema, rows and, where they are fixed, the rows to test on."""
+    if settings.data is None or settings.schema_file is None:
+        demo = load_demo(settings.demo or DEFAULT_DEMO)
+        return demo.schema, demo.train, demo.test
+    schema = load_schema(settings.schema_file)
+    table = read_table(settings.data)
+    _check_rows(schema, table, partition_column=spec.column)
+    return schema, table, None
+
+
+def _check_no_idle_setting(settings: SimulationSettings, spec: PartitionSpec) -> None:
+    """Refuse a setting that the partition would pass over in silence."""
+    given = settings.model_fields_set
+    if "sites" in given and spec.kind is PartitionKind.COLUMN:
+        raise InputError(
+            f"sites must be left out with partition {settings.partition}, got {settings.sites}: "
+            "the column says how many sites there are; leave sites out, or use iid or dirichlet.",
+            argument="sites",
+        )
+    if "alpha" in given and spec.kind is not PartitionKind.DIRICHLET:
+        raise InputError(
+            f"alpha must be left out with partition {settings.partition}, got "
+            f"{settings.alpha:g}: it is for partition dirichlet; leave alpha out or use that.",
+            argument="alpha",
+        )
+
+
+def _check_names(names: tuple[str, ...], settings: SimulationSettings) -> None:
+    """Names of sites seed their noise, so each must be there and be its own."""
+    if len(set(names)) < len(names) or not all(
+        1 <= len(name) <= MAX_NAME and name.isprintable() for name in names
+    ):
+        raise InputError(
+            f"partition {settings.partition} must name sites by different texts of 1 to {MAX_NAME} "
+            "printable characters, and some values of the column are not; choose another column "
+            "or correct them.",
+            argument="partition",
+        )
+
+
 def _check_rows(schema: Schema, table: pd.DataFrame, *, partition_column: str | None) -> None:
     allowed = [partition_column] if partition_column else []
     violations = check_table(schema, table, allow=allowed)
     if violations:
-        shown = " ".join(v.sentence() for v in violations[:_SHOWN_VIOLATIONS])
+        shown = "; ".join(v.sentence().rstrip(".") for v in violations[:_SHOWN_VIOLATIONS])
         more = len(violations) - _SHOWN_VIOLATIONS
-        tail = f" And {more} more; 'fedsynth schema check' lists all." if more > 0 else ""
-        raise InputError(f"data does not fit the schema: {shown}{tail}", argument="data")
+        tail = f"; and {more} more, which 'fedsynth schema check' lists" if more > 0 else ""
+        raise InputError(f"data must fit the schema: {shown}{tail}.", argument="data")
 
 
 def _hold_out(
     tables: list[pd.DataFrame], rng: np.random.Generator
 ) -> tuple[list[pd.DataFrame], pd.DataFrame]:
-    """Take a share of every site's rows for the test; a site of fewer than 5 rows keeps all."""
+    """Take a share of every site's rows for the test; a site of fewer than 5 rows keeps all.
+
+    Raises:
+        InputError: if no site has a row to spare.
+    """
+    if all(int(TEST_SHARE * len(table)) == 0 for table in tables):
+        raise InputError(
+            f"sites must not all have fewer than {round(1 / TEST_SHARE)} rows, or no row is left "
+            f"to test on, and the largest of {len(tables)} has {max(map(len, tables))}; ask for "
+            "fewer sites or bring more rows.",
+            argument="sites",
+        )
     kept, held = [], []
     for table in tables:
         order = rng.permutation(len(table))

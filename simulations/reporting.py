@@ -1,0 +1,137 @@
+"""From a finished simulation to its report: the ledgers replayed, the cost, the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from privacy import replay_ledger
+from server.outcome import StudyOutcome
+from server.report import (
+    LOCAL_TRUST,
+    NOT_PROMISED,
+    Cost,
+    Phase,
+    Pictures,
+    Promise,
+    Release,
+    Report,
+    Traffic,
+    Utility,
+    Version,
+    build_round,
+    build_site,
+)
+from server.report import Site as SiteReport
+from server.study import Study
+from simulations.backends import SimulationRun
+from simulations.sites import SimulatedSites, site_folder
+
+LIBRARIES = ("fedsynth", "flwr", "torch", "opacus", "dp-accounting", "numpy")
+LEDGER_FILE = "ledger.sqlite"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """What only a simulation can measure, as it holds all real rows."""
+
+    utility: Utility
+    pictures: Pictures
+    scoring: Phase
+
+
+def make_report(
+    study: Study,
+    sites: SimulatedSites,
+    outcome: StudyOutcome,
+    run: SimulationRun,
+    assessment: Assessment,
+    *,
+    home: Path,
+    num_rows: int,
+    command: str | None,
+) -> Report:
+    """Put everything a reader of the release may want to know into one value.
+
+    Args:
+        study: the study's settings.
+        sites: the sites and their rows.
+        outcome: what the coordinator holds.
+        run: what the backend counted.
+        assessment: figures and pictures against real rows.
+        home: folder of the sites' folders, with their ledgers.
+        num_rows: rows of the release.
+        command: what a reader would run to get the same release.
+    """
+    return Report(
+        private=True,
+        title=f"Synthetic {sites.schema.name} from {len(sites.names)} sites",
+        dataset=sites.schema.name,
+        study=study.name,
+        created=datetime.now(UTC),
+        command=command,
+        software=tuple(Version(name=name, version=version(name)) for name in LIBRARIES),
+        release=Release(rows=num_rows, columns=sites.schema.names, label=sites.schema.label),
+        promise=Promise(
+            epsilon=study.epsilon,
+            delta=study.delta,
+            randomness="seeded",
+            trust_model=LOCAL_TRUST,
+            not_promised=NOT_PROMISED,
+        ),
+        sites=_replay_sites(home, study, len(sites.names)),
+        utility=assessment.utility,
+        pictures=assessment.pictures,
+        cost=_make_cost(outcome, sites, run, assessment.scoring),
+        limits=(
+            "This is a simulation: all rows were on one machine and the noise came from a seed, so "
+            "the folder shows how a study works and protects nobody.",
+        ),
+    )
+
+
+def name_nodes(sites: SimulatedSites, partitions: Mapping[int, int]) -> dict[int, str]:
+    """Return the site's name of every node whose site is known."""
+    return {node: sites.names[partition] for node, partition in partitions.items()}
+
+
+def _replay_sites(home: Path, study: Study, num_sites: int) -> tuple[SiteReport, ...]:
+    return tuple(
+        build_site(
+            replay_ledger(site_folder(home, partition) / LEDGER_FILE),
+            adversarial_share=study.adversarial_share,
+        )
+        for partition in range(num_sites)
+    )
+
+
+def _make_cost(
+    outcome: StudyOutcome, sites: SimulatedSites, run: SimulationRun, scoring: Phase
+) -> Cost:
+    phases = [Phase(name=phase.name, seconds=phase.seconds) for phase in outcome.phases]
+    if outcome.rounds:
+        seconds = sum(record.seconds for record in outcome.rounds)
+        phases.append(Phase(name="adversarial rounds", seconds=seconds))
+    names = name_nodes(sites, run.partitions)
+    return Cost(
+        phases=(*phases, scoring),
+        rounds=tuple(build_round(record, names) for record in outcome.rounds),
+        traffic=_count_traffic(sites, run),
+    )
+
+
+def _count_traffic(sites: SimulatedSites, run: SimulationRun) -> tuple[Traffic, ...]:
+    """Return what crossed each site's wire; nothing where the backend does not tell."""
+    if not run.deliveries:
+        return ()
+    down, up = [0] * len(sites.names), [0] * len(sites.names)
+    for delivery in run.deliveries:
+        down[delivery.partition_id] += delivery.bytes_down
+        up[delivery.partition_id] += delivery.bytes_up
+    return tuple(
+        Traffic(site=name, bytes_down=received, bytes_up=sent)
+        for name, received, sent in zip(sites.names, down, up, strict=True)
+    )
