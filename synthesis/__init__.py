@@ -1,7 +1,8 @@
 """What is synthesised: schema, tables, encoding, conditions, generators and their quality.
 
 This package knows data and models and nothing of privacy, networks or sites: it reads a table by a
-public schema, turns it into codes and back, and imports none of the other packages.
+public schema, turns it into codes and back, and imports none of the other packages. Models are
+imported from their own modules, so that reading a schema does not wait for torch.
 """
 
 from synthesis.conditions import Condition, allowed_codes, parse_condition
