@@ -23,6 +23,9 @@ rounds = 1
 discriminator_steps = 2
 generator_steps = 1
 fit_steps = 3
+
+[simulation]
+rows = 500
 """
 # `fedsynth` as the installed command runs it, without an installation.
 FEDSYNTH = [sys.executable, "-c", "from fedsynth.cli import main; main()"]
