@@ -28,7 +28,7 @@ from synthesis.layout import SketchLayout
 from synthesis.rows import to_one_hot
 from synthesis.targets import make_targets
 
-DISCRIMINATOR_LEARNING_RATE = 1e-3
+DISCRIMINATOR_LEARNING_RATE = 2e-2
 
 
 def train_round(

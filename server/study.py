@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, PydanticUndefined
 
 from privacy import Budget, SitePlan, make_plan
 from privacy.calibration import MIN_SHARE
@@ -52,7 +57,7 @@ class Study(BaseModel):
     adversarial_share: Annotated[float, Field(ge=0, le=0.95)] = 0.3
     rounds: Annotated[int, Field(ge=0, le=10_000)] = 5
     discriminator_steps: Annotated[int, Field(ge=1, le=10_000)] = 12
-    generator_steps: Annotated[int, Field(ge=0, le=10_000)] = 20
+    generator_steps: Annotated[int, Field(ge=0, le=10_000)] = 40
     sample_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
     nominal_rows: Annotated[int, Field(ge=1)] = 10_000
     max_grad_norm: Annotated[float, Field(ge=MIN_CLIP, le=MAX_CLIP)] = 1.0
@@ -108,8 +113,8 @@ class Study(BaseModel):
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def parse_study(content: dict[str, Any], *, source: str = "the study") -> Study:
-    """Build a study from plain values.
+def parse_study(content: dict[str, Any], *, source: str = "") -> Study:
+    """Build a study from plain values; ``source`` is what messages call their file, if any.
 
     Raises:
         InputError: naming the setting, its value and the rule.
@@ -117,7 +122,7 @@ def parse_study(content: dict[str, Any], *, source: str = "the study") -> Study:
     try:
         return Study.model_validate(content)
     except ValidationError as error:
-        raise explain_settings(error, source) from None
+        raise explain_settings(error, Study, source) from None
 
 
 def load_study(path: str | Path) -> Study:
@@ -139,27 +144,52 @@ def read_toml(path: str | Path, *, argument: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise InputError(
-            f"{argument} must be a TOML file, and there is none at {path}.", argument=argument
+            f"{argument} must be a TOML file, and there is none at {path}; check the path.",
+            argument=argument,
+        ) from None
+    except PermissionError:
+        raise InputError(
+            f"{argument} file {path} may not be read; check its permissions.", argument=argument
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{Path(path).name} is not valid TOML: {error}.", argument=argument
+            f"{argument} file {path} is not valid TOML: {error}; correct it there.",
+            argument=argument,
         ) from None
 
 
-def explain_settings(error: ValidationError, source: str) -> InputError:
-    """Turn pydantic's findings into one sentence per setting."""
-    sentences = []
-    for detail in error.errors():
-        name = ".".join(str(part) for part in detail["loc"]) or "settings"
-        if detail["type"] == "extra_forbidden":
-            sentences.append(f"{name} is not a setting of a study; remove it or check its spelling")
-        elif detail["type"] == "value_error":
-            sentences.append(str(detail["ctx"]["error"]))
-        else:
-            rule = detail["msg"][0].lower() + detail["msg"][1:]
-            sentences.append(f"{name}: {rule}, got {detail['input']!r}")
-    first = error.errors()[0]["loc"]
-    return InputError(f"{source}: {'; '.join(sentences)}.", argument=str(first[0]) if first else "")
+def explain_settings(
+    error: ValidationError, model: type[BaseModel], source: str = ""
+) -> InputError:
+    """Turn pydantic's findings into sentences: the setting, the rule, the value, the way out."""
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    findings = error.errors()
+    sentences = [_explain(detail, fields) for detail in findings]
+    text = f"{source}: " if source else ""
+    where = findings[0]["loc"]
+    argument = str(where[0]) if where else "settings"
+    return InputError(f"{text}{'; and '.join(sentences)}.", argument=argument)
+
+
+_LIMITS = {"gt": "greater than", "ge": "at least", "lt": "less than", "le": "at most"}
+
+
+def _explain(detail: ErrorDetails, fields: Mapping[str, FieldInfo]) -> str:
+    name = ".".join(str(part) for part in detail["loc"]) or "settings"
+    if detail["type"] == "value_error":
+        return str(detail["ctx"]["error"])
+    if detail["type"] == "extra_forbidden":
+        close = get_close_matches(name, fields, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(fields)}"
+        return f"{name} is not a known setting; remove it or check its spelling ({hint})"
+    rule = re.sub(r"^(Input|Value|String) should ", "must ", detail["msg"])
+    for limit, words in _LIMITS.items():
+        if limit in detail.get("ctx", {}):
+            rule = f"must be {words} {detail['ctx'][limit]:g}"
+    default = fields[name].default if name in fields else None
+    way_out = "correct it or leave it out"
+    if default is not None and default is not PydanticUndefined:
+        way_out += f" for the default {default}"
+    return f"{name} {rule}, got {detail['input']!r}; {way_out}"

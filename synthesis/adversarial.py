@@ -27,7 +27,7 @@ class GeneratorStepSettings:
     steps: int
     batch_size: int = 500
     learning_rate: float = 5e-4
-    sketch_weight: float = 10.0
+    sketch_weight: float = 3.0
 
 
 def improve_generator(
