@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
@@ -25,31 +25,82 @@ SCHEMA_FILE = "schema.toml"
 def check_output(folder: Path) -> None:
     """Raise InputError unless a release can be put at ``folder``: nothing there, or empty."""
     if folder.is_dir() and not any(folder.iterdir()):
-        return
-    if folder.exists():
+        _check_writable(folder)
+    elif folder.exists() or folder.is_symlink():
         raise InputError(
             f"out must be a new or empty folder, and {folder} is not; name another one or move it "
             "away.",
+            argument="out",
+        )
+    else:
+        _check_writable(_nearest_folder(folder))
+
+
+def _nearest_folder(folder: Path) -> Path:
+    """Return the first thing that exists on the way up from ``folder``."""
+    return next(parent for parent in folder.absolute().parents if os.path.lexists(parent))
+
+
+def _check_writable(place: Path) -> None:
+    if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+        raise InputError(
+            f"out must be where you may write, and {place} is no folder or may not be written to; "
+            "choose another place.",
             argument="out",
         )
 
 
 @contextmanager
 def staged_folder(target: Path) -> Iterator[Path]:
-    """Yield a hidden folder beside ``target`` that becomes ``target`` when all went well.
+    """Yield a hidden folder near ``target`` whose content becomes ``target``'s when all went well.
 
-    When something fails, the hidden folder is removed and ``target`` is as it was.
+    A new target appears as one whole. An empty folder that is there already, which may be a mount
+    or the working directory, is filled file by file. When something fails, the target is as it
+    was, and so are the folders above it.
     """
     check_output(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    is_new = not target.exists()
+    place = target.absolute().parent if is_new else target
+    created = _make_missing(place)
+    staging: Path | None = None
     try:
+        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=place))
         yield staging
-        staging.chmod(0o755)
-        check_output(target)
-        os.replace(staging, target)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        if is_new:
+            check_output(target)
+            staging.chmod(0o755)
+            os.replace(staging, target)
+        else:
+            _move_content(staging, target)
+    except BaseException:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
+        for folder in created:
+            with suppress(OSError):  # somebody else put something there
+                folder.rmdir()
+        raise
+
+
+def _make_missing(folder: Path) -> list[Path]:
+    """Create a folder and those above it, and return the new ones, the deepest first."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir()
+    return missing
+
+
+def _move_content(staging: Path, target: Path) -> None:
+    """Move everything out of ``staging`` into its parent ``target``, or nothing."""
+    moved: list[Path] = []
+    try:
+        for path in sorted(staging.iterdir()):
+            os.rename(path, target / path.name)
+            moved.append(target / path.name)
+        staging.rmdir()
+    except BaseException:
+        for path in moved:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        raise
 
 
 def write_release(

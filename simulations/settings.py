@@ -52,10 +52,10 @@ class SimulationSettings(BaseModel):
         if self.data is None and self.schema_file is None:
             return self
         if self.demo is not None:
-            raise ValueError("demo and data cannot both be given; leave one of them out")
+            raise ValueError("demo and data must not both be given; leave one of them out")
         if self.data is None or self.schema_file is None:
             raise ValueError(
-                "data and schema belong together; 'fedsynth schema draft' proposes a schema"
+                "data and schema must be given together; 'fedsynth schema draft' proposes a schema"
             )
         return self
 
@@ -77,7 +77,6 @@ def read_settings(
         InputError: naming the setting, its value and the rule.
     """
     content = {} if path is None else read_toml(path, argument="study")
-    source = "the settings" if path is None else path.name
     table = content.pop("simulation", {})
     if path is not None and isinstance(table, dict):
         for key in ("data", "schema"):
@@ -87,8 +86,14 @@ def read_settings(
     try:
         settings = SimulationSettings.model_validate(merged)
     except ValidationError as error:
-        raise explain_settings(error, f"{source}, simulation") from None
-    return content | study, settings
+        found = explain_settings(error, SimulationSettings)
+        raise _name_file(found, path, "[simulation]", given=simulation) from None
+    content |= study
+    try:
+        parse_study(content)
+    except InputError as error:
+        raise _name_file(error, path, "study", given=study) from None
+    return content, settings
 
 
 def make_study(content: dict[str, Any], *, rows_per_site: int, name: str, seed: int) -> Study:
@@ -113,11 +118,22 @@ def plan_of(study: Study) -> SitePlan:
     """
     try:
         return study.make_plan()
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
+        reason = error if isinstance(error, ValueError) else "it is too small; use a larger one"
         raise InputError(
-            f"epsilon {study.epsilon:g} at delta {study.delta:g} cannot be planned for: {error}",
+            f"epsilon {study.epsilon:g} at delta {study.delta:g} cannot be planned for: {reason}.",
             argument="epsilon",
         ) from None
+
+
+def _name_file(
+    error: InputError, path: Path | None, table: str, *, given: dict[str, Any]
+) -> InputError:
+    """Say in which file a setting stands, unless it was given beside the file."""
+    if path is None or error.argument in given:
+        return error
+    where = path.name if table == "study" else f"{path.name}, {table}"
+    return InputError(f"{where}: {error}", argument=error.argument)
 
 
 def _override(table: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
