@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,8 @@ from simulations.evaluate import evaluate
 from simulations.events import Events, OnEvent
 from simulations.reporting import Assessment, make_report
 from simulations.settings import Backend, SimulationSettings, make_study, plan_of
-from simulations.sites import ROWS_FILE, SimulatedSites, check_study, make_sites, write_sites
+from simulations.site_files import SiteFile, read_site_files
+from simulations.sites import SimulatedSites, check_study, make_sites, write_sites
 from synthesis.sampling import sample_table
 
 SITES_FOLDER = "sites"
@@ -47,7 +46,7 @@ class SimulationResult:
     synthetic: pd.DataFrame
     report: Report
     _sites: SimulatedSites = field(repr=False)
-    _folder: tempfile.TemporaryDirectory[str] = field(repr=False)
+    _site_files: Mapping[Path, SiteFile] = field(repr=False)
 
     def sample(self, num_rows: int, *, where: Sequence[str] = (), seed: int = 0) -> pd.DataFrame:
         """Draw more synthetic rows; free of further cost.
@@ -74,7 +73,8 @@ class SimulationResult:
                 schema=self._sites.schema,
                 report=self.report,
             )
-            shutil.copytree(Path(self._folder.name) / SITES_FOLDER, staging / SITES_FOLDER)
+            for path, file in self._site_files.items():
+                file.write(staging / SITES_FOLDER / path)
         return target
 
 
@@ -102,12 +102,11 @@ def run_simulation(
     if out is not None:
         check_output(out)
     study, sites = _prepare(content, settings)
-    with _working_folder() as folder:
-        home = Path(folder.name) / SITES_FOLDER
+    with tempfile.TemporaryDirectory(prefix="fedsynth-") as folder:
+        home = Path(folder) / SITES_FOLDER
         write_sites(sites, study, home, seed=settings.seed)
         events = Events(on_event, study=study, names=sites.names, home=home)
         outcome, run = _run_study(study, sites, settings.backend, home, events)
-        _remove_rows(home)
         num_rows = settings.rows or len(sites.train)
         synthetic, assessment = _assess(outcome, sites, num_rows, settings.seed, events)
         report = make_report(
@@ -119,10 +118,10 @@ def run_simulation(
             synthetic=synthetic,
             report=report,
             _sites=sites,
-            _folder=folder,
+            _site_files=read_site_files(home),
         )
-        if out is not None:
-            result.save(out)
+    if out is not None:
+        result.save(out)
     return result
 
 
@@ -140,17 +139,6 @@ def _prepare(
     check_study(study, sites)
     plan_of(study)
     return study, sites
-
-
-@contextmanager
-def _working_folder() -> Iterator[tempfile.TemporaryDirectory[str]]:
-    """Yield a folder that lives as long as its value is held, and not past an error."""
-    folder = tempfile.TemporaryDirectory(prefix="fedsynth-")
-    try:
-        yield folder
-    except BaseException:
-        folder.cleanup()
-        raise
 
 
 def _run_study(
@@ -175,13 +163,6 @@ def _run_study(
     if coordinator.outcome is None:
         raise RuntimeError("the backend ended without an outcome and without an error.")
     return coordinator.outcome, run
-
-
-def _remove_rows(home: Path) -> None:
-    """Delete the copies of real rows; ledgers and configurations stay."""
-    for site in home.iterdir():
-        (site / ROWS_FILE).unlink()
-        shutil.rmtree(site / "state", ignore_errors=True)
 
 
 def _assess(

@@ -51,6 +51,32 @@ class Ended:
     err: str
 
 
+def write_inputs(home: Path) -> None:
+    """Put a small table, its schema and a tiny study into a folder."""
+    (home / "visits.toml").write_text(SCHEMA)
+    (home / "tiny.toml").write_text(TINY)
+    write_rows(home / "visits.csv")
+
+
+def write_rows(path: Path, *, rows: int = 60, **changes: object) -> None:
+    """Write a table; ``changes`` replaces columns, by one value or a list, or drops them."""
+    rng = np.random.default_rng(0)
+    columns: dict[str, list[object]] = {
+        "clinic": ["b" if i % 3 else "a" for i in range(rows)],
+        "age": list(rng.integers(0, 100, rows)),
+        "ward": [("east", "west", "")[i % 3] for i in range(rows)],
+        "sick": ["yes" if i % 4 == 0 else "no" for i in range(rows)],
+    }
+    for column, value in changes.items():
+        if value is None:
+            del columns[column]
+        else:
+            columns[column] = value if isinstance(value, list) else [value] * rows
+    cells = zip(*columns.values(), strict=True)
+    lines = [",".join(columns), *(",".join(map(str, row)) for row in cells)]
+    path.write_text("\n".join(lines) + "\n")
+
+
 class CommandLine:
     """A folder with a small table, its schema and a tiny study, and a way to run commands there.
 
@@ -71,29 +97,11 @@ class CommandLine:
         monkeypatch.setattr(tempfile, "tempdir", str(self.scratch))
         monkeypatch.setenv("COLUMNS", "80")
         monkeypatch.chdir(home)
-        (home / "visits.toml").write_text(SCHEMA)
-        (home / "tiny.toml").write_text(TINY)
-        self.write_rows("visits.csv")
+        write_inputs(home)
 
     def write_rows(self, name: str, *, rows: int = 60, **changes: object) -> None:
         """Write a table; ``changes`` replaces columns, by one value or a list, or drops them."""
-        rng = np.random.default_rng(0)
-        columns: dict[str, list[object]] = {
-            "clinic": ["b" if i % 3 else "a" for i in range(rows)],
-            "age": list(rng.integers(0, 100, rows)),
-            "ward": [("east", "west", "")[i % 3] for i in range(rows)],
-            "sick": ["yes" if i % 4 == 0 else "no" for i in range(rows)],
-        }
-        for column, value in changes.items():
-            if value is None:
-                del columns[column]
-            else:
-                columns[column] = value if isinstance(value, list) else [value] * rows
-        lines = [
-            ",".join(columns),
-            *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True)),
-        ]
-        (self.home / name).write_text("\n".join(lines) + "\n")
+        write_rows(self.home / name, rows=rows, **changes)
 
     def run(self, *words: str) -> Ended:
         """Run one command and return how it ended."""

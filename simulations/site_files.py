@@ -1,0 +1,38 @@
+"""What of a simulated site outlives the simulation: ledger and declarations, never a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from client.site import SITE_FILE
+from simulations.reporting import LEDGER_FILE
+from simulations.sites import SCHEMA_FILE
+
+KEPT = (SITE_FILE, SCHEMA_FILE, LEDGER_FILE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteFile:
+    """A small file in memory, with its permissions."""
+
+    content: bytes
+    mode: int
+
+    def write(self, path: Path) -> None:
+        """Write the file and the folders above it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.content)
+        path.chmod(self.mode)
+
+
+def read_site_files(home: Path) -> Mapping[Path, SiteFile]:
+    """Return the files to keep of every site below ``home``, by their path from there."""
+    return {
+        path.relative_to(home): SiteFile(
+            content=path.read_bytes(), mode=path.stat().st_mode & 0o777
+        )
+        for site in sorted(home.iterdir())
+        for path in (site / name for name in KEPT)
+    }
