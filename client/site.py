@@ -111,7 +111,7 @@ def load_site(folder: str | Path) -> Site:
         raise InputError(
             f"site folder must hold {SITE_FILE}, and {folder} does not.", argument="site"
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path.name} is not valid TOML: {error}.", argument="site") from None
     try:
         config = SiteConfig.model_validate(content)

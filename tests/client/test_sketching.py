@@ -1,0 +1,145 @@
+"""The sketch of a site: charged before a row is read, released once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny_sites import ROWS, make_request, write_site
+from tiny_world import SCHEMA, draw_codes
+
+from client.site import Site
+from client.sketching import release_sketch, reserve_study
+from privacy import BudgetExceeded, State
+from synthesis import InputError
+from synthesis.layout import SketchLayout, compute_sketch
+from synthesis.schema import Schema, UnitOfPrivacy
+
+
+def states_of(site: Site) -> list[tuple[State, str]]:
+    return [(entry.state, entry.note) for entry in site.ledger.entries()[1:]]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return write_site(tmp_path / "site-1")
+
+
+def test_the_ledger_holds_the_study_before_a_row_is_read(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[float, list[tuple[State, str]]]] = []
+
+    def watched(self: Site) -> pd.DataFrame:
+        seen.append((self.ledger.epsilon(), states_of(self)))
+        return original(self)
+
+    original = Site.read_records
+    monkeypatch.setattr(Site, "read_records", watched)
+    release_sketch(site, make_request())
+    ((epsilon, states),) = seen
+    assert epsilon > 0.99
+    assert [state for state, _ in states] == [State.RESERVED, State.RESERVED, State.RUNNING]
+    assert states[-1] == (State.RUNNING, "sketch")
+
+
+def test_a_study_the_budget_does_not_allow_reads_nothing(tmp_path: Path) -> None:
+    site = write_site(tmp_path / "s", epsilon=0.5)
+    (site.folder / "rows.parquet").unlink()  # reading would be an InputError
+    with pytest.raises(BudgetExceeded):
+        release_sketch(site, make_request())
+    assert states_of(site) == []
+
+
+def test_a_missing_data_file_leaves_the_budget_spent(site: Site) -> None:
+    (site.folder / "rows.parquet").unlink()
+    with pytest.raises(InputError):
+        release_sketch(site, make_request())
+    assert site.ledger.epsilon() > 0.99
+    with pytest.raises(RuntimeError, match="begun before"):
+        release_sketch(site, make_request())
+
+
+def test_a_second_sketch_of_a_study_is_refused(site: Site) -> None:
+    release_sketch(site, make_request())
+    before = site.ledger.head()
+    with pytest.raises(RuntimeError, match="begun before"):
+        release_sketch(site, make_request())
+    assert site.ledger.head() == before
+
+
+def test_a_second_study_finds_the_budget_spent(site: Site) -> None:
+    release_sketch(site, make_request())
+    with pytest.raises(BudgetExceeded):
+        release_sketch(site, make_request(study_id="another"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rounds": 3, "discriminator_steps": 2},
+        {"rounds": 1, "discriminator_steps": 6},
+        {"sample_rate": 0.1},
+        {"adversarial_share": 0.5},
+        {"epsilon": 0.9},
+        {"config_hash": "another"},
+    ],
+)
+def test_a_study_cannot_be_asked_again_with_other_settings(site: Site, change) -> None:
+    reserve_study(site, make_request())
+    with pytest.raises(ValueError, match="other events or details"):
+        reserve_study(site, make_request(**change))
+
+
+def test_the_plan_costs_at_most_what_was_asked(site: Site) -> None:
+    plan, _ = reserve_study(site, make_request())
+    assert site.ledger.events() == plan.events()
+    assert site.ledger.epsilon() <= 1.0
+    assert site.ledger.epsilon("rdp") < 1.6  # a looser rule, but of the same order
+
+
+def test_noise_has_the_size_of_the_plan_and_is_that_of_the_whole_sketch(site: Site) -> None:
+    layout = SketchLayout.from_schema(SCHEMA)
+    release = release_sketch(site, make_request())
+    assert release.plan.sketch_noise_multiplier is not None
+    noise = release.statistics - compute_sketch(layout, draw_codes(ROWS[0]))
+    expected = release.plan.sketch_noise_multiplier * layout.sensitivity
+    assert noise.shape == (layout.dimension,)
+    assert noise.std() == pytest.approx(expected, rel=5 / np.sqrt(2 * len(noise)))
+    assert abs(noise.mean()) < 5 * expected / np.sqrt(len(noise))
+
+
+def test_sites_and_studies_have_noise_of_their_own(tmp_path: Path) -> None:
+    layout = SketchLayout.from_schema(SCHEMA)
+    exact = compute_sketch(layout, draw_codes(ROWS[0]))
+    noise = [
+        release_sketch(write_site(tmp_path / name), make_request(study_id=study)).statistics - exact
+        for name, study in [("a", "one"), ("b", "one"), ("c", "two")]
+    ]
+    assert np.abs(np.corrcoef(noise) - np.eye(3)).max() < 0.5
+
+
+def test_the_sketch_alone_ends_the_reservation(site: Site) -> None:
+    release_sketch(site, make_request(rounds=0, adversarial_share=0.0))
+    assert states_of(site)[-1][0] is State.DONE
+
+
+def test_a_schema_that_promises_more_than_records_is_refused_unread(tmp_path: Path) -> None:
+    unit = UnitOfPrivacy(kind="person", person_column="patient")
+    persons = Schema.model_validate(SCHEMA.model_dump() | {"unit": unit.model_dump()})
+    site = write_site(tmp_path / "s", schema=persons)
+    (site.folder / "rows.parquet").unlink()
+    with pytest.raises(InputError, match="unit of privacy"):
+        release_sketch(site, make_request())
+    assert not (site.folder / "ledger.sqlite").exists()
+
+
+def test_a_table_without_rows_is_no_secret_to_the_ledger(tmp_path: Path) -> None:
+    site = write_site(tmp_path / "s")
+    table = pd.read_parquet(site.folder / "rows.parquet")
+    table.iloc[0:0].to_parquet(site.folder / "rows.parquet")
+    with pytest.raises(InputError):
+        release_sketch(site, make_request())
+    assert site.ledger.epsilon() > 0.99

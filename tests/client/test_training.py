@@ -1,0 +1,192 @@
+"""A round at a site: each once, never more than planned, and only private things remain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load
+from tiny_sites import make_request, write_site
+from tiny_world import SCHEMA, make_generator
+
+from client import training
+from client.site import Site
+from client.sketching import release_sketch
+from client.training import train_round
+from privacy import State
+from privacy.private_step import PrivateStep
+from synthesis import InputError
+from synthesis.generator import Generator
+from synthesis.layout import SketchLayout
+
+POOLED = torch.from_numpy(
+    np.random.default_rng(0).uniform(1, 9, SketchLayout.from_schema(SCHEMA).dimension)
+).float()
+
+
+def run_round(site: Site, server_round: int, **changes) -> Generator:
+    return train_round(
+        site,
+        make_request(**changes),
+        make_generator(),
+        server_round=server_round,
+        pooled_sketch=POOLED if server_round == 1 else None,
+        pooled_noise_std=3.0,
+    )
+
+
+def notes_of(site: Site) -> list[str]:
+    return [entry.note for entry in site.ledger.entries() if entry.state is State.RUNNING]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    site = write_site(tmp_path / "site-1")
+    release_sketch(site, make_request())
+    return site
+
+
+def weights_of(generator: Generator) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in generator.parameters()])
+
+
+def test_a_study_runs_its_rounds_and_is_done(site: Site) -> None:
+    for server_round in (1, 2):
+        local = run_round(site, server_round)
+        assert torch.isfinite(weights_of(local)).all()
+        assert not torch.equal(weights_of(local), weights_of(make_generator()))
+    assert notes_of(site) == ["sketch", "round-1", "round-2"]
+    assert site.ledger.entries()[-1].state is State.DONE
+    assert site.ledger.epsilon() <= 1.0
+
+
+def test_a_round_is_never_run_twice(site: Site) -> None:
+    run_round(site, 1)
+    head = site.ledger.head()
+    with pytest.raises(RuntimeError, match="begun before"):
+        run_round(site, 1)
+    assert site.ledger.head() == head
+
+
+@pytest.mark.parametrize("server_round", [-1, 0, 3, 10**9])
+def test_a_round_beyond_the_plan_is_refused(site: Site, server_round: int) -> None:
+    with pytest.raises(RuntimeError, match="reserved"):
+        run_round(site, server_round)
+    assert notes_of(site) == ["sketch"]
+
+
+def test_more_rounds_than_reserved_cannot_be_asked_for_later(site: Site) -> None:
+    with pytest.raises(ValueError, match="other events or details"):
+        run_round(site, 3, rounds=3)
+    assert notes_of(site) == ["sketch"]
+
+
+def test_the_same_steps_cut_into_other_rounds_are_refused(site: Site) -> None:
+    """Two rounds of 3 steps are paid for; a first round of 6 and a second of 3 are not."""
+    with pytest.raises(ValueError, match="other events or details"):
+        run_round(site, 1, rounds=1, discriminator_steps=6)
+    assert notes_of(site) == ["sketch"]
+
+
+def test_nothing_runs_after_the_last_round(site: Site) -> None:
+    run_round(site, 1)
+    run_round(site, 2)
+    with pytest.raises(RuntimeError, match="cannot be used again"):
+        run_round(site, 2)
+    with pytest.raises(RuntimeError):
+        release_sketch(site, make_request())
+
+
+def test_the_ledger_knows_of_the_round_before_a_row_is_read(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+    original = Site.read_records
+
+    def watched(self: Site):
+        seen.append(notes_of(self))
+        return original(self)
+
+    monkeypatch.setattr(Site, "read_records", watched)
+    run_round(site, 1)
+    assert seen == [["sketch", "round-1"]]
+
+
+def test_a_round_that_fails_is_spent(site: Site) -> None:
+    (site.folder / "rows.parquet").rename(site.folder / "away.parquet")
+    with pytest.raises(InputError):
+        run_round(site, 1)
+    (site.folder / "away.parquet").rename(site.folder / "rows.parquet")
+    with pytest.raises(RuntimeError, match="begun before"):
+        run_round(site, 1)
+
+
+def test_a_round_without_a_sketch_pays_for_the_whole_study_first(tmp_path: Path) -> None:
+    site = write_site(tmp_path / "s")
+    run_round(site, 1)
+    assert site.ledger.epsilon() > 0.99
+
+
+def test_every_step_of_a_round_uses_the_noise_clip_and_sizes_of_the_plan(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[tuple[int, int]] = []
+    made: list[dict[str, object]] = []
+
+    class Watched(PrivateStep):
+        def __init__(self, *args, **settings) -> None:
+            made.append({k: v for k, v in settings.items() if k != "rng"})
+            super().__init__(*args, **settings)
+
+        def step(self, real, fake) -> None:
+            steps.append((len(real), len(fake)))
+            super().step(real, fake)
+
+    monkeypatch.setattr(training, "PrivateStep", Watched)
+    request = make_request()
+    run_round(site, 1)
+    assert made == [
+        {
+            "noise_multiplier": request.make_plan().training_noise_multiplier,
+            "max_grad_norm": 1.0,
+            "expected_batch_size": 8,
+            "fake_batch_size": 8,
+        }
+    ]
+    assert len(steps) == 3
+    assert {fakes for _, fakes in steps} == {8}
+    assert len({real for real, _ in steps}) > 1  # Poisson batches vary in size
+
+
+def test_a_round_is_repeatable_in_a_simulation_and_rounds_differ(tmp_path: Path) -> None:
+    found = []
+    for folder in ("a", "b"):
+        site = write_site(tmp_path / folder / "same-name")
+        found.append([weights_of(run_round(site, number)) for number in (1, 2)])
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])
+    assert not torch.equal(found[0][0], found[0][1])
+
+
+def test_the_discriminator_goes_on_where_it_stopped(site: Site) -> None:
+    run_round(site, 1)
+    (file,) = (site.folder / "state").rglob("training.safetensors")
+    first = file.read_bytes()
+    run_round(site, 2)
+    assert file.read_bytes() != first
+    assert float(load(file.read_bytes())["optimizer.0.step"]) == 6.0
+
+
+@pytest.mark.parametrize("wrong", [POOLED[:-1], POOLED[None], torch.zeros(0)])
+def test_a_pooled_sketch_of_another_shape_ends_the_round(site: Site, wrong) -> None:
+    with pytest.raises(ValueError, match="must have shape"):
+        train_round(
+            site,
+            make_request(),
+            make_generator(),
+            server_round=1,
+            pooled_sketch=wrong,
+            pooled_noise_std=3.0,
+        )

@@ -1,0 +1,111 @@
+"""Site folders and requests for studies that end in moments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from flwr.app import Context, Message, RecordDict
+from tiny_world import SCHEMA, draw_table
+
+from client.app import SITES_DIR, app
+from client.settings import StudyRequest
+from client.site import SITE_FILE, Site, load_site
+from server.study import Study
+from strategies import protocol
+from synthesis.schema import Schema, dump_schema
+from synthesis.tables import write_table
+
+ROWS = (137, 211, 173)
+SETTINGS: Mapping[str, Any] = {
+    "name": "tiny-study",
+    "epsilon": 1.0,
+    "delta": 1e-5,
+    "adversarial_share": 0.3,
+    "rounds": 2,
+    "discriminator_steps": 3,
+    "generator_steps": 2,
+    "sample_rate": 0.2,
+    "nominal_rows": 40,
+    "fit_steps": 3,
+    "deadline_s": 30.0,
+}
+
+
+def make_study(**changes: Any) -> Study:
+    return Study.model_validate(dict(SETTINGS) | changes)
+
+
+def make_config(**changes: Any) -> dict[str, Any]:
+    """The settings as they travel; changes by Python name, such as ``max_grad_norm``."""
+    study = make_study()
+    config = {
+        protocol.STUDY_ID: study.name,
+        protocol.CONFIG_HASH: study.digest(),
+        protocol.EPSILON: study.epsilon,
+        protocol.DELTA: study.delta,
+        protocol.SAMPLE_RATE: study.sample_rate,
+        protocol.EXPECTED_BATCH_SIZE: study.expected_batch_size,
+        protocol.ROUNDS: study.rounds,
+        protocol.DISCRIMINATOR_STEPS: study.discriminator_steps,
+        protocol.GENERATOR_STEPS: study.generator_steps,
+        protocol.ADVERSARIAL_SHARE: study.adversarial_share,
+        protocol.MAX_GRAD_NORM: study.max_grad_norm,
+    }
+    return config | {name.replace("_", "-"): value for name, value in changes.items()}
+
+
+def make_request(**changes: Any) -> StudyRequest:
+    return StudyRequest.from_config(make_config(**changes))
+
+
+def write_site(
+    folder: Path,
+    *,
+    rows: int = ROWS[0],
+    seed: int = 0,
+    epsilon: float = 1.0,
+    schema: Schema = SCHEMA,
+    **more: Any,
+) -> Site:
+    """Write a site's folder and open it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {
+        "name": folder.name,
+        "data": "rows.parquet",
+        "schema": "schema.toml",
+        "simulation_seed": seed,
+        "budget": {"epsilon": epsilon, "delta": 1e-5},
+    }
+    (folder / SITE_FILE).write_text(tomli_w.dumps(config | more), encoding="utf-8")
+    (folder / "schema.toml").write_text(dump_schema(schema), encoding="utf-8")
+    write_table(draw_table(rows, seed), folder / "rows.parquet")
+    return load_site(folder)
+
+
+def write_sites(home: Path, number: int = 3) -> list[Site]:
+    return [write_site(home / f"site-{i + 1}", rows=ROWS[i], seed=i) for i in range(number)]
+
+
+def make_context(home: Path, partition: int = 0) -> Context:
+    return Context(
+        run_id=1,
+        node_id=101 + partition,
+        node_config={"partition-id": partition},
+        state=RecordDict(),
+        run_config={SITES_DIR: str(home)},
+    )
+
+
+class Recorder:
+    """The real ClientApp, with everything that goes in and out kept."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Message, Message]] = []
+
+    def __call__(self, message: Message, context: Context) -> Message:
+        reply = app(message, context)
+        self.seen.append((message, reply))
+        return reply
