@@ -6,6 +6,7 @@ outside.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -13,8 +14,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-
-from rich.console import Console
 
 USED_WRONGLY, FAILED = 2, 1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -43,6 +42,7 @@ def stop_on_signals() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)
+        logging.disable()  # what frameworks say about the end is not what ended it
         raise Stopped(number)
 
     if threading.current_thread() is not threading.main_thread():
@@ -52,24 +52,25 @@ def stop_on_signals() -> Iterator[None]:
     try:
         yield
     finally:
+        logging.disable(logging.NOTSET)
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 @contextmanager
-def sentences(console: Console) -> Iterator[None]:
+def sentences() -> Iterator[None]:
     """Say in one sentence what ended the work, and exit with the code that belongs to it."""
     try:
         yield
     except Stopped as stopped:
-        _say(console, "stopped; nothing was written.")
+        _say("stopped; nothing was written.")
         _leave(stopped.code)
     except (ValueError, RuntimeError, OSError, MemoryError) as error:
         ending = _explain(error)
         if ending is None:
             raise
         sentence, code = ending
-        _say(console, sentence)
+        _say(sentence)
         sys.exit(code)
 
 
@@ -95,9 +96,11 @@ def _explain(error: Exception) -> tuple[str, int] | None:
     return None
 
 
-def _say(console: Console, sentence: str) -> None:
+def _say(sentence: str) -> None:
+    from fedsynth.console import errors
+
     end = "" if sentence.endswith((".", "!", "?")) else "."
-    console.print(f"fedsynth: {sentence}{end}", markup=False, highlight=False, soft_wrap=True)
+    errors.print(f"fedsynth: {sentence}{end}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _leave(code: int) -> None:

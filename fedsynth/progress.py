@@ -96,8 +96,6 @@ class StudyProgress:
 
     def _finish_phase(self, event: Mapping[str, Any]) -> None:
         self._end(event["phase"], f"{len(event['valid'])} of {self._sites} sites")
-        if event["phase"] == "query.sketch":
-            self._begin("fit")
 
     def _count_answer(self, event: Mapping[str, Any]) -> None:
         phase = event["phase"]

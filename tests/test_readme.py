@@ -12,7 +12,7 @@ import pytest
 import typer.main
 from readme_blocks import Block, read_blocks
 
-from fedsynth import cli
+from fedsynth import cli, commands
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = read_blocks(ROOT / "README.md")
@@ -109,7 +109,7 @@ def test_every_command_and_option_in_the_readme_exists() -> None:
     for words in (words for block in BLOCKS if block.language == "sh" for words in block.commands):
         if words[0] != "fedsynth":
             continue
-        command, rest = typer.main.get_command(cli.app), words[1:]
+        command, rest = typer.main.get_command(commands.app), words[1:]
         while hasattr(command, "commands"):
             command = command.commands[rest.pop(0)]
         known = {option for parameter in command.params for option in parameter.opts}

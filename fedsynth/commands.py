@@ -1,0 +1,109 @@
+"""The commands: each reads its options, calls one function and says what came of it.
+
+What takes seconds to import is imported by the command that needs it.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fedsynth.audit_commands import audit_app
+from fedsynth.console import say, screen
+from fedsynth.schema_commands import schema_app
+
+DEFAULT_OUT = Path("release")
+
+app = typer.Typer(
+    name="fedsynth",
+    help="Private synthetic data from sites that may not share their records.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(schema_app, name="schema")
+app.add_typer(audit_app, name="audit")
+
+
+@app.command()
+def simulate(
+    study: Annotated[Path | None, typer.Argument(help="Study file (TOML).")] = None,
+    demo: Annotated[str | None, typer.Option(help="Data set that comes along: adult.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Your own table: CSV or Parquet.")] = None,
+    schema: Annotated[Path | None, typer.Option(help="Its schema (TOML).")] = None,
+    sites: Annotated[int | None, typer.Option(help="Number of sites. (default: 4)")] = None,
+    partition: Annotated[
+        str | None, typer.Option(help="iid, dirichlet or column:NAME. (default: iid)")
+    ] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Dirichlet concentration. (default: 0.5)")
+    ] = None,
+    epsilon: Annotated[
+        float | None, typer.Option(help="What each site may spend. (default: 1)")
+    ] = None,
+    delta: Annotated[
+        float | None, typer.Option(help="Failure probability. (default: 1e-5)")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="Adversarial rounds; 0 is the sketch alone. (default: 5)")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Makes it repeatable. (default: 0)")] = None,
+    rows: Annotated[
+        int | None, typer.Option(help="Synthetic rows. (default: as many as real)")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="New or empty folder for the release.")] = DEFAULT_OUT,
+    backend: Annotated[str | None, typer.Option(help="local or ray. (default: local)")] = None,
+) -> None:
+    """Run a whole federation on this machine and write a release."""
+    from fedsynth.api import resolve
+    from fedsynth.progress import StudyProgress
+    from fedsynth.summary import show_summary
+    from simulations.simulate import run_simulation
+
+    simulation = {
+        "demo": demo,
+        "data": data,
+        "schema": schema,
+        "sites": sites,
+        "partition": partition,
+        "alpha": alpha,
+        "seed": seed,
+        "rows": rows,
+        "backend": backend,
+    }
+    changes = {"epsilon": epsilon, "delta": delta, "rounds": rounds}
+    content, settings = resolve(study, changes, simulation)
+    command = shlex.join(["fedsynth", *sys.argv[1:]])
+    with StudyProgress(screen) as progress:
+        result = run_simulation(content, settings, out=out, command=command, on_event=progress)
+    show_summary(screen, result.report, out)
+
+
+@app.command()
+def plan(study: Annotated[Path, typer.Argument(help="Study file (TOML).")]) -> None:
+    """Show what each site would spend, on what, before anything runs."""
+    from fedsynth.plan_command import show_plan
+
+    show_plan(screen, study)
+
+
+@app.command()
+def sample(
+    release: Annotated[Path, typer.Argument(metavar="DIR", help="A release folder.")],
+    rows: Annotated[int, typer.Option(help="Rows to draw; any number is free.")],
+    out: Annotated[Path, typer.Option(help="File to write: .parquet or .csv.")],
+    where: Annotated[
+        list[str] | None, typer.Option(help='Condition such as "income=>50K"; may be repeated.')
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
+) -> None:
+    """Draw more synthetic rows from a release."""
+    from fedsynth.sample_command import write_sample
+
+    write_sample(release, rows, out=out, where=where or (), seed=seed)
+    say(screen, f"{rows:,} rows in {out}; this spent nothing.")
