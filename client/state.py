@@ -29,14 +29,14 @@ class StudyState:
         self._folder = folder / "state" / hashlib.sha256(study.encode()).hexdigest()[:16]
 
     def save_pooled_sketch(self, pooled: Tensor) -> None:
-        """Keep the pooled sketch, which is sent in the first round only."""
+        """Keep the pooled sketch, which is not sent again once a round succeeded."""
         self._save(_POOLED, {_POOLED: pooled})
 
     def load_pooled_sketch(self) -> Tensor:
         """Return the pooled sketch.
 
         Raises:
-            FileNotFoundError: if the first round never came.
+            FileNotFoundError: if it never came.
         """
         return self._load(_POOLED)[_POOLED]
 

@@ -47,7 +47,7 @@ def train_round(
         request: the study's settings; the same as in the sketch.
         generator: the global generator as received.
         server_round: from 1; each round can be run once.
-        pooled_sketch: sum of all sites' noisy sketches, in the first round only.
+        pooled_sketch: sum of all sites' noisy sketches; kept, and sent until a round succeeded.
         pooled_noise_std: standard deviation of the noise in the pooled sketch.
 
     Raises:
@@ -56,10 +56,11 @@ def train_round(
     if not 1 <= server_round <= request.rounds:
         raise RuntimeError("server-round must be one of the rounds that were reserved.")
     plan, reservation = reserve_study(site, request)
-    site.ledger.mark(reservation, "running", f"round-{server_round}")
     state = StudyState(site.folder, request.study)
     if pooled_sketch is not None:
         state.save_pooled_sketch(pooled_sketch)
+    penalty = _sketch_loss(site, state.load_pooled_sketch(), pooled_noise_std)
+    site.ledger.mark(reservation, "running", f"round-{server_round}")
     rng = partial(site.randomness.torch, site.config.name, request.study, server_round)
     discriminator = Discriminator(sum(site.schema.sizes), rng=rng("discriminator"))
     step = _make_step(discriminator, request, plan, rng("noise"))
@@ -71,7 +72,7 @@ def train_round(
     local = improve_generator(
         copy.deepcopy(generator),
         discriminator,
-        _sketch_loss(site, state.load_pooled_sketch(), pooled_noise_std),
+        penalty,
         GeneratorStepSettings(steps=request.generator_steps),
         rng=rng("generator"),
     )

@@ -92,7 +92,7 @@ class FederatedGenerator(Strategy):
         deadline_s: longest time for one round, and for waiting until enough nodes are online.
         max_update_norm: largest L2 norm of the difference between a reply and what was sent.
         weights: public weight per node; all equal when left out. Never derived from row counts.
-        pooled_sketch: the pooled statistics, sent along in round 1.
+        pooled_sketch: the pooled statistics, sent to each node until it has given a good reply.
         on_event: called with a small dict of plain values at the start and end of each round.
 
     Raises:
@@ -121,6 +121,7 @@ class FederatedGenerator(Strategy):
         self._records: list[RoundRecord] = []
         self._sent: list[Message] = []
         self._absent: tuple[int, ...] = ()
+        self._settled: set[int] = set()  # nodes that must have the pooled sketch
         self._global: dict[str, FloatArray] = {}
         self._started = 0.0
 
@@ -166,13 +167,22 @@ class FederatedGenerator(Strategy):
         self._global = arrays_of(arrays)
         online = wait_for_nodes(grid, self.minimum_nodes, self.deadline_s, among=self.nodes)
         self._absent = tuple(n for n in self.nodes if n not in set(online))
-        content = RecordDict({ARRAYS: arrays, CONFIG: _with_round(config, server_round)})
-        if server_round == 1 and self.pooled_sketch is not None:
-            content[POOLED_SKETCH] = self.pooled_sketch
         self._emit("round-started", {"server_round": server_round, "nodes": online})
-        self._sent = make_messages(
-            online, TRAIN, content, ttl_s=self.deadline_s, group=str(server_round)
-        )
+        plain = RecordDict({ARRAYS: arrays, CONFIG: _with_round(config, server_round)})
+        whole = RecordDict(dict(plain))
+        if self.pooled_sketch is not None:
+            whole[POOLED_SKETCH] = self.pooled_sketch
+        self._sent = [
+            message
+            for node in online
+            for message in make_messages(
+                [node],
+                TRAIN,
+                plain if node in self._settled else whole,
+                ttl_s=self.deadline_s,
+                group=str(server_round),
+            )
+        ]
         return self._sent
 
     def aggregate_train(
@@ -180,6 +190,7 @@ class FederatedGenerator(Strategy):
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
         """Return the average of the good replies, or None when there are too few."""
         answers = self._check(list(replies))
+        self._settled |= set(answers.valid)
         changed = len(answers.valid) >= self.minimum_nodes
         arrays = self._average(answers.valid) if changed else None
         record = RoundRecord(

@@ -196,7 +196,7 @@ FIELDS: Final[tuple[WireField, ...]] = (
         "private sketches: post-processing",
     ),
 )
-OPTIONAL: Final = frozenset({(TRAIN, POOLED_SKETCH, STATISTICS)})  # sent in the first round only
+OPTIONAL: Final = frozenset({(TRAIN, POOLED_SKETCH, STATISTICS)})  # until a site has answered
 
 
 def fields_of(message: str, direction: Direction) -> tuple[WireField, ...]:

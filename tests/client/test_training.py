@@ -180,7 +180,7 @@ def test_the_discriminator_goes_on_where_it_stopped(site: Site) -> None:
 
 
 @pytest.mark.parametrize("wrong", [POOLED[:-1], POOLED[None], torch.zeros(0)])
-def test_a_pooled_sketch_of_another_shape_ends_the_round(site: Site, wrong) -> None:
+def test_a_pooled_sketch_of_another_shape_uses_up_no_round(site: Site, wrong) -> None:
     with pytest.raises(ValueError, match="must have shape"):
         train_round(
             site,
@@ -190,3 +190,10 @@ def test_a_pooled_sketch_of_another_shape_ends_the_round(site: Site, wrong) -> N
             pooled_sketch=wrong,
             pooled_noise_std=3.0,
         )
+    assert notes_of(site) == ["sketch"]
+
+
+def test_a_site_that_never_got_the_pooled_sketch_uses_up_no_round(site: Site) -> None:
+    with pytest.raises(FileNotFoundError):
+        run_round(site, 2)
+    assert notes_of(site) == ["sketch"]

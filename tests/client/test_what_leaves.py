@@ -1,0 +1,159 @@
+"""One whole study, every message kept: what leaves a site is listed, private, and no row count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flwr.app import Message
+from tiny_sites import ROWS, Recorder, make_study, write_sites
+from tiny_world import SCHEMA, draw_codes
+
+from client.site import Site
+from privacy import State
+from server.app import Coordinator, make_server_app
+from server.outcome import StudyOutcome
+from simulations.backends import run_local
+from strategies import protocol
+from strategies.fields import FIELDS, OPTIONAL, Direction
+from strategies.gate import find_problem
+from strategies.protocol import ANY_NAME, ARRAYS, CONFIG, SKETCH, STATISTICS
+from synthesis.layout import SketchLayout, compute_sketch
+
+
+class Captured:
+    def __init__(self, home: Path) -> None:
+        self.sites: list[Site] = write_sites(home)
+        recorder = Recorder()
+        coordinator = Coordinator(make_study(), SCHEMA, num_sites=3)
+        run_local(make_server_app(coordinator), recorder, 3, run_config={"sites-dir": str(home)})
+        assert coordinator.outcome is not None
+        self.outcome: StudyOutcome = coordinator.outcome
+        self.seen = recorder.seen
+
+    def replies(self, kind: str | None = None) -> Iterator[tuple[int, Message]]:
+        for message, reply in self.seen:
+            if kind in (None, message.metadata.message_type):
+                yield message.metadata.dst_node_id - 101, reply
+
+
+@pytest.fixture(scope="module")
+def captured(tmp_path_factory: pytest.TempPathFactory) -> Captured:
+    return Captured(tmp_path_factory.mktemp("study"))
+
+
+def test_the_study_asked_every_site_everything_once(captured: Captured) -> None:
+    kinds = [message.metadata.message_type for message, _ in captured.seen]
+    assert kinds == ["query.hello"] * 3 + ["query.sketch"] * 3 + ["train"] * 6
+    assert not any(reply.has_error() for _, reply in captured.seen)
+
+
+def test_every_message_that_leaves_obeys_the_table(captured: Captured) -> None:
+    for message, reply in captured.seen:
+        kind = message.metadata.message_type
+        assert find_problem(reply.content, kind, Direction.UP) is None
+        assert find_problem(message.content, kind, Direction.DOWN) is None
+
+
+def test_the_table_lists_nothing_that_is_never_sent(captured: Captured) -> None:
+    """A row that no real message uses is a door nobody watches."""
+    sent: set[tuple[str, Direction, str, str]] = set()
+    for message, reply in captured.seen:
+        kind = message.metadata.message_type
+        for direction, content in (
+            (Direction.DOWN, message.content),
+            (Direction.UP, reply.content),
+        ):
+            for record, values in content.items():
+                for key in values:
+                    sent.add((kind, direction, record, ANY_NAME if record == ARRAYS else key))
+    assert sent == {(f.message, f.direction, f.record, f.key) for f in FIELDS}
+
+
+def test_what_is_optional_travels_in_the_first_round_only(captured: Captured) -> None:
+    for message, _ in captured.seen:
+        kind = message.metadata.message_type
+        for listed, record, _ in OPTIONAL:
+            if kind == listed:
+                number = message.content.config_records[CONFIG][protocol.SERVER_ROUND]
+                assert (record in message.content) == (number == 1)
+
+
+def numbers_in(reply: Message) -> Iterator[float]:
+    for record in reply.content.config_records.values():
+        yield from (float(v) for v in record.values() if not isinstance(v, str))
+    for record in reply.content.array_records.values():
+        for array in record.values():
+            yield from (float(size) for size in array.shape)
+            yield from array.numpy().astype(float).ravel().tolist()
+
+
+def test_no_reply_contains_a_row_count(captured: Captured) -> None:
+    for place, reply in captured.replies():
+        found = set(numbers_in(reply))
+        assert not found & {float(ROWS[place]), float(sum(ROWS))}
+        texts = [
+            str(value)
+            for record in reply.content.config_records.values()
+            for value in record.values()
+            if isinstance(value, str) and len(value) < 60  # digests hold any digits
+        ]
+        assert not any(str(ROWS[place]) in text for text in texts)
+        assert not reply.content.metric_records
+
+
+def test_totals_of_a_sketch_are_as_noisy_as_their_cells_say(captured: Captured) -> None:
+    """The row count hides in every block's total, so it must be noisy there too."""
+    layout = SketchLayout.from_schema(SCHEMA)
+    misses = []
+    for place, reply in captured.replies(protocol.QUERY_SKETCH):
+        statistics = reply.content.array_records[SKETCH][STATISTICS].numpy().astype(float)
+        noise = float(reply.content.config_records[CONFIG][protocol.NOISE_MULTIPLIER])
+        for block in layout.split(statistics):
+            miss = (block.sum() - ROWS[place]) / (noise * layout.sensitivity * block.size**0.5)
+            misses.append(miss)
+    assert 0.4 < np.std(misses) < 2.0
+    assert min(np.abs(misses)) > 0
+
+
+def test_no_cell_of_a_sketch_is_exact(captured: Captured) -> None:
+    layout = SketchLayout.from_schema(SCHEMA)
+    for place, reply in captured.replies(protocol.QUERY_SKETCH):
+        statistics = reply.content.array_records[SKETCH][STATISTICS].numpy()
+        exact = compute_sketch(layout, draw_codes(ROWS[place], place))
+        assert (statistics != exact).all()
+        assert (statistics != np.round(statistics)).mean() > 0.99
+
+
+def test_every_site_spent_what_was_asked_and_is_done(captured: Captured) -> None:
+    plan = make_study().make_plan()
+    for site in captured.sites:
+        assert site.ledger.events() == plan.events()
+        assert 0.99 < site.ledger.epsilon() <= 1.0
+        entries = site.ledger.entries()
+        assert entries[-1].state is State.DONE
+        notes = [entry.note for entry in entries if entry.state is State.RUNNING]
+        assert notes == ["sketch", "round-1", "round-2"]
+
+
+def test_sites_get_nothing_of_each_other_but_sums(captured: Captured) -> None:
+    """What goes down is public settings, the global generator and the pooled sketch."""
+    sketches = [
+        reply.content.array_records[SKETCH][STATISTICS].numpy().astype(np.float64)
+        for _, reply in captured.replies(protocol.QUERY_SKETCH)
+    ]
+    first = next(m for m, _ in captured.seen if protocol.POOLED_SKETCH in m.content)
+    pooled = first.content.array_records[protocol.POOLED_SKETCH][STATISTICS].numpy()
+    np.testing.assert_allclose(pooled, np.sum(sketches, axis=0), rtol=1e-5, atol=1e-3)
+
+
+def test_the_outcome_holds_what_the_study_did(captured: Captured) -> None:
+    outcome = captured.outcome
+    assert outcome.nodes == (101, 102, 103)
+    assert [record.changed for record in outcome.rounds] == [True, True]
+    assert [phase.name for phase in outcome.phases] == ["hello", "sketch", "fit"]
+    noise = make_study().make_plan().sketch_noise_multiplier
+    assert outcome.noise_multipliers == dict.fromkeys(outcome.nodes, noise)
+    assert outcome.estimated_rows == pytest.approx(sum(ROWS), rel=0.6)
