@@ -86,11 +86,11 @@ def _explain(error: Exception) -> tuple[str, int] | None:
         return str(error), FAILED
     if isinstance(error, MemoryError):
         return "there is not enough memory for this; ask for fewer rows, columns or bins.", FAILED
-    if isinstance(error, OSError) and error.strerror is not None:
+    if isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
         return (
-            f"the system refused a file: {error.strerror}{place}; make room or choose another "
-            "place, for working files with the variable TMPDIR.",
+            f"the system refused a file: {error.strerror or error}{place}; make room or choose "
+            "another place, for working files with the variable TMPDIR.",
             FAILED,
         )
     return None

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ def shell(
         (StudyFailed("1 of at least 2 sites were online."), "1 of at least 2 sites were online."),
         (BudgetExceeded(requested=2.0, remaining=1.0), "fedsynth: "),
         (OSError(28, "No space left on device", "x"), "No space left on device (x); make room"),
+        (OSError("the path of a socket is too long"), "the path of a socket is too long; make"),
         (MemoryError(), "not enough memory"),
     ],
     ids=lambda value: type(value).__name__,
@@ -92,10 +94,8 @@ def test_a_disk_that_fills_up_while_saving_leaves_nothing(
     assert {k: v for k, v in shell.files().items() if "torchinductor" not in k} == before
 
 
-def stop(home: Path, *words: str, when: str) -> tuple[int, str]:
+def stop(home: Path, scratch: Path, *words: str, when: str) -> tuple[int, str]:
     """Start a long study, press Ctrl-C once ``when`` is on the screen, and say how it ended."""
-    scratch = home / "scratch"
-    scratch.mkdir()
     write_inputs(home)
     (home / "long.toml").write_text("rounds = 500\nfit_steps = 50\n")
     source = ["--data", "visits.csv", "--schema", "visits.toml", "--partition", "column:clinic"]
@@ -117,17 +117,25 @@ def stop(home: Path, *words: str, when: str) -> tuple[int, str]:
     return process.returncode, errors
 
 
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A folder with a short path, as Ray needs for its sockets."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["2 sites", "round 2 of 500"])
-def test_ctrl_c_leaves_nothing(tmp_path: Path, when: str) -> None:
-    assert stop(tmp_path, when=when) == (130, STOPPED)
+def test_ctrl_c_leaves_nothing(tmp_path: Path, scratch: Path, when: str) -> None:
+    assert stop(tmp_path, scratch, when=when) == (130, STOPPED)
     assert not (tmp_path / "release").exists()
-    assert not list((tmp_path / "scratch").glob("fedsynth-*"))
+    assert not list(scratch.glob("fedsynth-*"))
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_ray_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("when", ["hello", "round 1 of 500"])
+def test_ctrl_c_ends_ray_too(tmp_path: Path, scratch: Path, when: str) -> None:
     pytest.importorskip("ray")
-    assert stop(tmp_path, "--backend", "ray", when="round 1 of 500") == (130, STOPPED)
+    assert stop(tmp_path, scratch, "--backend", "ray", when=when) == (130, STOPPED)
     assert not (tmp_path / "release").exists()
-    assert not list((tmp_path / "scratch").glob("fedsynth-*"))
+    assert not list(scratch.glob("fedsynth-*"))
