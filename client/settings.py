@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from privacy import Budget, SitePlan, make_plan
 from privacy.private_step import MAX_CLIP, MIN_CLIP
 from strategies import protocol
-from strategies.protocol import MAX_STEPS
+from strategies.protocol import MAX_EPSILON, MAX_STEPS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,8 @@ class StudyRequest:
     max_grad_norm: float
 
     def __post_init__(self) -> None:
+        if self.budget.epsilon > MAX_EPSILON:
+            raise ValueError(f"epsilon must be at most {MAX_EPSILON:g}.")
         if not 0 <= self.adversarial_share < 1:
             raise ValueError("adversarial-share must be in [0, 1).")
         if not 0 < self.sample_rate <= 1:

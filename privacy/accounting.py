@@ -129,14 +129,14 @@ def compute_pld_epsilon(
             f"noise_multiplier must be >= {MIN_NOISE_MULTIPLIER} for accountant 'pld', "
             f"got {smallest!r}; add noise, or use 'rdp' if a loose bound is enough"
         )
-    width = interval or _reported_interval(schedule, delta)
+    width = interval or choose_interval(schedule, delta)
     accountant = pld.PLDAccountant(_NEIGHBOURS[adjacency], value_discretization_interval=width)
     with _quiet():
         accountant.compose(_to_dp_event(schedule))
         return max(0.0, float(accountant.get_epsilon(delta)))
 
 
-def _reported_interval(schedule: Schedule, delta: float) -> float:
+def choose_interval(schedule: Schedule, delta: float) -> float:
     """Return a cell width that keeps the arrays small when the loss is large anyway."""
     largest = compute_rdp_epsilon(schedule, delta)
     if not math.isfinite(largest):

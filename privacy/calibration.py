@@ -13,6 +13,7 @@ from scipy.optimize import brentq
 
 from privacy.accounting import (
     MIN_NOISE_MULTIPLIER,
+    choose_interval,
     compute_epsilon,
     compute_pld_epsilon,
     make_schedule,
@@ -178,7 +179,9 @@ def _search(events: _Events, delta: float, *, aim: float, interval: float, start
 
     def excess(log_noise: float) -> float:
         schedule = make_schedule(events(math.exp(log_noise)))
-        return compute_pld_epsilon(schedule, delta, interval=interval) / aim - 1
+        # Far from the aim the loss may be so large that cells of the aim's width fill the memory.
+        width = max(interval, choose_interval(schedule, delta))
+        return compute_pld_epsilon(schedule, delta, interval=width) / aim - 1
 
     lowest, highest = math.log(MIN_NOISE_MULTIPLIER), math.log(_LARGEST_NOISE)
     low = high = math.log(start)

@@ -22,7 +22,7 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 from privacy import Budget, SitePlan, make_plan
 from privacy.calibration import MIN_SHARE
 from privacy.private_step import MAX_CLIP, MIN_CLIP
-from strategies.protocol import MAX_STEPS
+from strategies.protocol import MAX_EPSILON, MAX_STEPS
 from synthesis import InputError
 
 LOWEST_DELTA = 1e-10
@@ -52,7 +52,7 @@ class Study(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: Annotated[str, Field(pattern=r"^[\w.+:-]{1,100}$")] = "study"
-    epsilon: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    epsilon: Annotated[float, Field(gt=0, le=MAX_EPSILON)] = 1.0
     delta: Annotated[float, Field(gt=LOWEST_DELTA, lt=1)] = 1e-5
     adversarial_share: Annotated[float, Field(ge=0, le=0.95)] = 0.3
     rounds: Annotated[int, Field(ge=0, le=10_000)] = 5

@@ -18,6 +18,7 @@ from typing import Final
 from flwr.app import Error, Message
 
 PROTOCOL_VERSION: Final = 1
+MAX_EPSILON: Final = 1000.0  # that a site accepts; the arrays of accounting grow with it
 MAX_STEPS: Final = 1_000_000  # of a whole study, and rows of a batch, that a site accepts
 
 QUERY_HELLO: Final = "query.hello"

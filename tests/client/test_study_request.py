@@ -15,6 +15,7 @@ HOSTILE: list[tuple[str, Any]] = [
     ("epsilon", -1.0),
     ("epsilon", math.nan),
     ("epsilon", math.inf),
+    ("epsilon", 1000.1),
     ("epsilon", "1"),
     ("epsilon", True),
     ("delta", 0.0),

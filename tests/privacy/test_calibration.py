@@ -152,3 +152,13 @@ def test_a_plan_cannot_be_changed() -> None:
     plan = make_plan(ONE, sample_rate=0.1, steps=60, adversarial_share=0.3)
     with pytest.raises(dataclasses.FrozenInstanceError):
         plan.steps = 600  # type: ignore[misc]
+
+
+def test_many_full_batches_can_be_planned_without_filling_the_memory() -> None:
+    """At the noise where the search starts, this schedule would lose an epsilon of 10^5."""
+    plan = make_plan(ONE, sample_rate=1.0, steps=200_000, adversarial_share=0.3)
+    assert 0.995 < plan.epsilon <= 1.0
+    one_step = make_plan(ONE, sample_rate=1.0, steps=1, adversarial_share=0.3)
+    # Gaussians compose exactly: n steps need sqrt(n) times the noise of one.
+    ratio = plan.training_noise_multiplier / one_step.training_noise_multiplier
+    assert ratio == pytest.approx(200_000**0.5, rel=0.01)
