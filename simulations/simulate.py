@@ -133,6 +133,7 @@ def _prepare(
     study = make_study(
         dict(content),
         rows_per_site=len(sites.train) // len(sites.tables),
+        num_sites=len(sites.tables),
         name=f"simulation-{settings.seed}",
         seed=settings.seed,
     )

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from synthesis.discriminator import Discriminator
-from synthesis.fitting import SketchLoss, update_average
+from synthesis.fitting import NOISE_FLOOR, SketchLoss, compute_loss, update_average
 from synthesis.generator import Generator
 
 
@@ -21,7 +21,8 @@ class GeneratorStepSettings:
         steps: generator steps per round, >= 0.
         batch_size: fake rows per step.
         learning_rate: of Adam with betas (0.5, 0.9).
-        sketch_weight: weight of the sketch penalty beside the adversarial loss, >= 0.
+        sketch_weight: weight of the sketch loss beside the adversarial loss, as far as it lies
+            above what the start had reached, >= 0.
     """
 
     steps: int
@@ -50,13 +51,16 @@ def improve_generator(
     optimizer = torch.optim.Adam(
         generator.parameters(), lr=settings.learning_rate, betas=(0.5, 0.9)
     )
+    # The sketch keeps what has been reached and asks for no more, which would be noise.
+    floor = 0.0 if sketch_loss is None else max(NOISE_FLOOR, compute_loss(generator, sketch_loss))
     average = copy.deepcopy(generator)
     for step in range(settings.steps):
         optimizer.zero_grad()
         fake = generator.draw_hard_rows(settings.batch_size, rng)
         loss = functional.softplus(-discriminator(fake)).mean()
         if sketch_loss is not None:
-            loss = loss + settings.sketch_weight * sketch_loss(generator.probabilities())
+            excess = sketch_loss(generator.probabilities()) - floor
+            loss = loss + settings.sketch_weight * excess.clamp(min=0.0)
         loss.backward()
         optimizer.step()
         update_average(average, generator, decay=min(0.9, step / (step + 5)))

@@ -22,6 +22,14 @@ from synthesis.targets import Shares, SketchTargets
 
 Progress = Callable[[int, int], None]
 
+NOISE_FLOOR = 0.95
+"""Lowest sketch loss a generator may reach: the truth itself scores about 1, and what lies clearly
+below is fitted to noise (the discrepancy principle of Morozov 1966)."""
+NOISE_PER_SIGNAL = 0.2
+"""Where the sketch holds little signal, the fit stops earlier: it may go below 1 by this part of
+what independent columns lie above it."""
+CHECK_EVERY = 10
+
 
 @dataclass(frozen=True, kw_only=True)
 class FitSettings:
@@ -93,6 +101,8 @@ def fit_generator(
 ) -> Generator:
     """Fit the generator and return its running average over the last steps.
 
+    The fit ends before its last step when the average would begin to follow the noise.
+
     Args:
         generator: the start; trained in place.
         loss: the sketch to be met.
@@ -103,6 +113,7 @@ def fit_generator(
         generator.parameters(), lr=settings.learning_rate, betas=(0.5, 0.9)
     )
     average = copy.deepcopy(generator)
+    floor = _choose_floor(compute_loss(generator, loss))
     for step in range(settings.steps):
         decay = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
         for group in optimizer.param_groups:
@@ -111,9 +122,24 @@ def fit_generator(
         loss(generator.probabilities()).backward()
         optimizer.step()
         update_average(average, generator, decay=min(0.98, step / (step + 10)))
+        is_done = step % CHECK_EVERY == 0 and compute_loss(average, loss) < floor
         if on_step is not None:
-            on_step(step + 1, settings.steps)
+            on_step(settings.steps if is_done else step + 1, settings.steps)
+        if is_done:
+            break
     return average
+
+
+@torch.no_grad()
+def compute_loss(generator: Generator, loss: SketchLoss) -> float:
+    """Return the sketch loss of a generator as a number."""
+    return float(loss(generator.probabilities()))
+
+
+def _choose_floor(start: float) -> float:
+    """Return the loss at which to stop, from the loss of independent columns."""
+    signal = max(0.0, start - 1.0)
+    return max(NOISE_FLOOR, 1.0 - NOISE_PER_SIGNAL * signal)
 
 
 @torch.no_grad()

@@ -55,11 +55,13 @@ def make_targets(layout: SketchLayout, pooled: Counts, noise_std: float) -> Sket
         noise_std: standard deviation of the noise in every cell of ``pooled``, >= 0.
     """
     counts = list(layout.split(pooled))
-    rows = max(1.0, float(np.mean([block.sum() for block in counts])))
+    totals, total_std = _class_totals(layout, counts, noise_std)
+    rows = max(1.0, float(totals.sum()), total_std * layout.num_classes**0.5)
     blocks = tuple(block / rows for block in counts)
     variance = max((noise_std / rows) ** 2, 1e-16)
-    totals = np.mean([block.reshape(layout.num_classes, -1).sum(1) for block in blocks], axis=0)
-    classes = _to_shares(totals)
+    # A class that noise has pushed below half its own standard error may still be there.
+    positive = np.maximum(totals, max(0.5 * total_std, 1e-6 * rows))
+    classes = positive / positive.sum()
     one_way = tuple(_one_way(layout, blocks, f) for f in range(len(layout.groups)))
     weights = tuple(
         1.0 / (variance + MODEL_ERROR_WEIGHT * expected / rows)
@@ -76,10 +78,18 @@ def make_targets(layout: SketchLayout, pooled: Counts, noise_std: float) -> Sket
     )
 
 
-def _to_shares(values: Shares) -> Shares:
-    positive = np.maximum(values, 1e-6)
-    shares: Shares = positive / positive.sum()
-    return shares
+def _class_totals(
+    layout: SketchLayout, counts: list[Counts], noise_std: float
+) -> tuple[Shares, float]:
+    """Average the records per class over all blocks, by inverse noise; with its standard error.
+
+    A block's total carries the noise of all its cells, so small blocks tell it best.
+    """
+    cells = np.array([block[0].size for block in counts], dtype=np.float64)
+    precision = 1.0 / cells
+    totals = np.stack([block.reshape(layout.num_classes, -1).sum(1) for block in counts])
+    average: Shares = precision @ totals / precision.sum()
+    return average, noise_std / float(precision.sum()) ** 0.5
 
 
 def _one_way(layout: SketchLayout, blocks: tuple[Shares, ...], feature: int) -> Shares:
