@@ -60,7 +60,7 @@ def improve_generator(
         loss = functional.softplus(-discriminator(fake)).mean()
         if sketch_loss is not None:
             excess = sketch_loss(generator.probabilities()) - floor
-            loss = loss + settings.sketch_weight * excess.clamp(min=0.0)
+            loss = loss + settings.sketch_weight * functional.relu(excess)
         loss.backward()
         optimizer.step()
         update_average(average, generator, decay=min(0.9, step / (step + 5)))

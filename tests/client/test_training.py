@@ -18,6 +18,8 @@ from client.training import train_round
 from privacy import State
 from privacy.private_step import PrivateStep
 from synthesis import InputError
+from synthesis.adversarial import GeneratorStepSettings
+from synthesis.discriminator import Discriminator
 from synthesis.generator import Generator
 from synthesis.layout import SketchLayout
 
@@ -197,3 +199,17 @@ def test_a_site_that_never_got_the_pooled_sketch_uses_up_no_round(site: Site) ->
     with pytest.raises(FileNotFoundError):
         run_round(site, 2)
     assert notes_of(site) == ["sketch"]
+
+
+def test_the_noisier_the_discriminator_the_smaller_the_generator_steps(site: Site) -> None:
+    discriminator = Discriminator(sum(SCHEMA.sizes), rng=torch.Generator().manual_seed(0))
+
+    def learning_rate(**changes) -> float:
+        request = make_request(**changes)
+        return training._generator_steps(request, request.make_plan(), discriminator).learning_rate
+
+    rates = [learning_rate(expected_batch_size=size) for size in (1, 10, 1000)]
+    assert rates == sorted(rates)
+    assert rates[0] < 0.5 * rates[-1]
+    usual = GeneratorStepSettings(steps=1).learning_rate
+    assert 0 < rates[0] and rates[-1] < usual

@@ -113,3 +113,20 @@ def test_a_row_is_judged_by_itself() -> None:
 def test_a_discriminator_without_width_is_refused() -> None:
     with pytest.raises(ValueError, match="hidden must be >= 1"):
         Discriminator(5, hidden=0, rng=torch.Generator())
+
+
+def test_the_sketch_asks_for_no_more_than_the_start_had_reached() -> None:
+    """A generator that fits the sketch already is not pushed further into its noise."""
+    layout = make_layout()
+    counts = compute_sketch(layout, CODES_2000)
+    noise = np.random.default_rng(0).normal(0, 400.0, layout.dimension)
+    loss = SketchLoss(make_targets(layout, counts + noise, 400.0))
+    silent = make_discriminator()
+    with torch.no_grad():
+        for parameter in silent.parameters():
+            parameter.zero_()
+    start = make_generator()
+    before = [parameter.clone() for parameter in start.parameters()]
+    after = improve(start, silent, loss, steps=10)
+    for old, new in zip(before, after.parameters(), strict=True):
+        assert torch.equal(old, new)

@@ -19,7 +19,7 @@ from synthesis.fitting import (
     make_starting_shares,
     update_average,
 )
-from synthesis.generator import Generator
+from synthesis.generator import Generator, GeneratorSettings
 from synthesis.layout import SketchLayout, compute_sketch
 from synthesis.rows import to_one_hot
 from synthesis.schema import Categorical, Integer, Schema
@@ -174,3 +174,38 @@ def test_fitting_returns_a_generator_of_its_own() -> None:
         start, SketchLoss(make_noisy(make_layout(), CODES_2000, 5.0)), FitSettings(steps=3)
     )
     assert isinstance(fitted, Generator) and fitted is not start
+
+
+def test_where_there_is_only_noise_the_fit_leaves_the_start_alone() -> None:
+    """Independent columns explain pure noise as well as anything; fitting on would follow it."""
+    layout = make_layout()
+    rng = np.random.default_rng(0)
+    targets = make_targets(layout, rng.normal(0, 50.0, layout.dimension), 50.0)
+    done: list[int] = []
+    fit_generator(
+        make_start(targets), SketchLoss(targets), FitSettings(steps=400), on_step=count(done)
+    )
+    assert len(done) < 50
+    assert done[-1] == 400  # whoever shows progress is told that it is over
+
+
+def test_where_there_is_signal_the_fit_uses_its_steps() -> None:
+    targets = make_noisy(make_layout(), CODES_2000, 3.0)
+    done: list[int] = []
+    fit_generator(
+        make_start(targets), SketchLoss(targets), FitSettings(steps=60), on_step=count(done)
+    )
+    assert len(done) == 60
+
+
+def count(done: list[int]):
+    return lambda step, total: done.append(step)
+
+
+def make_start(targets: SketchTargets) -> Generator:
+    settings = GeneratorSettings(
+        sizes=targets.layout.sizes, num_anchors=32, latent_dim=4, hidden=16
+    )
+    start = Generator(settings, rng=torch.Generator().manual_seed(0))
+    start.start_at(make_starting_shares(targets))
+    return start

@@ -123,3 +123,20 @@ def test_a_sketch_of_another_layout_is_refused() -> None:
     with pytest.raises(ValueError, match="must have shape"):
         make_targets(make_layout(), np.zeros(3), 1.0)
     assert SCHEMA.label_index == 2
+
+
+def test_class_shares_lean_on_the_blocks_that_tell_them_best() -> None:
+    """The average by inverse noise is closer than the plain mean over blocks."""
+    truth = noisy_targets(0.0).class_shares
+    weighted, plain = [], []
+    for seed in range(60):
+        targets = noisy_targets(30.0, seed)
+        weighted.append(np.abs(targets.class_shares - truth).max())
+        totals = [b.reshape(len(truth), -1).sum(1) / b.sum() for b in targets.blocks]
+        plain.append(np.abs(np.mean(totals, axis=0) - truth).max())
+    assert np.mean(weighted) < np.mean(plain)
+
+
+def test_noise_alone_never_rules_out_a_class() -> None:
+    for seed in range(40):
+        assert noisy_targets(5000.0, seed).class_shares.min() > 0.05
