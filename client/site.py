@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from privacy import Budget, Ledger, Randomness, SeededRandomness, SystemRandomness
 from synthesis import InputError
+from synthesis.encoding import Codes, encode_fitting_rows
 from synthesis.schema import Schema, load_schema
-from synthesis.tables import read_table
+from synthesis.tables import read_records
 
 SITE_FILE = "site.toml"
 
@@ -93,9 +93,16 @@ class Site:
             return SystemRandomness()
         return SeededRandomness(self.config.simulation_seed)
 
-    def read_records(self) -> pd.DataFrame:
-        """Read the private table. Call it only after the ledger holds the reservation."""
-        return read_table(self.folder / self.config.data)
+    def read_codes(self) -> Codes:
+        """Read and encode the private table. Call it only after the ledger holds the reservation.
+
+        Every record is read by itself: one that breaks the schema does not take part, and changes
+        neither how others are read nor whether an answer leaves.
+
+        Raises:
+            InputError: if the file is absent, unreadable or lacks a column.
+        """
+        return encode_fitting_rows(self.schema, read_records(self.folder / self.config.data))
 
 
 def load_site(folder: str | Path) -> Site:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from client.settings import StudyRequest
 from client.site import Site
 from privacy import SitePlan, gaussian_mechanism
-from synthesis import InputError, encode
+from synthesis import InputError
 from synthesis.layout import SketchLayout, compute_sketch
 
 
@@ -53,16 +53,15 @@ def release_sketch(site: Site, request: StudyRequest) -> SketchRelease:
     Raises:
         BudgetExceeded: if the site's budget does not allow the study.
         RuntimeError: if the sketch of this study has been asked for before.
-        InputError: if a record breaks the schema; the budget stays spent.
+        InputError: if the table cannot be read; the budget stays spent.
     """
     plan, reservation = reserve_study(site, request)
     site.ledger.mark(reservation, "running", "sketch")
-    schema = site.schema
-    layout = SketchLayout.from_schema(schema)
+    layout = SketchLayout.from_schema(site.schema)
     if plan.sketch_noise_multiplier is None:
         raise ValueError("a study needs a sketch; adversarial-share must be below 1.")
     statistics = gaussian_mechanism(
-        compute_sketch(layout, encode(schema, site.read_records())),
+        compute_sketch(layout, site.read_codes()),
         sensitivity=layout.sensitivity,
         noise_multiplier=plan.sketch_noise_multiplier,
         rng=site.randomness.numpy(site.config.name, request.study, "sketch"),

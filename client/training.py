@@ -20,7 +20,6 @@ from client.sketching import reserve_study
 from client.state import StudyState
 from privacy import SitePlan, poisson_batches
 from privacy.private_step import PrivateStep
-from synthesis import encode
 from synthesis.adversarial import GeneratorStepSettings, improve_generator
 from synthesis.discriminator import Discriminator
 from synthesis.fitting import SketchLoss
@@ -116,7 +115,7 @@ def _make_step(
 def _real_batches(site: Site, request: StudyRequest, coins: torch.Generator) -> Iterator[Tensor]:
     """Yield the round's Poisson batches, encoded, ``(n, width)`` with ``n`` possibly 0."""
     schema = site.schema
-    codes = encode(schema, site.read_records())
+    codes = site.read_codes()
     for indices in poisson_batches(
         len(codes),
         sample_rate=request.sample_rate,

@@ -34,6 +34,29 @@ def encode(schema: Schema, table: pd.DataFrame) -> Codes:
     return codes
 
 
+def encode_fitting_rows(schema: Schema, table: pd.DataFrame) -> Codes:
+    """Return the codes of the rows that fit the schema; the others do not take part.
+
+    Whether a row takes part depends on that row alone, so leaving rows out moves no sensitivity,
+    and a row that does not fit cannot be told from its absence.
+
+    Raises:
+        InputError: when the table lacks a declared column; no row decides that.
+    """
+    lacking = [name for name in schema.names if list(table.columns).count(name) != 1]
+    if lacking:
+        rule = Rule.DUPLICATE_COLUMN if lacking[0] in table.columns else Rule.MISSING_COLUMN
+        raise _cannot_read(schema, [Violation(column=lacking[0], rule=rule, count=1)])
+    codes = np.empty((len(table), len(schema.columns)), dtype=np.int16)
+    fits = np.ones(len(table), dtype=bool)
+    for index, column in enumerate(schema.columns):
+        reading = read_column(column, table[column.name])
+        codes[:, index] = reading.codes
+        for broken in reading.broken.values():
+            fits &= ~broken
+    return codes[fits]
+
+
 def decode(
     schema: Schema, codes: NDArray[np.integer[Any]], rng: np.random.Generator
 ) -> pd.DataFrame:

@@ -33,6 +33,28 @@ def read_table(path: str | Path) -> pd.DataFrame:
         InputError: when the file is absent, has another format, cannot be read, or has no rows.
     """
     path = Path(path)
+    table = read_records(path)
+    if path.suffix.lower() != ".parquet":
+        table = pd.DataFrame({name: _with_type(table[name]) for name in table.columns})
+    if len(table) == 0:
+        raise InputError(
+            f"data file {path} has no rows; hand over a table with at least one row below the "
+            "column names",
+            argument="data",
+        )
+    return table
+
+
+def read_records(path: str | Path) -> pd.DataFrame:
+    """Read a table so that no cell's value depends on another row; it may have no rows.
+
+    This is how a site reads its records: in CSV every cell stays text, because a type chosen for a
+    whole column would let one record change how all others are read.
+
+    Raises:
+        InputError: when the file is absent, has another format or cannot be read.
+    """
+    path = Path(path)
     kind = _format_of(path, argument="data")
     if not path.is_file():
         raise InputError(
@@ -41,12 +63,6 @@ def read_table(path: str | Path) -> pd.DataFrame:
     table = _read_parquet(path) if kind == ".parquet" else _read_csv(path)
     table.columns = pd.Index([str(name) for name in table.columns])
     _check_names(table.columns.to_list(), path)
-    if len(table) == 0:
-        raise InputError(
-            f"data file {path} has no rows; hand over a table with at least one row below the "
-            "column names",
-            argument="data",
-        )
     return table
 
 
@@ -129,7 +145,8 @@ def _read_csv(path: Path) -> pd.DataFrame:
             "around text that holds a comma",
             argument="data",
         )
-    return pd.DataFrame({name: _with_type(cells[name]) for name in cells.columns})
+    frame: pd.DataFrame = cells
+    return frame
 
 
 def _with_type(cells: pd.Series[Any]) -> pd.Series[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Literal, Self
@@ -17,6 +18,14 @@ Word = Annotated[str, Field(min_length=1, pattern=r"^(?s:.*\S.*)$")]
 Bins = Annotated[int, Field(ge=1, le=MAX_SIZE)]
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+_PLAIN_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")  # codes such as '007' are words
+
+
+def to_number(text: str) -> float | None:
+    """Return the number that a level or a cell plainly writes, or None."""
+    return float(text) if _PLAIN_NUMBER.fullmatch(text) else None
 
 
 class LevelColumn(BaseModel):
@@ -50,6 +59,12 @@ class LevelColumn(BaseModel):
     def _check_levels(self) -> Self:
         if len(set(self.levels)) < len(self.levels):
             raise ValueError("no level may be listed twice; remove the repetition")
+        numbers = [number for level in self.levels if (number := to_number(level)) is not None]
+        if len(set(numbers)) < len(numbers):
+            raise ValueError(
+                "no two levels may be the same number, such as '1' and '1.0'; a table that holds "
+                "numbers could not tell them apart, so keep one of them"
+            )
         if self.size < 2:
             raise ValueError(
                 "a column needs at least two different values; put its name under ignore instead"

@@ -18,6 +18,7 @@ from synthesis.schema.columns import (
     Datetime,
     Integer,
     LevelColumn,
+    to_number,
 )
 
 Flags = NDArray[np.bool_]
@@ -101,26 +102,26 @@ class _LevelFinder:
         self._by_text = {level: code for code, level in enumerate(column.levels)}
         self._by_number: dict[float, int] = {}
         for level, code in self._by_text.items():
-            number = _to_number(level)
+            number = to_number(level)
             if number is not None:
                 self._by_number.setdefault(number, code)
 
     def find(self, value: Hashable) -> int:
         """Return the code of a value, the blank code, or BROKEN."""
         if isinstance(value, str):
-            return self._by_text.get(value, BROKEN) if value.strip() else self._blank
+            return self._find_text(value) if value.strip() else self._blank
         if isinstance(value, (bool, np.bool_)):
             return int(value) if self._is_boolean else self._by_text.get(str(value), BROKEN)
         if isinstance(value, (int, float, np.number)):
             return self._by_number.get(float(value), BROKEN)
         return self._by_text.get(str(value), BROKEN)
 
-
-def _to_number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    def _find_text(self, text: str) -> int:
+        """Match text as it is, else as a number: a level must not depend on the column's type."""
+        if text in self._by_text or not self._by_number:
+            return self._by_text.get(text, BROKEN)
+        number = to_number(text)
+        return BROKEN if number is None else self._by_number.get(number, BROKEN)
 
 
 def _read_numbers(column: Integer | Continuous | Datetime, cells: pd.Series[Any]) -> Raw:

@@ -227,7 +227,7 @@ def test_no_error_text_ever_leaves(
     def fail(self: Site) -> None:
         raise error
 
-    monkeypatch.setattr(Site, "read_records", fail)
+    monkeypatch.setattr(Site, "read_codes", fail)
     reply = ask_sketch(home)
     assert code_of(reply) in {"local-failure", "already-released"}
     assert SECRET not in str(reply.__dict__)

@@ -30,7 +30,7 @@ def write(folder: Path, content: dict[str, Any]) -> Path:
 def test_a_folder_tells_all_a_site_needs(tmp_path: Path) -> None:
     site = write_site(tmp_path / "north", rows=20)
     assert site.schema == SCHEMA
-    assert len(site.read_records()) == 20
+    assert len(site.read_codes()) == 20
     assert site.ledger.budget == Budget(epsilon=1.0, delta=1e-5)
     assert site.ledger.header.site == "north"
     assert site.ledger.events() == ()

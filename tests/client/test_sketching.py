@@ -10,7 +10,7 @@ import pytest
 from tiny_sites import ROWS, make_request, write_site
 from tiny_world import SCHEMA, draw_codes
 
-from client.site import Site
+from client.site import Site, load_site
 from client.sketching import release_sketch, reserve_study
 from privacy import BudgetExceeded, State
 from synthesis import InputError
@@ -36,8 +36,8 @@ def test_the_ledger_holds_the_study_before_a_row_is_read(
         seen.append((self.ledger.epsilon(), states_of(self)))
         return original(self)
 
-    original = Site.read_records
-    monkeypatch.setattr(Site, "read_records", watched)
+    original = Site.read_codes
+    monkeypatch.setattr(Site, "read_codes", watched)
     release_sketch(site, make_request())
     ((epsilon, states),) = seen
     assert epsilon > 0.99
@@ -136,10 +136,60 @@ def test_a_schema_that_promises_more_than_records_is_refused_unread(tmp_path: Pa
     assert not (site.folder / "ledger.sqlite").exists()
 
 
-def test_a_table_without_rows_is_no_secret_to_the_ledger(tmp_path: Path) -> None:
+def test_a_table_without_rows_answers_like_any_other(tmp_path: Path) -> None:
     site = write_site(tmp_path / "s")
     table = pd.read_parquet(site.folder / "rows.parquet")
     table.iloc[0:0].to_parquet(site.folder / "rows.parquet")
-    with pytest.raises(InputError):
-        release_sketch(site, make_request())
-    assert site.ledger.epsilon() > 0.99
+    statistics = release_sketch(site, make_request()).statistics
+    assert np.isfinite(statistics).all()
+    assert statistics.std() > 1.0  # nothing but noise
+
+
+def sketch_of(site: Site) -> np.ndarray:
+    return compute_sketch(SketchLayout.from_schema(site.schema), site.read_codes())
+
+
+@pytest.mark.parametrize("broken", ["999", "old", "", "-1"])
+def test_a_record_that_breaks_the_schema_cannot_be_told_from_its_absence(
+    tmp_path: Path, broken: str
+) -> None:
+    """Neither an error nor a change in how others are read: it does not take part."""
+    lines = ["age,colour,outcome,smokes", *["12,red,ill,yes", "7,blue,well,no", "3,,ill,no"] * 5]
+    before, after = (write_site(tmp_path / name) for name in ("before", "after"))
+    for site, extra in ((before, []), (after, [f"{broken},red,ill,yes"])):
+        _use_csv(site, [*lines, *extra])
+    assert len(before.read_codes()) == 15
+    np.testing.assert_array_equal(sketch_of(after), sketch_of(before))
+
+
+def test_one_record_never_changes_how_others_are_read(tmp_path: Path) -> None:
+    """Numbers in a CSV column stay what they are when a word joins them."""
+    levels = ("1", "2", "x")
+    content = SCHEMA.model_dump() | {"columns": list(SCHEMA.model_dump()["columns"])}
+    content["columns"][1] = {"kind": "categorical", "name": "colour", "categories": levels}
+    schema = Schema.model_validate(content)
+    lines = ["age,colour,outcome,smokes", *["12,1.0,ill,yes", "7,2,well,no"] * 10]
+    before, after = (write_site(tmp_path / n, schema=schema) for n in ("before", "after"))
+    _use_csv(before, lines)
+    _use_csv(after, [*lines, "3,x,ill,no"])
+    moved = np.linalg.norm(sketch_of(after) - sketch_of(before))
+    assert moved == pytest.approx(SketchLayout.from_schema(schema).sensitivity)
+
+
+def _use_csv(site: Site, lines: list[str]) -> None:
+    (site.folder / "rows.csv").write_text("\n".join(lines) + "\n")
+    config = (site.folder / "site.toml").read_text()
+    (site.folder / "site.toml").write_text(config.replace("rows.parquet", "rows.csv"))
+    object.__setattr__(site, "config", load_site(site.folder).config)
+
+
+@pytest.mark.parametrize("change", [{"study_id": "two"}, {"name": "b"}])
+def test_each_study_and_each_site_has_noise_of_its_own(tmp_path: Path, change: dict) -> None:
+    """One thing changes at a time; shared noise would cancel by subtraction."""
+    exact = compute_sketch(SketchLayout.from_schema(SCHEMA), draw_codes(ROWS[0]))
+    noise = []
+    for number, chosen in enumerate([{}, change]):
+        home = tmp_path / str(number) / chosen.get("name", "a")
+        request = make_request(study_id=chosen.get("study_id", "one"))
+        noise.append(release_sketch(write_site(home), request).statistics - exact)
+    assert abs(np.corrcoef(noise)[0, 1]) < 0.5

@@ -105,13 +105,13 @@ def test_the_ledger_knows_of_the_round_before_a_row_is_read(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[list[str]] = []
-    original = Site.read_records
+    original = Site.read_codes
 
     def watched(self: Site):
         seen.append(notes_of(self))
         return original(self)
 
-    monkeypatch.setattr(Site, "read_records", watched)
+    monkeypatch.setattr(Site, "read_codes", watched)
     run_round(site, 1)
     assert seen == [["sketch", "round-1"]]
 
@@ -213,3 +213,45 @@ def test_the_noisier_the_discriminator_the_smaller_the_generator_steps(site: Sit
     assert rates[0] < 0.5 * rates[-1]
     usual = GeneratorStepSettings(steps=1).learning_rate
     assert 0 < rates[0] and rates[-1] < usual
+
+
+def test_batches_are_drawn_at_the_rate_that_is_paid_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[dict[str, object]] = []
+
+    def watched(n_rows: int, **settings):
+        drawn.append(settings)
+        return original(n_rows, **settings)
+
+    original = training.poisson_batches
+    monkeypatch.setattr(training, "poisson_batches", watched)
+    request = make_request()
+    run_round(site, 1)
+    (paid,) = [e for e in request.make_plan().events() if e.purpose == "training"]
+    assert [(d["sample_rate"], d["steps"]) for d in drawn] == [
+        (paid.sample_rate, paid.steps // request.rounds)
+    ]
+
+
+def test_every_round_has_coins_and_noise_of_its_own(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first_draws: dict[str, list[torch.Tensor]] = {"noise": [], "poisson": []}
+
+    class Watched(PrivateStep):
+        def __init__(self, *args, rng: torch.Generator, **settings) -> None:
+            first_draws["noise"].append(torch.randn(4, generator=rng))
+            super().__init__(*args, rng=rng, **settings)
+
+    def watched(n_rows: int, *, rng: torch.Generator, **settings):
+        first_draws["poisson"].append(torch.rand(4, generator=rng))
+        return original(n_rows, rng=rng, **settings)
+
+    original = training.poisson_batches
+    monkeypatch.setattr(training, "poisson_batches", watched)
+    monkeypatch.setattr(training, "PrivateStep", Watched)
+    for server_round in (1, 2):
+        run_round(site, server_round)
+    for first, second in first_draws.values():
+        assert not torch.equal(first, second)

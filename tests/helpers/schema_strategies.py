@@ -16,6 +16,7 @@ from synthesis.schema import (
     Ordinal,
     Schema,
 )
+from synthesis.schema.columns import to_number
 
 WORDS = st.text(
     st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=8
@@ -29,15 +30,21 @@ def _bins(draw, count: int, masses: int, *, always: bool = False) -> int | None:
     return draw(st.integers(2, min(free, 40)))
 
 
+def _same_level(word: str) -> str | float:
+    """Levels that write the same number are one level to a schema."""
+    number = to_number(word)
+    return word if number is None else number
+
+
 @st.composite
 def categorical_columns(draw, name: str, kind: type = Categorical, *, label: bool = False):
-    words = draw(st.lists(WORDS, min_size=2, max_size=6, unique=True))
+    words = draw(st.lists(WORDS, min_size=2, max_size=6, unique_by=_same_level))
     return kind(name=name, categories=tuple(words), missing=not label and draw(st.booleans()))
 
 
 @st.composite
 def boolean_columns(draw, name: str):
-    no, yes = draw(st.lists(WORDS, min_size=2, max_size=2, unique=True))
+    no, yes = draw(st.lists(WORDS, min_size=2, max_size=2, unique_by=_same_level))
     return Boolean(name=name, false=no, true=yes, missing=draw(st.booleans()))
 
 

@@ -198,3 +198,9 @@ def test_schemas_are_frozen_and_look_columns_up_by_name(tmp_path):
         schema.column("sex")
     with pytest.raises(ValueError, match="frozen"):
         schema.name = "other"
+
+
+def test_levels_that_are_the_same_number_are_refused() -> None:
+    with pytest.raises(ValueError, match="same number"):
+        Categorical(name="code", categories=("1", "1.0", "x"))
+    Categorical(name="code", categories=("7", "007", "1E1", "10"))  # codes are words
