@@ -6,8 +6,8 @@ noise, drawing batches, counting and keeping books stand alone and meet in the p
 """
 
 from privacy.accounting import MIN_NOISE_MULTIPLIER, AccountantName, compute_epsilon
-from privacy.budget import Adjacency, Budget, Unit
-from privacy.calibration import SitePlan, calibrate_gaussian, make_plan
+from privacy.budget import Adjacency, Budget, Part, Unit
+from privacy.calibration import EVALUATION_SHARES, SitePlan, calibrate_gaussian, make_plan
 from privacy.errors import BudgetExceeded
 from privacy.events import Event, GaussianEvent, SampledGaussianEvent, event_from_dict
 from privacy.ledger import Ledger
@@ -20,6 +20,7 @@ from privacy.sampling import poisson_batches
 from privacy.sensitivity import SensitivityResult, measure_sensitivity
 
 __all__ = [
+    "EVALUATION_SHARES",
     "MIN_NOISE_MULTIPLIER",
     "AccountantName",
     "Adjacency",
@@ -32,6 +33,7 @@ __all__ = [
     "LedgerEntry",
     "LedgerHeader",
     "LedgerSummary",
+    "Part",
     "PrivateStep",
     "Randomness",
     "ReservationSummary",

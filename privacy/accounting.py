@@ -23,7 +23,7 @@ import dp_accounting
 import numpy as np
 from dp_accounting import pld, rdp
 
-from privacy.budget import Adjacency
+from privacy.budget import Adjacency, Part
 from privacy.checks import check_accounting_delta
 from privacy.events import Event, GaussianEvent
 
@@ -36,6 +36,7 @@ __all__ = [
     "compute_pld_epsilon",
     "compute_rdp_epsilon",
     "make_schedule",
+    "make_schedules",
 ]
 
 AccountantName: TypeAlias = Literal["pld", "rdp", "prv"]
@@ -68,6 +69,8 @@ def compute_epsilon(
 ) -> float:
     """Return an upper bound on the epsilon that all events together cost one unit.
 
+    Events on different parts of the data set do not add up: the dearer part counts.
+
     Args:
         events: what was or will be released, in any order; none cost 0.
         delta: failure probability, in (1e-10, 1).
@@ -83,13 +86,26 @@ def compute_epsilon(
     """
     check_accounting_delta(delta)
     _check_accountant(accountant, adjacency)
-    schedule = make_schedule(events)
-    if not schedule:
-        return 0.0
-    if accountant == "pld":
-        return compute_pld_epsilon(schedule, delta, adjacency=adjacency)
-    epsilon = compute_rdp_epsilon if accountant == "rdp" else _prv_epsilon
-    return max(0.0, epsilon(schedule, delta))
+
+    def cost(schedule: Schedule) -> float:
+        if accountant == "pld":
+            return compute_pld_epsilon(schedule, delta, adjacency=adjacency)
+        epsilon = compute_rdp_epsilon if accountant == "rdp" else _prv_epsilon
+        return max(0.0, epsilon(schedule, delta))
+
+    return max((cost(schedule) for schedule in make_schedules(events)), default=0.0)
+
+
+def make_schedules(events: Iterable[Event]) -> tuple[Schedule, ...]:
+    """Return one schedule for each part of the data set that the events touch.
+
+    A unit lies in one part for life, so the events of another part cost it nothing and the cost of
+    all is the largest of the schedules' costs.
+    """
+    parts: defaultdict[Part, list[Event]] = defaultdict(list)
+    for event in events:
+        parts[event.part].append(event)
+    return tuple(make_schedule(parts[part]) for part in sorted(parts))
 
 
 def make_schedule(events: Iterable[Event]) -> Schedule:

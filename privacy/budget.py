@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from privacy.checks import check_accounting_delta, check_positive
 
-__all__ = ["Adjacency", "Budget", "Unit"]
+__all__ = ["Adjacency", "Budget", "Part", "Unit"]
 
 
 class Adjacency(StrEnum):
@@ -24,6 +24,18 @@ class Unit(StrEnum):
 
     RECORD = "record"
     PERSON = "person"
+
+
+class Part(StrEnum):
+    """Which units of a data set an event may touch.
+
+    A site sends every unit to one of the two parts for the life of the data set, by a secret coin
+    that looks at that unit alone. What is released from one part says nothing of the units of the
+    other, so a unit pays for the events of its own part only (parallel composition).
+    """
+
+    TRAINING = "training"
+    HOLD_OUT = "hold-out"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,14 +18,27 @@ from privacy.accounting import (
     compute_pld_epsilon,
     make_schedule,
 )
-from privacy.budget import Budget
+from privacy.budget import Budget, Part
 from privacy.checks import check_in_unit_interval, check_positive_int
 from privacy.events import Event, GaussianEvent, SampledGaussianEvent
 
-__all__ = ["SKETCH", "TRAINING", "SitePlan", "calibrate_gaussian", "make_plan"]
+__all__ = [
+    "EVALUATION_SHARES",
+    "SKETCH",
+    "TRAINING",
+    "SitePlan",
+    "calibrate_gaussian",
+    "make_plan",
+]
 
 SKETCH = "sketch"
 TRAINING = "training"
+EVALUATION_SHARES = {
+    "evaluation-one-way": 0.25,
+    "evaluation-two-way": 0.5,
+    "evaluation-scores": 0.25,
+}
+"""Purposes of the releases from the hold-out, and the share of its budget (1 / noise squared)."""
 
 MIN_SHARE = 0.01
 """Below this share the training noise would be decided by rounding in the accountant."""
@@ -47,6 +60,8 @@ class SitePlan:
         sample_rate: probability that a unit enters a discriminator step, in (0, 1].
         steps: discriminator steps of the whole study, 0 when there are none.
         adversarial_share: part of the budget, counted as 1 / noise squared, that training gets.
+        evaluation: whether noised histograms of the hold-out are released too. They may cost as
+            much as everything else, because no unit is in both parts.
     """
 
     budget: Budget
@@ -55,15 +70,17 @@ class SitePlan:
     sample_rate: float
     steps: int
     adversarial_share: float
+    evaluation: bool = False
 
     def events(self) -> tuple[Event, ...]:
         """Return what the site's ledger must hold before the study starts."""
-        return _plan_events(
+        events = _plan_events(
             self.sketch_noise_multiplier,
             self.training_noise_multiplier,
             self.sample_rate,
             self.steps,
         )
+        return (*events, *_evaluation_events(self.budget)) if self.evaluation else events
 
     @property
     def epsilon(self) -> float:
@@ -74,7 +91,7 @@ class SitePlan:
         """Epsilon of one purpose's events if they were alone; these add up to more than the whole.
 
         Args:
-            purpose: `"sketch"` or `"training"`.
+            purpose: `"sketch"`, `"training"` or a key of `EVALUATION_SHARES`.
         """
         alone = [event for event in self.events() if event.purpose == purpose]
         return compute_epsilon(alone, self.budget.delta)
@@ -91,7 +108,12 @@ def calibrate_gaussian(budget: Budget) -> float:
 
 @lru_cache(maxsize=256)
 def make_plan(
-    budget: Budget, *, sample_rate: float, steps: int, adversarial_share: float
+    budget: Budget,
+    *,
+    sample_rate: float,
+    steps: int,
+    adversarial_share: float,
+    evaluation: bool = False,
 ) -> SitePlan:
     """Return the plan that spends the budget on a sketch and on discriminator steps.
 
@@ -105,6 +127,7 @@ def make_plan(
         steps: declared number of discriminator steps, >= 1 unless there are none.
         adversarial_share: 0 for the sketch alone (`steps` is then ignored), 1 for training alone,
             else a share in [0.01, 0.99].
+        evaluation: whether the hold-out is evaluated, for the budget once more.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -130,6 +153,18 @@ def make_plan(
         sample_rate=sample_rate,
         steps=steps,
         adversarial_share=adversarial_share,
+        evaluation=evaluation,
+    )
+
+
+def _evaluation_events(budget: Budget) -> tuple[Event, ...]:
+    """Share the budget of the hold-out among its releases; Gaussians add up as 1 / noise squared."""
+    noise = calibrate_gaussian(budget)
+    return tuple(
+        GaussianEvent(
+            noise_multiplier=noise / math.sqrt(share), purpose=purpose, part=Part.HOLD_OUT
+        )
+        for purpose, share in EVALUATION_SHARES.items()
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from privacy.budget import Part
 from privacy.checks import (
     check_in_unit_interval,
     check_one_line,
@@ -35,10 +36,12 @@ class GaussianEvent:
     Args:
         noise_multiplier: noise standard deviation divided by the L2 sensitivity, > 0.
         purpose: what the release is for, one line, shown in ledgers and reports.
+        part: the units it may touch.
     """
 
     noise_multiplier: float
     purpose: str
+    part: Part = Part.TRAINING
 
     def __post_init__(self) -> None:
         _check_common(self)
@@ -49,6 +52,7 @@ class GaussianEvent:
             "mechanism": "gaussian",
             "noise_multiplier": self.noise_multiplier,
             "purpose": self.purpose,
+            "part": self.part.value,
         }
 
 
@@ -61,6 +65,7 @@ class SampledGaussianEvent:
         sample_rate: probability that a unit enters a step, declared in public, in (0, 1].
         steps: number of releases, empty samples included, >= 1.
         purpose: what the releases are for, one line.
+        part: the units they may touch.
 
     Reference: Abadi et al. 2016, Algorithm 1.
     """
@@ -69,6 +74,7 @@ class SampledGaussianEvent:
     sample_rate: float
     steps: int
     purpose: str
+    part: Part = Part.TRAINING
 
     def __post_init__(self) -> None:
         _check_common(self)
@@ -84,6 +90,7 @@ class SampledGaussianEvent:
             "sample_rate": self.sample_rate,
             "steps": self.steps,
             "purpose": self.purpose,
+            "part": self.part.value,
         }
 
 
@@ -114,3 +121,4 @@ def _check_common(event: Event) -> None:
     noise = check_positive(event.noise_multiplier, name="noise_multiplier", hint=_NOISE_HINT)
     object.__setattr__(event, "noise_multiplier", noise)
     check_one_line(event.purpose, name="purpose")
+    object.__setattr__(event, "part", Part(event.part))
