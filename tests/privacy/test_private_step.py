@@ -21,7 +21,7 @@ from private_steps import (
 from scipy import stats
 from torch import Tensor, nn
 
-from privacy import PrivateStep
+from privacy import PrivateStep, SeededRandomness
 
 CLIPS = [0.1, 1.0, 10.0]
 
@@ -128,7 +128,7 @@ def updates(noise: float, clip: float, real: Tensor, steps: int, seed: int = 1) 
         clip=clip,
         noise=noise,
         expected_batch_size=1,
-        rng=torch.Generator().manual_seed(seed),
+        stream=SeededRandomness(seed).stream("noise"),
     )
     start = [p.detach().clone() for p in discriminator.parameters()]
     moves = []
@@ -235,6 +235,6 @@ def test_numbers_out_of_range_are_refused(wrong, name: str) -> None:
         PrivateStep(
             make_discriminator(),
             partial(torch.optim.SGD, lr=1.0),
-            rng=torch.Generator(),
+            stream=SeededRandomness(0).stream("noise"),
             **(right | wrong),
         )
