@@ -72,6 +72,19 @@ class RunningMean(Base):
         return super().forward(rows - centre)
 
 
+class FirstBatchScale(Base):
+    """As in ActNorm: the first batch ever seen sets the scale."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale: Tensor | None = None
+
+    def forward(self, rows: Tensor) -> Tensor:
+        if self.scale is None:
+            self.scale = rows.detach().abs().mean(0)
+        return super().forward(rows / (1 + self.scale))
+
+
 class OwnDice(Base):
     """Random beyond the reach of a torch seed, so that nothing can be said about it."""
 
