@@ -67,13 +67,14 @@ def bound_discretisation(sigma: float, coordinates: int) -> float:
 
         eta = max(coordinates / 8, (sqrt(coordinates) + 12)^2 / 24) / s^2,
 
-    and elsewhere lies a probability below exp(-72), which is 5e-32. A rounded Gaussian is a
-    continuous one, post-processed, so (epsilon, delta) of the continuous mechanism becomes
-    (epsilon + 2 eta, exp(eta) delta + 2 exp(epsilon + eta - 72)) here.
+    and elsewhere lies a probability below exp(-60) (a Gaussian of that many coordinates leaves a
+    ball of radius s (sqrt(coordinates) + 11.5) with probability exp(-66), and rounding moves it by
+    less than s / 2). A rounded Gaussian is a continuous one, post-processed, so (epsilon, delta) of
+    the continuous mechanism becomes (epsilon + 2 eta, exp(eta) (delta + exp(epsilon - 60))) here.
 
     Args:
         sigma: scale in steps of the grid, at least 1024.
-        coordinates: numbers that one unit can change, >= 1.
+        coordinates: numbers that one unit can change, from 1 to 2**20.
 
     Returns:
         2 eta, below 4e-6 for sigma >= 2**18 and up to 2**20 coordinates.

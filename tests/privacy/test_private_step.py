@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opacus.accountants import RDPAccountant
 from private_steps import (
     FAKES,
     WIDTH,
@@ -182,6 +183,21 @@ def test_steps_do_not_add_up_in_the_gradient() -> None:
     once = flat_gradient(discriminator)
     step.sum_clipped_gradients(real, draw_fakes())
     torch.testing.assert_close(flat_gradient(discriminator), once)
+
+
+def test_opacus_accountants_see_every_step() -> None:
+    accountant, step = RDPAccountant(), make_step(make_discriminator(), noise=1.3)
+    step.optimizer.attach_step_hook(accountant.get_optimizer_hook_fn(sample_rate=0.1))
+    for rows in (4, 0, 2):
+        step.step(draw_fakes(rows), draw_fakes())
+    assert accountant.history == [(1.3, 0.1, 3)]
+
+
+def test_one_sum_gets_noise_only_once() -> None:
+    step = make_step(make_discriminator(), noise=1.0)
+    step.step(draw_fakes(3), draw_fakes())
+    with pytest.raises(ValueError, match="haven't been cleared"):
+        step.optimizer.add_noise()
 
 
 @pytest.mark.parametrize("number", [0, FAKES - 1, FAKES + 1])
