@@ -64,7 +64,7 @@ def release_sketch(site: Site, request: StudyRequest) -> SketchRelease:
         compute_sketch(layout, site.read_codes()),
         sensitivity=layout.sensitivity,
         noise_multiplier=plan.sketch_noise_multiplier,
-        rng=site.randomness.numpy(site.config.name, request.study, "sketch"),
+        stream=site.randomness.stream(site.config.name, request.study, "sketch"),
     )
     if plan.steps == 0:
         site.ledger.mark(reservation, "done")

@@ -21,8 +21,9 @@ def answer_questions(report: Report) -> tuple[tuple[str, str], ...]:
         "A seed, so that the run can be repeated. Whoever knows the seed can take the noise away: "
         "acceptable in a simulation on public data only."
         if promise.randomness == "seeded"
-        else "The operating system's entropy. Noise is in floating point: attacks on its last "
-        "digits are known in theory and not covered."
+        else "The operating system's entropy. Counts leave with whole-number noise, drawn exactly. "
+        "The noise of training steps is in floating point: attacks on its last digits are known in "
+        "theory and not covered."
     )
     return (
         (
