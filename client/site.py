@@ -13,11 +13,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from privacy import Budget, Ledger, Randomness, SeededRandomness, SystemRandomness
+from client.split_key import load_split_key
+from privacy import Budget, Ledger, Part, Randomness, SeededRandomness, SystemRandomness
 from synthesis import InputError
-from synthesis.encoding import Codes, encode_fitting_rows
+from synthesis.encoding import read_units
 from synthesis.schema import Schema, load_schema
 from synthesis.tables import read_records
+from synthesis.units import Units
 
 SITE_FILE = "site.toml"
 
@@ -39,6 +41,7 @@ class SiteConfig(BaseModel):
         schema_file: the public schema the site has approved (``schema`` in the file).
         ledger: the ledger of this data set.
         budget: what the site grants for the life of the data set.
+        holdout: share of the units that are kept for evaluation and never trained on.
         simulation_seed: makes noise repeatable, for simulations only; a deployed site has none.
     """
 
@@ -48,6 +51,7 @@ class SiteConfig(BaseModel):
     schema_file: Annotated[str, Field(alias="schema")]
     ledger: str = "ledger.sqlite"
     budget: SiteBudget
+    holdout: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)] = 0.0
     simulation_seed: Annotated[int | None, Field(ge=0)] = None
 
 
@@ -68,13 +72,18 @@ class Site:
         """The ledger of the site's data set, created on first use with the site's own budget.
 
         Raises:
-            InputError: if the ledger was opened with another budget than ``site.toml`` names.
+            InputError: if the ledger was opened with another budget than ``site.toml`` names, or
+                for another unit than the schema's.
         """
         path = self.folder / self.config.ledger
         budget = Budget(epsilon=self.config.budget.epsilon, delta=self.config.budget.delta)
         if not path.exists():
             return Ledger.create(
-                path, site=self.config.name, dataset=self.config.data, budget=budget
+                path,
+                site=self.config.name,
+                dataset=self.config.data,
+                budget=budget,
+                unit=self.schema.unit.kind,
             )
         ledger = Ledger.open(path)
         if ledger.budget != budget:
@@ -83,6 +92,13 @@ class Site:
                 f"{ledger.budget.epsilon:g}, delta {ledger.budget.delta:g}), for it holds for the "
                 "life of the data set; put it back.",
                 argument="budget",
+            )
+        if ledger.header.unit != self.schema.unit.kind:
+            raise InputError(
+                f"unit of privacy must be the one the ledger was opened with "
+                f"({ledger.header.unit.value}), for it holds for the life of the data set, and the "
+                f"schema declares {self.schema.unit.kind}; use a schema for that unit.",
+                argument="schema",
             )
         return ledger
 
@@ -93,16 +109,24 @@ class Site:
             return SystemRandomness()
         return SeededRandomness(self.config.simulation_seed)
 
-    def read_codes(self) -> Codes:
-        """Read and encode the private table. Call it only after the ledger holds the reservation.
+    @property
+    def split_key(self) -> bytes:
+        """The secret by which units fall on their side of the hold-out."""
+        return load_split_key(self.folder, self.randomness, site=self.config.name)
 
-        Every record is read by itself: one that breaks the schema does not take part, and changes
-        neither how others are read nor whether an answer leaves.
+    def read_units(self, part: Part) -> Units:
+        """Read and encode one part of the private table, by records or by persons.
+
+        Call it only after the ledger holds the reservation. Every record is read by itself: one
+        that breaks the schema does not take part, and changes neither how others are read nor
+        whether an answer leaves. Which part a unit is in depends on that unit alone.
 
         Raises:
             InputError: if the file is absent, unreadable or lacks a column.
         """
-        return encode_fitting_rows(self.schema, read_records(self.folder / self.config.data))
+        units = read_units(self.schema, read_records(self.folder / self.config.data))
+        training, held_out = units.split(self.split_key, self.config.holdout)
+        return training if part is Part.TRAINING else held_out
 
 
 def load_site(folder: str | Path) -> Site:

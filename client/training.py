@@ -18,7 +18,7 @@ from client.settings import StudyRequest
 from client.site import Site
 from client.sketching import reserve_study
 from client.state import StudyState
-from privacy import SitePlan, poisson_batches
+from privacy import Part, SitePlan, poisson_batches
 from privacy.private_step import PrivateStep
 from synthesis.adversarial import GeneratorStepSettings, improve_generator
 from synthesis.discriminator import Discriminator
@@ -65,9 +65,8 @@ def train_round(
     discriminator = Discriminator(sum(site.schema.sizes), rng=rng("discriminator"))
     step = _make_step(discriminator, request, plan, rng("noise"))
     state.restore_training(discriminator, step.optimizer.original_optimizer)
-    _train_discriminator(
-        step, _real_batches(site, request, rng("poisson")), generator, rng("fakes")
-    )
+    batches = _real_batches(site, request, rng("poisson"), rng("rows"))
+    _train_discriminator(step, batches, generator, rng("fakes"))
     state.save_training(discriminator, step.optimizer.original_optimizer)
     local = improve_generator(
         copy.deepcopy(generator),
@@ -112,17 +111,24 @@ def _make_step(
     )
 
 
-def _real_batches(site: Site, request: StudyRequest, coins: torch.Generator) -> Iterator[Tensor]:
-    """Yield the round's Poisson batches, encoded, ``(n, width)`` with ``n`` possibly 0."""
-    schema = site.schema
-    codes = site.read_codes()
-    for indices in poisson_batches(
-        len(codes),
+def _real_batches(
+    site: Site, request: StudyRequest, coins: torch.Generator, rows: torch.Generator
+) -> Iterator[Tensor]:
+    """Yield the round's Poisson batches, encoded, ``(n, width)`` with ``n`` possibly 0.
+
+    Units are sampled, not rows, and each brings one of its rows at random, so that a person with
+    many rows moves a step by no more than one clip.
+    """
+    units = site.read_units(Part.TRAINING)
+    for chosen in poisson_batches(
+        units.n_units,
         sample_rate=request.sample_rate,
         steps=request.discriminator_steps,
         rng=coins,
     ):
-        yield to_one_hot(codes[indices.numpy()], schema.sizes)
+        draws = torch.rand(len(chosen), generator=rows, dtype=torch.float64)
+        places = units.choose_rows(chosen.numpy(), draws.numpy())
+        yield to_one_hot(units.codes[places], site.schema.sizes)
 
 
 def _train_discriminator(
