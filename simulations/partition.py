@@ -220,7 +220,7 @@ def _check_num_sites(num_sites: int, num_rows: int) -> None:
         )
     if num_sites > num_rows:
         raise InputError(
-            f"sites must be at most the number of rows, or of persons where they are the unit, got "
-            f"{num_sites} sites for {num_rows}; ask for fewer sites or bring more rows.",
+            f"sites must be at most the number of rows, got {num_sites} sites for {num_rows} rows; "
+            "ask for fewer sites or bring more rows.",
             argument="sites",
         )

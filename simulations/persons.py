@@ -46,6 +46,17 @@ def deal_whole(of_units: Partition, units: UnitNumbers) -> Partition:
     return Partition(names=of_units.names, rows=rows)
 
 
+def check_enough_persons(num_sites: int, units: UnitNumbers) -> None:
+    """Raise InputError if there are more sites than persons to deal."""
+    persons = len(first_rows(units))
+    if num_sites > persons:
+        raise InputError(
+            f"sites must be at most the number of persons, as each goes to one site as a whole, "
+            f"got {num_sites} sites for {persons} persons; ask for fewer sites.",
+            argument="sites",
+        )
+
+
 def check_one_site_each(partition: Partition, units: UnitNumbers) -> None:
     """Raise InputError if a person has rows at several sites."""
     sites = np.zeros(int(units.max()) + 1, dtype=np.int64)

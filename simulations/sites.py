@@ -20,6 +20,7 @@ from simulations.partition import (
     partition_table,
 )
 from simulations.persons import (
+    check_enough_persons,
     check_one_site_each,
     count_units,
     deal_whole,
@@ -147,6 +148,8 @@ def _partition(
     """Deal rows to sites, and of a person all rows to one; the first row's label counts."""
     units = number_units(schema, table)
     is_by_column = spec.kind is PartitionKind.COLUMN
+    if not is_by_column and schema.unit.kind == "person":
+        check_enough_persons(settings.sites, units)
     whole = table if is_by_column else table.iloc[first_rows(units)]
     partition = partition_table(
         spec, whole, num_sites=settings.sites, alpha=settings.alpha, label=schema.label, rng=rng
