@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -36,11 +35,6 @@ def load_split_key(folder: Path, randomness: Randomness, *, site: str) -> bytes:
             argument="split_key",
         )
     return key
-
-
-def fingerprint(key: bytes) -> str:
-    """Return a digest that tells keys apart and does not give them away."""
-    return hashlib.sha256(b"split key" + key).hexdigest()
 
 
 def _create(path: Path, key: bytes) -> None:

@@ -84,6 +84,7 @@ def test_rows_that_are_not_weighed_would_move_it_by_more() -> None:
     assert squared_move(np.zeros(LAYOUT.dimension), compute_sketch(LAYOUT, codes)) > LARGEST
 
 
+@settings(max_examples=40, deadline=None)
 @given(rows=rows_of_persons())
 def test_weights_of_a_unit_add_up_to_one_or_just_below(rows) -> None:
     units = Units.from_persons(*rows)
@@ -98,6 +99,7 @@ def test_a_person_with_more_rows_than_the_grid_has_steps_weighs_nothing() -> Non
     assert units.weights().sum() == 0
 
 
+@settings(max_examples=40, deadline=None)
 @given(rows=rows_of_persons(), seed=SEEDS)
 def test_a_drawn_row_is_one_of_the_units_own(rows, seed) -> None:
     units, rng = Units.from_persons(*rows), np.random.default_rng(seed)
