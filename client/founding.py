@@ -66,7 +66,7 @@ def found_site(
     _write_private(folder / SCHEMA_FILE, dump_schema(schema))
     Ledger.create(folder / config.ledger, site=name, dataset=data, policy=policy, key=key)
     _write_private(folder / SITE_FILE, render_site_file(config))
-    return load_site(folder)
+    return load_site(folder, is_simulated=simulation_seed is not None)
 
 
 def check_unit(policy: Policy, schema: Schema) -> None:

@@ -59,10 +59,17 @@ class SiteConfig(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """One data site: its folder and what it has decided."""
+    """One data site: its folder and what it has decided.
+
+    Attributes:
+        folder: where everything of the site lies.
+        config: the content of ``site.toml``.
+        is_simulated: whether whoever opened it runs a simulation; only then may noise be seeded.
+    """
 
     folder: Path
     config: SiteConfig
+    is_simulated: bool = False
 
     @cached_property
     def schema(self) -> Schema:
@@ -127,9 +134,19 @@ class Site:
 
     @property
     def randomness(self) -> Randomness:
-        """Operating-system entropy, or a seed in a simulation."""
+        """Operating-system entropy, or a seed in a simulation.
+
+        Raises:
+            InputError: if there is a seed and this is no simulation.
+        """
         if self.config.simulation_seed is None:
             return SystemRandomness()
+        if not self.is_simulated:
+            raise InputError(
+                f"simulation_seed must not stand in {SITE_FILE} of a deployed site, for whoever "
+                "knows the seed can subtract the noise; remove it.",
+                argument="simulation_seed",
+            )
         return SeededRandomness(self.config.simulation_seed)
 
     @property
@@ -167,7 +184,7 @@ class Site:
         return training if part is Part.TRAINING else held_out
 
 
-def load_site(folder: str | Path) -> Site:
+def load_site(folder: str | Path, *, is_simulated: bool = False) -> Site:
     """Read a site's folder.
 
     Raises:
@@ -192,4 +209,4 @@ def load_site(folder: str | Path) -> Site:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise InputError(f"{path.name}: {place}: {first['msg']}.", argument=place) from None
-    return Site(folder=Path(folder), config=config)
+    return Site(folder=Path(folder), config=config, is_simulated=is_simulated)

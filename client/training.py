@@ -18,7 +18,7 @@ from client.settings import StudyRequest
 from client.site import Site
 from client.sketching import reserve_study
 from client.state import StudyState
-from privacy import PrivateTrainer, SampledGaussianEvent, SitePlan
+from privacy import Part, PrivateTrainer, RandomStream, SampledGaussianEvent, SitePlan
 from synthesis.adversarial import GeneratorStepSettings, improve_generator
 from synthesis.discriminator import Discriminator
 from synthesis.fitting import SketchLoss
@@ -65,7 +65,11 @@ def train_round(
     trainer = _make_trainer(site, request, plan, discriminator, server_round)
     state.restore_training(discriminator, trainer.optimizer)
     _train_discriminator(
-        site, request, trainer, partial(generator.draw_hard_rows, rng=rng("fakes"))
+        site,
+        request,
+        trainer,
+        partial(generator.draw_hard_rows, rng=rng("fakes")),
+        site.randomness.stream(site.config.name, request.study, server_round, "rows"),
     )
     state.save_training(discriminator, trainer.optimizer)
     local = improve_generator(
@@ -116,20 +120,28 @@ def _make_trainer(
         fake_batch_size=request.expected_batch_size,
         randomness=site.randomness,
         path=(site.config.name, request.study, server_round),
-        simulation=site.config.simulation_seed is not None,
+        simulation=site.is_simulated,
     )
 
 
 def _train_discriminator(
-    site: Site, request: StudyRequest, trainer: PrivateTrainer, draw_fakes: Callable[[int], Tensor]
+    site: Site,
+    request: StudyRequest,
+    trainer: PrivateTrainer,
+    draw_fakes: Callable[[int], Tensor],
+    picks: RandomStream,
 ) -> None:
-    sizes = site.schema.sizes
-    codes = site.read_codes()
+    """Run the round's steps; each sampled unit brings one of its rows at random.
 
-    def take_rows(units: Tensor) -> Tensor:
-        return to_one_hot(codes[units.numpy()], sizes)
+    So a person with many rows moves a step by no more than one clip.
+    """
+    sizes, units = site.schema.sizes, site.read_units(Part.TRAINING)
 
-    trainer.train(len(codes), take_rows, draw_fakes, steps=request.discriminator_steps)
+    def take_rows(chosen: Tensor) -> Tensor:
+        draws = picks.uniform((len(chosen),))
+        return to_one_hot(units.codes[units.choose_rows(chosen.numpy(), draws)], sizes)
+
+    trainer.train(units.n_units, take_rows, draw_fakes, steps=request.discriminator_steps)
 
 
 def _sketch_loss(site: Site, pooled: Tensor, noise_std: float) -> SketchLoss:

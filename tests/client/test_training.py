@@ -15,7 +15,7 @@ from client import training
 from client.site import Site
 from client.sketching import release_sketch
 from client.training import train_round
-from privacy import RandomStream, State, trainer
+from privacy import Part, RandomStream, State, trainer
 from privacy.private_step import PrivateStep
 from synthesis import InputError
 from synthesis.adversarial import GeneratorStepSettings
@@ -105,13 +105,13 @@ def test_the_ledger_knows_of_the_round_before_a_row_is_read(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[list[str]] = []
-    original = Site.read_codes
+    original = Site.read_units
 
-    def watched(self: Site):
+    def watched(self: Site, part: Part):
         seen.append(notes_of(self))
-        return original(self)
+        return original(self, part)
 
-    monkeypatch.setattr(Site, "read_codes", watched)
+    monkeypatch.setattr(Site, "read_units", watched)
     run_round(site, 1)
     assert seen == [["sketch", "round-1"]]
 
