@@ -39,6 +39,7 @@ class SiteConfig(BaseModel):
         schema_file: the public schema the site has approved (``schema`` in the file).
         ledger: the ledger of this data set.
         budget: what the site grants for the life of the data set.
+        holdout: share of the units that are kept for evaluation and never trained on.
         simulation_seed: makes noise repeatable, for simulations only; a deployed site has none.
     """
 
@@ -48,6 +49,7 @@ class SiteConfig(BaseModel):
     schema_file: Annotated[str, Field(alias="schema")]
     ledger: str = "ledger.sqlite"
     budget: SiteBudget
+    holdout: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)] = 0.0
     simulation_seed: Annotated[int | None, Field(ge=0)] = None
 
 

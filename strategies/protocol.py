@@ -1,9 +1,9 @@
 """The names on the wire: message types, records, keys, and the table of every field.
 
-A conversation is ``query.hello``, then ``query.sketch``, then ``train`` once per round, then, if the
-study has an evaluation, ``query.evaluate``. A message carries at most three kinds of records: public
-settings (``config``), weights of networks (``arrays``) and noisy statistics (``sketch`` and
-``evaluation`` up, ``pooled-sketch`` down).
+A conversation is ``query.hello``, then ``query.sketch``, then ``train`` once per round, and in the
+end ``query.evaluate`` if the study has an evaluation. A message carries at most three kinds of
+records: public settings (``config``), weights of networks (``arrays``) and noisy statistics
+(``sketch`` and ``evaluation`` up, ``pooled-sketch`` down).
 
 ``FIELDS`` in ``strategies.fields`` lists each key with the reason it is safe;
 ``strategies.gate.check_outgoing`` holds a reply against that table before it leaves a site.

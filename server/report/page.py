@@ -72,6 +72,7 @@ def _template() -> jinja2.Template:
         trained_on=wording.TRAINED_ON,
         explained=wording.EXPLAINED,
         purposes=wording.PURPOSES,
+        hold_out_figures=wording.HOLD_OUT_FIGURES,
     )
     return environment.from_string(folder.joinpath("template.html").read_text(encoding="utf-8"))
 

@@ -5,7 +5,7 @@ they leave, elsewhere. The coordinator pools them and tells from the sum how far
 are from the population, with intervals that hold the noise and the draw of the units.
 """
 
-from synthesis.evaluation.distances import NoisyBlocks
+from synthesis.evaluation.distances import NoisyBlocks, compute_distance
 from synthesis.evaluation.estimate import Estimate
 from synthesis.evaluation.figures import HoldOutFigures, NoisyCounts, estimate_figures
 from synthesis.evaluation.layout import EvaluationLayout, compute_one_way, compute_two_way
@@ -28,6 +28,7 @@ __all__ = [
     "NoisyCounts",
     "ScoreNetwork",
     "compute_auc",
+    "compute_distance",
     "compute_one_way",
     "compute_scores",
     "compute_two_way",

@@ -67,20 +67,19 @@ class NoisyBlocks:
 
     @cached_property
     def _noisy_shares(self) -> Counts:
-        return self._map_blocks(project_on_simplex, self.noisy[None] / self.units)[0]
+        return self._project(self.noisy / self.units)
 
     def _between(self, step: float) -> Counts:
         """Differ from the synthetic rows where and how the noisy counts do, to a degree."""
         change = self._noisy_shares - self.reference
         toward = self.reference + 2 * step**2 * change  # from 1 on past the noisy counts
-        return self._map_blocks(project_on_simplex, toward[None])[0]
+        return self._project(toward)
 
     def _keep_largest(self, step: float) -> Counts:
         """Differ in few cells, those where the noisy counts differ most."""
         change = self.noisy / self.units - self.reference
         kept = np.abs(change) >= np.quantile(np.abs(change), 1 - step**2)
-        shares = self.reference + np.where(kept, change, 0.0)
-        return self._map_blocks(project_on_simplex, shares[None])[0]
+        return self._project(self.reference + np.where(kept, change, 0.0))
 
     def _level(self, step: float) -> Counts:
         """Differ a little in every cell, whatever the noisy counts say."""
@@ -119,14 +118,25 @@ class NoisyBlocks:
     def _squared_gaps(self, shares: Counts, around: Counts) -> Counts:
         """Return the sum of squared gaps, one per row; each block is first made to add up."""
         gaps = self._map_blocks(_center, shares - around)
-        return np.square(gaps).sum(axis=1)
+        squares: Counts = np.square(gaps).sum(axis=1)
+        return squares
 
     def _distance(self, shares: Counts) -> float:
-        gaps = np.abs(shares - self.reference)
-        return float(np.mean([0.5 * block.sum() for block in split_blocks(gaps, self.sizes)]))
+        return compute_distance(shares, self.reference, self.sizes)
+
+    def _project(self, shares: Counts) -> Counts:
+        """Return the nearest distribution to every block."""
+        nearest: Counts = self._map_blocks(project_on_simplex, shares[None])[0]
+        return nearest
 
     def _map_blocks(self, change: Statistic, rows: Counts) -> Counts:
         return np.concatenate([change(block) for block in split_blocks(rows, self.sizes)], axis=1)
+
+
+def compute_distance(one: Counts, other: Counts, sizes: tuple[int, ...]) -> float:
+    """Return the mean total variation distance of blocks of shares."""
+    blocks = split_blocks(np.abs(one - other), sizes)
+    return float(np.mean([0.5 * block.sum() for block in blocks]))
 
 
 def project_on_simplex(rows: Counts) -> Counts:
@@ -134,7 +144,8 @@ def project_on_simplex(rows: Counts) -> Counts:
     ordered = -np.sort(-rows, axis=1)
     excess = (np.cumsum(ordered, axis=1) - 1.0) / np.arange(1, rows.shape[1] + 1)
     last = np.count_nonzero(ordered > excess, axis=1) - 1
-    return np.maximum(rows - excess[np.arange(len(rows)), last][:, None], 0.0)
+    nearest: Counts = np.maximum(rows - excess[np.arange(len(rows)), last][:, None], 0.0)
+    return nearest
 
 
 def _center(rows: Counts) -> Counts:

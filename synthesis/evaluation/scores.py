@@ -125,5 +125,7 @@ def compute_scores(
 
 
 def _find_positive(layout: EvaluationLayout, codes: NDArray[np.integer]) -> NDArray[np.bool_]:
-    positive: NDArray[np.bool_] = codes[:, layout.label_index] == layout.sizes[layout.label_index] - 1
+    positive: NDArray[np.bool_] = (
+        codes[:, layout.label_index] == layout.sizes[layout.label_index] - 1
+    )
     return positive
