@@ -21,9 +21,11 @@ from synthesis.evaluation.layout import split_blocks
 from synthesis.layout import Counts
 
 TWO_SIDED = 1.96
+REACH = 2.4
+"""Standard deviations to each side; beyond 1.96, because the families only resemble the truth."""
 REFUTED = 3.0
 """Standard deviations of misfit beyond which a population cannot have given the counts."""
-STEPS = 24
+STEPS = 16
 Family = Callable[[float], Counts]
 Statistic = Callable[[Counts], Counts]
 
@@ -93,7 +95,7 @@ class NoisyBlocks:
         populations = [family(float(step)) for step in steps]
         surprises = [self._surprise(each, self.reference, seed) for each in populations]
         falling = np.minimum.accumulate(surprises)
-        at = np.interp([-TWO_SIDED, 0.0, TWO_SIDED], falling[::-1], steps[::-1])
+        at = np.interp([-REACH, 0.0, REACH], falling[::-1], steps[::-1])
         distances = np.maximum.accumulate([self._distance(each) for each in populations])
         high, value, low = (float(distance) for distance in np.interp(at, steps, distances))
         return Estimate(value=value, low=low, high=high)
