@@ -1,4 +1,4 @@
-"""The ClientApp of a data site: three questions, each answered through the gate.
+"""The ClientApp of a data site: four questions, each answered through the gate.
 
 A handler reads the request, lets the site work, and builds a reply that the table of the wire
 allows. Whatever goes wrong leaves as one of a few fixed codes; the reason stays in the site's log.
@@ -23,6 +23,7 @@ from flwr.app import (
 )
 from flwr.clientapp import ClientApp
 
+from client.evaluating import evaluate
 from client.settings import StudyRequest
 from client.site import Site, load_site
 from client.sketching import release_sketch
@@ -162,6 +163,11 @@ def _hello(message: Message, context: Context) -> Message:
 @app.query(protocol.SKETCH_ACTION)
 def _sketch(message: Message, context: Context) -> Message:
     return answer(sketch, message, context)
+
+
+@app.query(protocol.EVALUATE_ACTION)
+def _evaluate(message: Message, context: Context) -> Message:
+    return answer(evaluate, message, context)
 
 
 @app.train()

@@ -30,6 +30,7 @@ class StudyRequest:
         sample_rate: probability that a record enters a step, in (0, 1].
         expected_batch_size: declared batch size, >= 1; never the site's own count.
         max_grad_norm: clip of one record's gradient, in [1e-6, 1e6].
+        evaluation: whether noised counts of the hold-out are released at the end.
     """
 
     study: str
@@ -42,6 +43,7 @@ class StudyRequest:
     sample_rate: float
     expected_batch_size: int
     max_grad_norm: float
+    evaluation: bool = False
 
     def __post_init__(self) -> None:
         if self.budget.epsilon > MAX_EPSILON:
@@ -87,6 +89,12 @@ class StudyRequest:
                 raise ValueError(f"{key} must be a word.")
             return value
 
+        def flag(key: str) -> bool:
+            value = config.get(key)
+            if not isinstance(value, bool):
+                raise ValueError(f"{key} must be true or false.")
+            return value
+
         return cls(
             study=word(protocol.STUDY_ID),
             config_hash=word(protocol.CONFIG_HASH),
@@ -98,6 +106,7 @@ class StudyRequest:
             sample_rate=number(protocol.SAMPLE_RATE),
             expected_batch_size=whole(protocol.EXPECTED_BATCH_SIZE),
             max_grad_norm=number(protocol.MAX_GRAD_NORM),
+            evaluation=flag(protocol.EVALUATION),
         )
 
     def make_plan(self) -> SitePlan:
@@ -107,4 +116,5 @@ class StudyRequest:
             sample_rate=self.sample_rate,
             steps=self.rounds * self.discriminator_steps,
             adversarial_share=self.adversarial_share,
+            evaluation=self.evaluation,
         )

@@ -62,6 +62,6 @@ def release_sketch(site: Site, request: StudyRequest) -> SketchRelease:
         noise_multiplier=plan.sketch_noise_multiplier,
         stream=site.randomness.stream(site.config.name, request.study, "sketch"),
     )
-    if plan.steps == 0:
+    if plan.steps == 0 and not plan.evaluation:
         site.ledger.mark(reservation, "done")
     return SketchRelease(statistics=statistics, plan=plan)

@@ -79,7 +79,7 @@ def train_round(
         _generator_steps(request, plan, discriminator),
         rng=rng("generator"),
     )
-    if server_round == request.rounds:
+    if server_round == request.rounds and not plan.evaluation:
         site.ledger.mark(reservation, "done")
     return local
 

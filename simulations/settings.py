@@ -12,6 +12,8 @@ from privacy import SitePlan
 from server.study import Study, explain_settings, parse_study, read_toml
 from synthesis import InputError
 
+USUAL_HOLDOUT = 0.1
+"""Share of the units of a simulated site that an evaluation holds out."""
 CROWD = 16
 """Sites from which on a simulation spends less time on each."""
 
@@ -36,6 +38,8 @@ class SimulationSettings(BaseModel):
         seed: makes the whole simulation repeatable, noise included.
         rows: synthetic rows to publish; as many as training rows when left out.
         backend: where the sites run.
+        holdout: share of each site's units that are kept for the evaluation and never trained on;
+            0.1 where the study has an evaluation, else 0, when left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -49,6 +53,23 @@ class SimulationSettings(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     rows: Annotated[int | None, Field(ge=1)] = None
     backend: Backend = Backend.LOCAL
+    holdout: Annotated[float | None, Field(ge=0, le=0.5)] = None
+
+    def holdout_for(self, study: Study) -> float:
+        """Return the share of units to hold out.
+
+        Raises:
+            InputError: if the study evaluates on units that nobody holds out.
+        """
+        if self.holdout is None:
+            return USUAL_HOLDOUT if study.evaluation else 0.0
+        if study.evaluation and self.holdout == 0:
+            raise InputError(
+                "holdout must be above 0 in a study with an evaluation, got 0; leave it out for "
+                f"the default {USUAL_HOLDOUT}.",
+                argument="holdout",
+            )
+        return self.holdout
 
     @model_validator(mode="after")
     def _check_source(self) -> SimulationSettings:

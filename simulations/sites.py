@@ -103,7 +103,9 @@ def check_study(study: Study, sites: SimulatedSites) -> None:
         )
 
 
-def write_sites(sites: SimulatedSites, study: Study, folder: Path, *, seed: int) -> None:
+def write_sites(
+    sites: SimulatedSites, study: Study, folder: Path, *, holdout: float, seed: int
+) -> None:
     """Write one folder per site: configuration, schema and rows, as an installed site has them."""
     for partition, (name, table) in enumerate(zip(sites.names, sites.tables, strict=True)):
         home = site_folder(folder, partition)
@@ -113,6 +115,7 @@ def write_sites(sites: SimulatedSites, study: Study, folder: Path, *, seed: int)
             "data": ROWS_FILE,
             "schema": SCHEMA_FILE,
             "simulation_seed": seed,
+            "holdout": holdout,
             "budget": {"epsilon": study.epsilon, "delta": study.delta},
         }
         (home / SITE_FILE).write_text(tomli_w.dumps(config), encoding="utf-8")

@@ -16,7 +16,10 @@ from strategies.protocol import (
     ANY_NAME,
     ARRAYS,
     CONFIG,
+    EVALUATION,
+    NOISE_OF,
     POOLED_SKETCH,
+    QUERY_EVALUATE,
     QUERY_HELLO,
     QUERY_SKETCH,
     SKETCH,
@@ -52,7 +55,7 @@ class WireField:
         message: message type.
         direction: from the coordinator (down) or from a site (up).
         record: name of the record in the message.
-        key: name inside the record; ``"*"`` stands for the layer names of the generator.
+        key: name inside the record; ``"*"`` stands for the layer names of a network.
         type: what the value may be. Strings also match ``pattern`` as a whole.
         reason: why the value gives nothing away beyond the promise.
         pattern: regular expression a string must match in full.
@@ -85,13 +88,15 @@ def _down(message: str, types: dict[str, WireType]) -> tuple[WireField, ...]:
     )
 
 
-def _array(message: str, direction: Direction, record: str, reason: str) -> WireField:
+def _array(
+    message: str, direction: Direction, record: str, reason: str, key: str = STATISTICS
+) -> WireField:
     is_weights = record == ARRAYS
     return WireField(
         message=message,
         direction=direction,
         record=record,
-        key=ANY_NAME if is_weights else STATISTICS,
+        key=ANY_NAME if is_weights else key,
         type=WireType.WEIGHTS if is_weights else WireType.VECTOR,
         reason=reason,
     )
@@ -121,6 +126,7 @@ _STUDY: Final = {
     protocol.GENERATOR_STEPS: WireType.INTEGER,
     protocol.ADVERSARIAL_SHARE: WireType.FLOAT,
     protocol.MAX_GRAD_NORM: WireType.FLOAT,
+    protocol.EVALUATION: WireType.BOOLEAN,
 }
 
 FIELDS: Final[tuple[WireField, ...]] = (
@@ -194,6 +200,33 @@ FIELDS: Final[tuple[WireField, ...]] = (
         ARRAYS,
         "generator trained against a discriminator that saw records under DP-SGD only, and against "
         "private sketches: post-processing",
+    ),
+    *_down(QUERY_EVALUATE, _STUDY),
+    _array(
+        QUERY_EVALUATE,
+        Direction.DOWN,
+        ARRAYS,
+        "a network trained on synthetic rows alone, post-processing of private replies",
+    ),
+    *(
+        _array(
+            QUERY_EVALUATE,
+            Direction.UP,
+            EVALUATION,
+            "Gaussian mechanism on hold-out units only, reserved in the site's ledger before the "
+            "records were read",
+            key=purpose,
+        )
+        for purpose in NOISE_OF
+    ),
+    *(
+        _up(
+            QUERY_EVALUATE,
+            key,
+            WireType.FLOAT,
+            "computed from the public settings and the site's policy, not from records",
+        )
+        for key in NOISE_OF.values()
     ),
 )
 OPTIONAL: Final = frozenset({(TRAIN, POOLED_SKETCH, STATISTICS)})  # until a site has answered

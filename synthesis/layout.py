@@ -46,7 +46,7 @@ class SketchLayout:
         return cls(
             sizes=schema.sizes,
             label_index=schema.label_index,
-            groups=tuple(_group_cells(column, max_groups) for column in features),
+            groups=tuple(group_cells(column, max_groups) for column in features),
         )
 
     @property
@@ -144,10 +144,17 @@ def _count(cells: NDArray[np.int64], shape: tuple[int, ...], weights: Counts | N
     return np.bincount(cells, weights, minlength=int(np.prod(shape))).astype(np.float64)
 
 
-def _group_cells(column: Column, max_groups: int) -> Groups:
-    """Return the group of every code; point masses and a missing value stay by themselves."""
+def group_cells(column: Column, max_groups: int, *, group_levels: bool = False) -> Groups:
+    """Return the group of every code; point masses and a missing value stay by themselves.
+
+    Args:
+        column: the public declaration.
+        max_groups: groups at most, unless point masses and missing alone are more.
+        group_levels: whether neighbours in a list without order may share a group, too.
+    """
     codes = np.arange(column.size)
-    if not isinstance(column, NumberColumn | Ordinal) or column.size <= max_groups:
+    is_ordered = isinstance(column, NumberColumn | Ordinal)
+    if not (is_ordered or group_levels) or column.size <= max_groups:
         return codes
     masses = len(column.grid.masses) if isinstance(column, NumberColumn) else 0
     cells = column.size - masses - column.missing

@@ -80,7 +80,13 @@ def _outside_words(report: Report) -> str:
         if report.utility or report.pictures
         else ""
     )
+    held_out = (
+        " The release was measured on units that nothing was trained on, by counts under noise "
+        "that are events in each ledger."
+        if report.evaluation
+        else ""
+    )
     return (
         "No. Ranges, categories and bins come from the public schema; sample rate, number of steps "
-        f"and batch size are declared; failed and repeated runs stay counted.{exact}"
+        f"and batch size are declared; failed and repeated runs stay counted.{exact}{held_out}"
     )

@@ -35,6 +35,23 @@ EXPLAINED = {
 PURPOSES = {
     "sketch": "sketch: noisy two-way statistics, once",
     "training": "adversarial rounds: discriminator steps",
+    "evaluation-one-way": "evaluation: counts of columns, hold-out units only",
+    "evaluation-two-way": "evaluation: counts of pairs, hold-out units only",
+    "evaluation-scores": "evaluation: scores of a classifier, hold-out units only",
+}
+HOLD_OUT_FIGURES = {
+    "one_way": (
+        "One-way distance",
+        "mean over columns, at full resolution; best 0",
+    ),
+    "two_way": (
+        "Two-way distance",
+        "mean over pairs of columns, each in at most about eight groups; best 0",
+    ),
+    "auc": (
+        "AUC of a network trained on synthetic rows",
+        "last level of the label against all others, scores in 20 bins; best 1, guessing 0.5",
+    ),
 }
 _GAP = "\N{NO-BREAK SPACE}"
 _NUMERALS = "no one two three four five six seven eight nine ten eleven twelve".split()
