@@ -22,6 +22,7 @@ class StudyRequest:
     Attributes:
         study: identifier of the study.
         config_hash: digest of the study's settings, kept in the ledger.
+        model: generator family that is trained.
         budget: epsilon and delta the study wants to spend at this site.
         adversarial_share: share of the budget for the adversarial rounds, in [0, 1).
         rounds: adversarial rounds, >= 0.
@@ -35,6 +36,7 @@ class StudyRequest:
 
     study: str
     config_hash: str
+    model: str
     budget: Budget
     adversarial_share: float
     rounds: int
@@ -98,6 +100,7 @@ class StudyRequest:
         return cls(
             study=word(protocol.STUDY_ID),
             config_hash=word(protocol.CONFIG_HASH),
+            model=word(protocol.MODEL),
             budget=Budget(epsilon=number(protocol.EPSILON), delta=number(protocol.DELTA)),
             adversarial_share=number(protocol.ADVERSARIAL_SHARE),
             rounds=whole(protocol.ROUNDS),

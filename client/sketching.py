@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from client.reserving import reserve_study
 from client.settings import StudyRequest
 from client.site import Site
-from client.unit_rule import UNITS, check_same_units
 from privacy import Part, SitePlan, gaussian_mechanism
 from synthesis.layout import SketchLayout, compute_sketch
 
@@ -20,26 +20,6 @@ class SketchRelease:
 
     statistics: NDArray[np.float64]
     plan: SitePlan
-
-
-def reserve_study(site: Site, request: StudyRequest) -> tuple[SitePlan, str]:
-    """Put the whole study into the ledger before any record is read.
-
-    Raises:
-        BudgetExceeded: if the site's budget does not allow it; the ledger is unchanged.
-        InputError: if earlier studies told units or their parts apart in another way.
-    """
-    plan = request.make_plan()
-    # How the steps are split into rounds belongs to what was reserved: the same number of steps
-    # cut differently in every round would run more of them than were paid for.
-    details = {
-        "config-hash": request.config_hash,
-        "schema": site.schema.digest(),
-        UNITS: check_same_units(site),
-        "rounds": str(request.rounds),
-        "discriminator-steps": str(request.discriminator_steps),
-    }
-    return plan, site.ledger.reserve(request.study, plan.events(), details=details)
 
 
 def release_sketch(site: Site, request: StudyRequest) -> SketchRelease:

@@ -14,9 +14,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from client.reserving import reserve_study
 from client.settings import StudyRequest
 from client.site import Site
-from client.sketching import reserve_study
 from client.state import StudyState
 from privacy import Part, PrivateTrainer, RandomStream, SampledGaussianEvent, SitePlan
 from synthesis.adversarial import GeneratorStepSettings, improve_generator

@@ -10,7 +10,13 @@ from privacy.accounting import MIN_NOISE_MULTIPLIER, AccountantName, compute_eps
 from privacy.approvals import Approval, approve
 from privacy.budget import Adjacency, Budget, Part, Unit
 from privacy.calibration import EVALUATION_SHARES, SitePlan, calibrate_gaussian, make_plan
-from privacy.errors import BudgetExceeded, LedgerBroken, PolicyViolation
+from privacy.errors import (
+    AlreadyReleased,
+    BudgetExceeded,
+    LedgerBroken,
+    PolicyViolation,
+    StudyChanged,
+)
 from privacy.events import Event, GaussianEvent, SampledGaussianEvent, event_from_dict
 from privacy.keys import PublicKey, SigningKey
 from privacy.ledger import Ledger
@@ -32,6 +38,7 @@ __all__ = [
     "MIN_NOISE_MULTIPLIER",
     "AccountantName",
     "Adjacency",
+    "AlreadyReleased",
     "Approval",
     "Approver",
     "Budget",
@@ -60,6 +67,7 @@ __all__ = [
     "SigningKey",
     "SitePlan",
     "State",
+    "StudyChanged",
     "StudyKind",
     "SystemRandomness",
     "Unit",

@@ -7,8 +7,8 @@ records: public settings (``config``), weights of networks (``arrays``) and nois
 
 ``FIELDS`` in ``strategies.fields`` lists each key with the reason it is safe;
 ``strategies.gate.check_outgoing`` holds a reply against that table before it leaves a site.
-A site that will not take part answers ``error_reply(message, RefusalCode.POLICY)``: a fixed code,
-never a text.
+A site that will not take part answers ``error_reply(message, RefusalCode.BUDGET_EXCEEDED)``: a
+fixed code, never a text.
 """
 
 from __future__ import annotations
@@ -62,6 +62,15 @@ SERVER_ROUND: Final = "server-round"
 POOLED_NOISE_STD: Final = "pooled-noise-std"
 NOISE_MULTIPLIER: Final = "noise-multiplier"
 PLAN_EPSILON: Final = "plan-epsilon"
+MODEL: Final = "model"
+PUBLIC_KEY: Final = "public-key"
+RECEIPT: Final = "receipt"
+HELD_RECEIPT: Final = "held-receipt"
+UNIT: Final = "unit"
+UNIT_COUNT: Final = "unit-count"
+POLICY_EPSILON: Final = "policy-max-epsilon-per-study"
+POLICY_NOISE: Final = "policy-smallest-noise-multiplier"
+POLICY_ROUNDS: Final = "policy-max-rounds"
 NOISE_OF: Final = {  # by purpose of the release, which is also the key of its counts in EVALUATION
     purpose: f"noise-{purpose}" for purpose in EVALUATION_SHARES
 }
@@ -77,10 +86,19 @@ class RefusalCode(StrEnum):
     NONE = "none"
     SCHEMA_MISMATCH = "schema-mismatch"
     VERSION_MISMATCH = "version-mismatch"
-    POLICY = "policy"
+    MALFORMED = "malformed"
+    UNKNOWN_MESSAGE = "unknown-message"
+    POLICY_EXPIRES = "policy-expires"
+    POLICY_STUDY_KINDS = "policy-study-kinds"
+    POLICY_HOLDOUT = "policy-holdout"
+    POLICY_MODELS = "policy-models"
+    POLICY_MAX_ROUNDS = "policy-max-rounds"
+    POLICY_SMALLEST_NOISE_MULTIPLIER = "policy-smallest-noise-multiplier"
+    POLICY_MAX_EPSILON_PER_STUDY = "policy-max-epsilon-per-study"
     BUDGET_EXCEEDED = "budget-exceeded"
+    STUDY_CHANGED = "study-changed"
     ALREADY_RELEASED = "already-released"
-    UNKNOWN_STUDY = "unknown-study"
+    LEDGER_BROKEN = "ledger-broken"
     LOCAL_FAILURE = "local-failure"
 
 
@@ -92,6 +110,6 @@ def error_reply(message: Message, code: RefusalCode = RefusalCode.LOCAL_FAILURE)
     """Answer ``message`` with a fixed code and nothing else.
 
     Flower would send the text of an exception to the coordinator word for word; a site that
-    catches everything and answers with this function sends one of eight words instead.
+    catches everything and answers with this function sends one of these words instead.
     """
     return Message(Error(code=REFUSAL_ERROR, reason=code.value), reply_to=message)

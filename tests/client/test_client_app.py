@@ -18,9 +18,9 @@ from client.site import Site
 from privacy import Part
 from simulations.grid import LocalGrid
 from strategies import protocol
-from strategies.fields import Direction
 from strategies.gate import find_problem
 from strategies.protocol import ARRAYS, CONFIG, POOLED_SKETCH, SKETCH, STATISTICS
+from strategies.wire_field import Direction
 from synthesis.layout import SketchLayout
 
 DIMENSION = SketchLayout.from_schema(SCHEMA).dimension

@@ -21,9 +21,9 @@ from client.sketching import release_sketch
 from privacy import EVALUATION_SHARES, BudgetExceeded, Part, State, compute_epsilon
 from simulations.grid import LocalGrid
 from strategies import protocol
-from strategies.fields import Direction
 from strategies.gate import find_problem
 from strategies.protocol import ARRAYS, CONFIG, EVALUATION, NOISE_OF, QUERY_EVALUATE
+from strategies.wire_field import Direction
 from synthesis import InputError
 from synthesis.evaluation import EvaluationLayout, ScoreNetwork, train_score_network
 

@@ -17,9 +17,10 @@ from server.app import Coordinator, make_server_app
 from server.outcome import StudyOutcome
 from simulations.backends import run_local
 from strategies import protocol
-from strategies.fields import FIELDS, OPTIONAL, Direction
+from strategies.fields import FIELDS
 from strategies.gate import find_problem
 from strategies.protocol import ANY_NAME, ARRAYS, CONFIG, SKETCH, STATISTICS
+from strategies.wire_field import Direction
 from synthesis.layout import SketchLayout, compute_sketch
 
 

@@ -19,7 +19,7 @@ from strategies import (
     pool_sketches,
     wait_for_nodes,
 )
-from strategies.fields import Direction, WireType, fields_of
+from strategies.fields import fields_of
 from strategies.protocol import (
     ACCEPTED,
     ARRAYS,
@@ -44,6 +44,7 @@ from strategies.protocol import (
     TRAIN,
     RefusalCode,
 )
+from strategies.wire_field import Direction, WireType
 
 N_STATISTICS = 5
 DIGEST = "0" * 64
