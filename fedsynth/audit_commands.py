@@ -34,7 +34,7 @@ def ledger(
         raise InputError(f"file: {error}", argument="file") from None
     _show_events(summary)
     prv = "" if summary.epsilon_prv is None else f", PRV {summary.epsilon_prv:.4f}"
-    budget = summary.header.budget
+    budget = summary.policy.budget
     say(
         screen,
         f"Spent: epsilon {summary.epsilon_pld:.4f} by PLD (RDP {summary.epsilon_rdp:.4f}{prv}), "

@@ -8,10 +8,12 @@ With each reply comes a newer receipt, which must follow the one before.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from flwr.app import ConfigRecord, Message, RecordDict
 
 from privacy import LedgerBroken, PublicKey, Receipt
+from strategies.collect import Answers
 from strategies.protocol import CONFIG, HELD_RECEIPT, PUBLIC_KEY, RECEIPT
 
 LEDGER_WENT_BACK = "ledger-went-back"
@@ -63,6 +65,15 @@ class ReceiptBook:
         self._keys[node] = key
         self._known[key] = receipt
         return True
+
+    def screen(self, answers: Answers) -> Answers:
+        """Keep the receipts of valid replies, and reject those whose receipt cannot be true."""
+        bad = [node for node, reply in answers.valid.items() if not self.take(node, reply.config)]
+        return replace(
+            answers,
+            valid={node: reply for node, reply in answers.valid.items() if node not in bad},
+            rejected=dict(answers.rejected) | dict.fromkeys(bad, LEDGER_WENT_BACK),
+        )
 
     def attach(self, messages: Iterable[Message]) -> list[Message]:
         """Return the messages, each with the receipt held of the node it goes to."""

@@ -30,7 +30,7 @@ def build_site(summary: LedgerSummary, *, adversarial_share: float | None) -> Si
         summary: what `privacy.replay_ledger` returned.
         adversarial_share: part of this study's budget that the adversarial rounds took.
     """
-    budget = summary.header.budget
+    budget = summary.policy.budget
     return Site(
         name=summary.header.site,
         budget=budget.epsilon,

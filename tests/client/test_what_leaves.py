@@ -75,13 +75,11 @@ def test_the_table_lists_nothing_that_is_never_sent(captured: Captured) -> None:
     assert sent == {(f.message, f.direction, f.record, f.key) for f in FIELDS}
 
 
-def test_what_is_optional_travels_in_the_first_round_only(captured: Captured) -> None:
+def test_the_pooled_sketch_travels_in_the_first_round_only(captured: Captured) -> None:
     for message, _ in captured.seen:
-        kind = message.metadata.message_type
-        for listed, record, _ in OPTIONAL:
-            if kind == listed:
-                number = message.content.config_records[CONFIG][protocol.SERVER_ROUND]
-                assert (record in message.content) == (number == 1)
+        if message.metadata.message_type == protocol.TRAIN:
+            number = message.content.config_records[CONFIG][protocol.SERVER_ROUND]
+            assert (protocol.POOLED_SKETCH in message.content) == (number == 1)
 
 
 def numbers_in(reply: Message) -> Iterator[float]:

@@ -30,10 +30,15 @@ from strategies.protocol import (
     NOISE_MULTIPLIER,
     NOISE_OF,
     PLAN_EPSILON,
+    POLICY_EPSILON,
+    POLICY_NOISE,
+    POLICY_ROUNDS,
     POOLED_SKETCH,
+    PUBLIC_KEY,
     QUERY_EVALUATE,
     QUERY_HELLO,
     QUERY_SKETCH,
+    RECEIPT,
     REFUSAL_CODE,
     SCHEMA_DIGEST,
     SERVER_ROUND,
@@ -42,12 +47,14 @@ from strategies.protocol import (
     SOFTWARE_VERSION,
     STATISTICS,
     TRAIN,
+    UNIT,
     RefusalCode,
 )
 from strategies.wire_field import Direction, WireType
 
 N_STATISTICS = 5
 DIGEST = "0" * 64
+RECEIPT_TEXT = f"{DIGEST}:1:{DIGEST}:{DIGEST}{DIGEST}"
 _EXAMPLES: dict[WireType, Any] = {
     WireType.STRING: "toy",
     WireType.BOOLEAN: True,
@@ -62,7 +69,9 @@ client_app = ClientApp()
 def public_settings(message_type: str) -> ConfigRecord:
     """Every setting the table lists for this message, with an example value."""
     rows = [f for f in fields_of(message_type, Direction.DOWN) if f.record == CONFIG]
-    return ConfigRecord({f.key: _EXAMPLES[f.type] for f in rows if f.key != SERVER_ROUND})
+    return ConfigRecord(
+        {f.key: _EXAMPLES[f.type] for f in rows if f.key != SERVER_ROUND and not f.optional}
+    )
 
 
 def site_number(context: Context) -> int:
@@ -77,6 +86,12 @@ def hello(message: Message, context: Context) -> Message:
         SOFTWARE_VERSION: "0.1.0",
         ACCEPTED: True,
         REFUSAL_CODE: RefusalCode.NONE.value,
+        PUBLIC_KEY: DIGEST,
+        RECEIPT: RECEIPT_TEXT,
+        UNIT: "record",
+        POLICY_EPSILON: 1.0,
+        POLICY_NOISE: 0.3,
+        POLICY_ROUNDS: 10,
     }
     return leave(RecordDict({CONFIG: ConfigRecord(answer)}), message)
 
@@ -84,12 +99,14 @@ def hello(message: Message, context: Context) -> Message:
 @client_app.query(SKETCH_ACTION)
 def sketch(message: Message, context: Context) -> Message:
     check_incoming(message)
-    values = np.full(N_STATISTICS, 10.0 ** site_number(context))
+    values = np.full(N_STATISTICS, 10.0 ** site_number(context), dtype=np.float32)
     context.state["rounds"] = ConfigRecord({"done": 0})
     content = RecordDict(
         {
             SKETCH: ArrayRecord({STATISTICS: Array(values)}),
-            CONFIG: ConfigRecord({NOISE_MULTIPLIER: 2.0, PLAN_EPSILON: 0.99}),
+            CONFIG: ConfigRecord(
+                {NOISE_MULTIPLIER: 2.0, PLAN_EPSILON: 0.99, RECEIPT: RECEIPT_TEXT}
+            ),
         }
     )
     return leave(content, message)
@@ -98,8 +115,8 @@ def sketch(message: Message, context: Context) -> Message:
 @client_app.query(EVALUATE_ACTION)
 def evaluate(message: Message, context: Context) -> Message:
     check_incoming(message)
-    counts = {purpose: Array(np.zeros(N_STATISTICS)) for purpose in NOISE_OF}
-    noise = dict.fromkeys(NOISE_OF.values(), 2.0)
+    counts = {purpose: Array(np.zeros(N_STATISTICS, dtype=np.float32)) for purpose in NOISE_OF}
+    noise = dict.fromkeys(NOISE_OF.values(), 2.0) | {RECEIPT: RECEIPT_TEXT}
     return leave(
         RecordDict({EVALUATION: ArrayRecord(counts), CONFIG: ConfigRecord(noise)}), message
     )
@@ -119,7 +136,8 @@ def train(message: Message, context: Context) -> Message:
         name: Array((a.numpy() + np.float32(site_number(context) + 1)).astype(np.float32))
         for name, a in message.content.array_records[ARRAYS].items()
     }
-    return leave(RecordDict({ARRAYS: ArrayRecord(arrays)}), message)
+    config = ConfigRecord({RECEIPT: RECEIPT_TEXT})
+    return leave(RecordDict({ARRAYS: ArrayRecord(arrays), CONFIG: config}), message)
 
 
 def leave(content: RecordDict, message: Message) -> Message:
@@ -143,7 +161,7 @@ def make_server_app(results: dict[str, Any], *, num_sites: int, minimum: int) ->
             make_messages(hello.valid, QUERY_SKETCH, request, ttl_s=60),
             deadline_s=60,
             record=SKETCH,
-            expected={STATISTICS: ArraySpec(shape=(N_STATISTICS,), dtypes=("float64",))},
+            expected={STATISTICS: ArraySpec(shape=(N_STATISTICS,), dtypes=("float32",))},
         )
         sketches.require(minimum, "a sketch")
         pooled = pool_sketches(
@@ -154,7 +172,7 @@ def make_server_app(results: dict[str, Any], *, num_sites: int, minimum: int) ->
             nodes=sketches.valid,
             minimum_nodes=minimum,
             deadline_s=60,
-            pooled_sketch=ArrayRecord({STATISTICS: Array(pooled.values)}),
+            pooled_sketch=ArrayRecord({STATISTICS: Array(pooled.values.astype(np.float32))}),
             on_event=results.setdefault("events", []).append,
         )
         result = strategy.start(
@@ -164,7 +182,7 @@ def make_server_app(results: dict[str, Any], *, num_sites: int, minimum: int) ->
             train_config=public_settings(TRAIN),
         )
         exam = RecordDict({CONFIG: public_settings(QUERY_EVALUATE), ARRAYS: result.arrays})
-        spec = ArraySpec(shape=(N_STATISTICS,), dtypes=("float64",))
+        spec = ArraySpec(shape=(N_STATISTICS,), dtypes=("float32",))
         results["evaluation"] = ask(
             grid,
             make_messages(sketches.valid, QUERY_EVALUATE, exam, ttl_s=60),
