@@ -10,6 +10,7 @@ from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
 
 from strategies import (
+    Answers,
     ArraySpec,
     FederatedGenerator,
     ask,
@@ -126,6 +127,18 @@ def leave(content: RecordDict, message: Message) -> Message:
     return Message(content, reply_to=message)
 
 
+def ask_for_evaluation(grid: Grid, nodes: list[int], arrays: ArrayRecord) -> Answers:
+    exam = RecordDict({CONFIG: public_settings(QUERY_EVALUATE), ARRAYS: arrays})
+    spec = ArraySpec(shape=(N_STATISTICS,), dtypes=("float64",))
+    return ask(
+        grid,
+        make_messages(nodes, QUERY_EVALUATE, exam, ttl_s=60),
+        deadline_s=60,
+        record=EVALUATION,
+        expected=dict.fromkeys(NOISE_OF, spec),
+    )
+
+
 def make_server_app(results: dict[str, Any], *, num_sites: int, minimum: int) -> ServerApp:
     """A ServerApp that leaves what it found in ``results``."""
     server_app = ServerApp()
@@ -162,15 +175,7 @@ def make_server_app(results: dict[str, Any], *, num_sites: int, minimum: int) ->
             num_rounds=2,
             train_config=public_settings(TRAIN),
         )
-        exam = RecordDict({CONFIG: public_settings(QUERY_EVALUATE), ARRAYS: result.arrays})
-        spec = ArraySpec(shape=(N_STATISTICS,), dtypes=("float64",))
-        results["evaluation"] = ask(
-            grid,
-            make_messages(sketches.valid, QUERY_EVALUATE, exam, ttl_s=60),
-            deadline_s=60,
-            record=EVALUATION,
-            expected=dict.fromkeys(NOISE_OF, spec),
-        )
+        results["evaluation"] = ask_for_evaluation(grid, list(sketches.valid), result.arrays)
         results["hello"] = hello
         results["sketches"] = sketches
         results["pooled"] = pooled
