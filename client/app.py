@@ -60,8 +60,6 @@ def hello(site: Site, message: Message) -> RecordDict:
         code = RefusalCode.VERSION_MISMATCH
     elif asked[protocol.SCHEMA_DIGEST] != site.schema.digest():
         code = RefusalCode.SCHEMA_MISMATCH
-    elif site.schema.unit.kind != "record":
-        code = RefusalCode.POLICY
     answer: dict[str, ConfigRecordValues] = {
         protocol.SCHEMA_DIGEST: site.schema.digest(),
         protocol.SOFTWARE_VERSION: software_version(),

@@ -20,7 +20,6 @@ from client.site import Site
 from client.sketching import reserve_study
 from privacy import Part, SitePlan, gaussian_mechanism
 from strategies.protocol import ARRAYS, CONFIG, EVALUATION, NOISE_OF
-from synthesis.encoding import Codes
 from synthesis.evaluation import (
     SCORES_SENSITIVITY,
     EvaluationLayout,
@@ -82,7 +81,7 @@ def release_evaluation(
             values,
             sensitivity=sensitivity,
             noise_multiplier=noise[purpose],
-            rng=site.randomness.numpy(site.config.name, request.study, purpose),
+            stream=site.randomness.stream(site.config.name, request.study, purpose),
         )
         for purpose, (values, sensitivity) in exact.items()
     }
@@ -119,7 +118,8 @@ def _count_hold_out(
     site: Site, layout: EvaluationLayout, network: ScoreNetwork
 ) -> dict[str, tuple[Counts, float]]:
     """Return exact counts and their sensitivity by purpose."""
-    codes, weights = _read_hold_out(site)
+    units = site.read_units(Part.HOLD_OUT)
+    codes, weights = units.codes, units.weights()
     return {
         "evaluation-one-way": (
             compute_one_way(layout, codes, weights),
@@ -134,8 +134,3 @@ def _count_hold_out(
             SCORES_SENSITIVITY,
         ),
     }
-
-
-def _read_hold_out(site: Site) -> tuple[Codes, Counts | None]:
-    """Return rows and weights of the hold-out. Stand-in: all rows, until sites have a hold-out."""
-    return site.read_codes(), None

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from client.settings import StudyRequest
 from client.site import Site
-from privacy import SitePlan, gaussian_mechanism
-from synthesis import InputError
+from client.unit_rule import UNITS, check_same_units
+from privacy import Part, SitePlan, gaussian_mechanism
 from synthesis.layout import SketchLayout, compute_sketch
 
 
@@ -27,20 +27,15 @@ def reserve_study(site: Site, request: StudyRequest) -> tuple[SitePlan, str]:
 
     Raises:
         BudgetExceeded: if the site's budget does not allow it; the ledger is unchanged.
-        InputError: if the schema promises more than records; a coordinator may skip the hello.
+        InputError: if earlier studies told units or their parts apart in another way.
     """
-    if site.schema.unit.kind != "record":
-        raise InputError(
-            f"unit of privacy must be 'record' in this version, got {site.schema.unit.kind!r}; "
-            "nothing was read.",
-            argument="schema",
-        )
     plan = request.make_plan()
     # How the steps are split into rounds belongs to what was reserved: the same number of steps
     # cut differently in every round would run more of them than were paid for.
     details = {
         "config-hash": request.config_hash,
         "schema": site.schema.digest(),
+        UNITS: check_same_units(site),
         "rounds": str(request.rounds),
         "discriminator-steps": str(request.discriminator_steps),
     }
@@ -58,13 +53,14 @@ def release_sketch(site: Site, request: StudyRequest) -> SketchRelease:
     plan, reservation = reserve_study(site, request)
     site.ledger.mark(reservation, "running", "sketch")
     layout = SketchLayout.from_schema(site.schema)
+    units = site.read_units(Part.TRAINING)
     if plan.sketch_noise_multiplier is None:
         raise ValueError("a study needs a sketch; adversarial-share must be below 1.")
     statistics = gaussian_mechanism(
-        compute_sketch(layout, site.read_codes()),
+        compute_sketch(layout, units.codes, units.weights()),
         sensitivity=layout.sensitivity,
         noise_multiplier=plan.sketch_noise_multiplier,
-        rng=site.randomness.numpy(site.config.name, request.study, "sketch"),
+        stream=site.randomness.stream(site.config.name, request.study, "sketch"),
     )
     if plan.steps == 0 and not plan.evaluation:
         site.ledger.mark(reservation, "done")

@@ -2,48 +2,68 @@
 
 Everything here is about one site and knows nothing of networks or models. A mechanism is described
 by an event; epsilon is a fold over events; a ledger keeps them for the life of a data set. Adding
-noise, drawing batches, counting and keeping books stand alone and meet in the private step.
+noise, drawing batches, counting and keeping books stand alone; an event, its batches and its steps
+meet in the private trainer.
 """
 
 from privacy.accounting import MIN_NOISE_MULTIPLIER, AccountantName, compute_epsilon
+from privacy.approvals import Approval, approve
 from privacy.budget import Adjacency, Budget, Part, Unit
 from privacy.calibration import EVALUATION_SHARES, SitePlan, calibrate_gaussian, make_plan
-from privacy.errors import BudgetExceeded
+from privacy.errors import BudgetExceeded, LedgerBroken, PolicyViolation
 from privacy.events import Event, GaussianEvent, SampledGaussianEvent, event_from_dict
+from privacy.keys import PublicKey, SigningKey
 from privacy.ledger import Ledger
 from privacy.ledger_entries import LedgerEntry, LedgerHeader, State
-from privacy.mechanisms import gaussian_mechanism
+from privacy.mechanisms import GRID, gaussian_mechanism
+from privacy.policy import Approver, Policy, StudyKind
 from privacy.private_step import PrivateStep
+from privacy.random_stream import RandomStream
 from privacy.randomness import Randomness, SeededRandomness, SystemRandomness
+from privacy.receipts import Receipt
 from privacy.replay import EventSummary, LedgerSummary, ReservationSummary, replay_ledger
 from privacy.sampling import poisson_batches
 from privacy.sensitivity import SensitivityResult, measure_sensitivity
+from privacy.trainer import PrivateTrainer
 
 __all__ = [
     "EVALUATION_SHARES",
+    "GRID",
     "MIN_NOISE_MULTIPLIER",
     "AccountantName",
     "Adjacency",
+    "Approval",
+    "Approver",
     "Budget",
     "BudgetExceeded",
     "Event",
     "EventSummary",
     "GaussianEvent",
     "Ledger",
+    "LedgerBroken",
     "LedgerEntry",
     "LedgerHeader",
     "LedgerSummary",
     "Part",
+    "Policy",
+    "PolicyViolation",
     "PrivateStep",
+    "PrivateTrainer",
+    "PublicKey",
+    "RandomStream",
     "Randomness",
+    "Receipt",
     "ReservationSummary",
     "SampledGaussianEvent",
     "SeededRandomness",
     "SensitivityResult",
+    "SigningKey",
     "SitePlan",
     "State",
+    "StudyKind",
     "SystemRandomness",
     "Unit",
+    "approve",
     "calibrate_gaussian",
     "compute_epsilon",
     "event_from_dict",

@@ -21,7 +21,9 @@ from typing import Literal, TypeAlias
 
 import dp_accounting
 import numpy as np
-from dp_accounting import pld, rdp
+from dp_accounting import rdp
+from dp_accounting.pld import privacy_loss_distribution
+from dp_accounting.pld.privacy_loss_distribution import PrivacyLossDistribution
 
 from privacy.budget import Adjacency, Part
 from privacy.checks import check_accounting_delta
@@ -34,6 +36,7 @@ __all__ = [
     "Schedule",
     "compute_epsilon",
     "compute_pld_epsilon",
+    "compute_rdp",
     "compute_rdp_epsilon",
     "make_schedule",
     "make_schedules",
@@ -49,7 +52,9 @@ MIN_NOISE_MULTIPLIER = 0.3
 RDP_ORDERS: tuple[float, ...] = tuple(rdp.rdp_privacy_accountant.DEFAULT_RDP_ORDERS)
 
 _INTERVAL = 1e-4
-_EPSILON_AT_FINEST_INTERVAL = 20.0
+_EPSILON_AT_FINEST_INTERVAL = 2.0
+_EVENTS_AT_FINEST_INTERVAL = 100
+_ORDERS_OF_ESTIMATE = (1.25, 2, 4, 8, 16, 64)
 _NEIGHBOURS = {
     Adjacency.ADD_OR_REMOVE_ONE: dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE,
     Adjacency.REPLACE_ONE: dp_accounting.NeighboringRelation.REPLACE_ONE,
@@ -93,10 +98,10 @@ def compute_epsilon(
         epsilon = compute_rdp_epsilon if accountant == "rdp" else _prv_epsilon
         return max(0.0, epsilon(schedule, delta))
 
-    return max((cost(schedule) for schedule in make_schedules(events)), default=0.0)
+    return max((cost(schedule) for schedule in make_schedules(events).values()), default=0.0)
 
 
-def make_schedules(events: Iterable[Event]) -> tuple[Schedule, ...]:
+def make_schedules(events: Iterable[Event]) -> dict[Part, Schedule]:
     """Return one schedule for each part of the data set that the events touch.
 
     A unit lies in one part for life, so the events of another part cost it nothing and the cost of
@@ -105,7 +110,7 @@ def make_schedules(events: Iterable[Event]) -> tuple[Schedule, ...]:
     parts: defaultdict[Part, list[Event]] = defaultdict(list)
     for event in events:
         parts[event.part].append(event)
-    return tuple(make_schedule(parts[part]) for part in sorted(parts))
+    return {part: make_schedule(parts[part]) for part in sorted(parts)}
 
 
 def make_schedule(events: Iterable[Event]) -> Schedule:
@@ -133,7 +138,8 @@ def compute_pld_epsilon(
         schedule: the result of `make_schedule`.
         delta: failure probability, in (1e-10, 1).
         interval: width of the cells that privacy losses are rounded to. Wider is faster and still
-            an upper bound. The default is 1e-4, wider in proportion above an epsilon of 20.
+            an upper bound. The default is 1e-4, wider above an epsilon of 2 or beyond
+            100 different mechanisms.
         adjacency: neighbouring relation.
 
     Raises:
@@ -146,18 +152,58 @@ def compute_pld_epsilon(
             f"got {smallest!r}; add noise, or use 'rdp' if a loose bound is enough"
         )
     width = interval or choose_interval(schedule, delta)
-    accountant = pld.PLDAccountant(_NEIGHBOURS[adjacency], value_discretization_interval=width)
     with _quiet():
-        accountant.compose(_to_dp_event(schedule))
-        return max(0.0, float(accountant.get_epsilon(delta)))
+        losses = [
+            _loss_distribution(noise, rate, steps, width, adjacency)
+            for noise, rate, steps in _merge_gaussians(schedule)
+        ]
+        return max(0.0, float(_compose_in_pairs(losses).get_epsilon_for_delta(delta)))
+
+
+def _merge_gaussians(schedule: Schedule) -> Schedule:
+    """Return a schedule in which one Gaussian release stands for all that no sampling precedes.
+
+    Gaussian releases compose exactly: their 1 / noise squared add up.
+    """
+    plain = [(noise, steps) for noise, rate, steps in schedule if rate == 1]
+    if not plain:
+        return schedule
+    merged = math.sqrt(1 / sum(steps / noise**2 for noise, steps in plain))
+    return ((merged, 1.0, 1), *(item for item in schedule if item[1] != 1))
+
+
+def _loss_distribution(
+    noise: float, rate: float, steps: int, width: float, adjacency: Adjacency
+) -> PrivacyLossDistribution:
+    one = privacy_loss_distribution.from_gaussian_mechanism(
+        standard_deviation=noise,
+        value_discretization_interval=width,
+        sampling_prob=rate,
+        neighboring_relation=_NEIGHBOURS[adjacency],
+    )
+    return one.self_compose(steps)
+
+
+def _compose_in_pairs(losses: list[PrivacyLossDistribution]) -> PrivacyLossDistribution:
+    """Compose small with small, so that a long ledger does not convolve its whole sum each time."""
+    while len(losses) > 1:
+        pairs = zip(losses[::2], losses[1::2], strict=False)
+        odd = losses[len(losses) - len(losses) % 2 :]
+        losses = [one.compose(other) for one, other in pairs] + odd
+    return losses[0]
 
 
 def choose_interval(schedule: Schedule, delta: float) -> float:
-    """Return a cell width that keeps the arrays small when the loss is large anyway."""
-    largest = compute_rdp_epsilon(schedule, delta)
+    """Return a cell width that keeps the work small when the loss is large or the ledger long."""
+    largest = min(
+        sum(steps * compute_rdp(noise, rate, order) for noise, rate, steps in schedule)
+        - math.log(delta) / (order - 1)
+        for order in _ORDERS_OF_ESTIMATE
+    )
     if not math.isfinite(largest):
         raise ValueError("the events are too many or too little noised for a finite epsilon")
-    return _INTERVAL * max(1.0, largest / _EPSILON_AT_FINEST_INTERVAL)
+    many = len(schedule) / _EVENTS_AT_FINEST_INTERVAL
+    return _INTERVAL * max(1.0, largest / _EPSILON_AT_FINEST_INTERVAL, many)
 
 
 @lru_cache(maxsize=1024)
@@ -176,6 +222,21 @@ def compute_rdp_epsilon(
     with _quiet():
         accountant.compose(_to_dp_event(schedule))
         return float(accountant.get_epsilon(delta))
+
+
+@lru_cache(maxsize=100_000)
+def compute_rdp(noise_multiplier: float, sample_rate: float, order: float) -> float:
+    """Return the Rényi divergence of one release at one order > 1; releases add up.
+
+    Reference: Mironov 2017 (Gaussian); Mironov, Talwar and Zhang 2019 (Poisson-sampled).
+    """
+    if sample_rate == 1:
+        return order / (2 * noise_multiplier**2)
+    neighbours = _NEIGHBOURS[Adjacency.ADD_OR_REMOVE_ONE]
+    accountant = rdp.RdpAccountant((order,), neighboring_relation=neighbours)
+    with _quiet():
+        accountant.compose(_to_dp_event(((noise_multiplier, sample_rate, 1),)))
+    return float(accountant.rdp[0])
 
 
 @lru_cache(maxsize=64)

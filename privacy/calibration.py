@@ -158,7 +158,7 @@ def make_plan(
 
 
 def _evaluation_events(budget: Budget) -> tuple[Event, ...]:
-    """Share the budget of the hold-out among its releases; Gaussians add up as 1 / noise squared."""
+    """Share the hold-out's budget among its releases; Gaussians add up as 1 / noise squared."""
     noise = calibrate_gaussian(budget)
     return tuple(
         GaussianEvent(

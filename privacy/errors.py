@@ -1,6 +1,6 @@
-"""The one exception of this package: a budget that does not stretch."""
+"""What a ledger says no with: a budget, a policy, or a history that cannot be trusted."""
 
-__all__ = ["BudgetExceeded"]
+__all__ = ["BudgetExceeded", "LedgerBroken", "PolicyViolation"]
 
 
 class BudgetExceeded(RuntimeError):
@@ -22,3 +22,25 @@ class BudgetExceeded(RuntimeError):
     def __reduce__(self) -> tuple[type["BudgetExceeded"], tuple[float, float]]:
         """Keep the attributes when the exception crosses a process border."""
         return type(self), (self.requested, self.remaining)
+
+
+class PolicyViolation(RuntimeError):
+    """Raised when a site's policy does not allow what was asked; nothing was written.
+
+    Attributes:
+        rule: name of the setting in the policy that says no.
+        reason: what was asked and what is allowed.
+    """
+
+    def __init__(self, rule: str, reason: str) -> None:
+        super().__init__(f"{reason} (policy: {rule}); change the study, or have the policy changed")
+        self.rule = rule
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["PolicyViolation"], tuple[str, str]]:
+        """Keep the attributes when the exception crosses a process border."""
+        return type(self), (self.rule, self.reason)
+
+
+class LedgerBroken(ValueError):
+    """Raised when a ledger is not what its own chain, its signatures or a receipt say it is."""

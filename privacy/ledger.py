@@ -3,42 +3,47 @@
 How a site must use it: `reserve` everything a study will do; `mark` a part as running before that
 part reads a row; `mark` the study done or failed. Nothing gives budget back. A part can be marked
 running once only, so a crash or a repeated request can never cause a second release from one
-reservation. Epsilon is always recomputed from the entries.
+reservation. Epsilon is always recomputed from the entries. Every entry is signed by the site.
 """
 
-import re
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
 
 from privacy.accounting import AccountantName, compute_epsilon
-from privacy.budget import Adjacency, Budget, Unit
-from privacy.checks import check_one_line
+from privacy.approvals import Approval, check_change
+from privacy.budget import Adjacency, Budget
 from privacy.events import Event
-from privacy.ledger_entries import LedgerEntry, LedgerHeader, State, hash_details, parse_header
-from privacy.ledger_file import append, create_file, read_entries, transaction
-from privacy.stop_rule import check_within_budget
+from privacy.keys import PublicKey, SigningKey
+from privacy.ledger_book import Book
+from privacy.ledger_entries import NO_DIGEST, LedgerEntry, LedgerHeader, State, hash_details, seal
+from privacy.ledger_file import create_file
+from privacy.ledger_rules import (
+    check_allowed,
+    check_note,
+    check_request,
+    check_same,
+    check_transition,
+    new_entry,
+    select_reservation,
+)
+from privacy.ledger_store import LedgerStore, read_book
+from privacy.policy import MIXTURE, Policy
+from privacy.receipts import Receipt
 
 __all__ = ["Ledger"]
-
-_LIBRARIES = ("dp-accounting", "numpy", "opacus", "torch")
-_NOTE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
-_TERMINAL = frozenset({State.DONE, State.FAILED})
 
 
 class Ledger:
     """The ledger in one file. Make one with `create` or `open`.
 
     Args:
-        path: the file.
-        header: what the ledger promises.
+        store: the file, verified.
+        header: what the ledger was opened with.
     """
 
-    def __init__(self, path: Path, header: LedgerHeader) -> None:
-        self._path = path
+    def __init__(self, store: LedgerStore, header: LedgerHeader) -> None:
+        self._store = store
         self._header = header
 
     @classmethod
@@ -48,8 +53,8 @@ class Ledger:
         *,
         site: str,
         dataset: str,
-        budget: Budget,
-        unit: Unit | str = Unit.RECORD,
+        policy: Policy,
+        key: SigningKey,
         adjacency: Adjacency | str = Adjacency.ADD_OR_REMOVE_ONE,
     ) -> "Ledger":
         """Create the ledger of a data set, once in the life of the data set.
@@ -58,8 +63,8 @@ class Ledger:
             path: a file that does not exist; only its owner may read it.
             site: name of the site.
             dataset: name of the data set.
-            budget: the most that everything released from the data set may cost one unit.
-            unit: `"record"` or `"person"`.
+            policy: what the site allows; its delta, unit and hold-out are fixed for life.
+            key: the site's key, which signs every entry.
             adjacency: neighbouring relation; only `"add_or_remove_one"` is supported.
 
         Raises:
@@ -68,43 +73,75 @@ class Ledger:
         header = LedgerHeader(
             site=site,
             dataset=dataset,
-            budget=budget,
-            unit=Unit(unit),
+            public_key=key.public,
+            policy=policy,
             adjacency=Adjacency(adjacency),
         )
-        create_file(Path(path), _new_entry(State.OPENED, details=header.to_details()))
-        return cls(Path(path), header)
+        opening = new_entry(State.OPENED, details=header.to_details())
+        row = seal(opening, position=1, previous=NO_DIGEST, key=key)
+        create_file(Path(path), row)
+        return cls(LedgerStore(Path(path), Book([row]), key), header)
 
     @classmethod
-    def open(cls, path: str | Path) -> "Ledger":
-        """Open an existing ledger after checking its chain of digests.
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        key: SigningKey | None = None,
+        public_key: PublicKey | None = None,
+    ) -> "Ledger":
+        """Open an existing ledger after checking its whole chain and every signature.
+
+        Args:
+            path: the file.
+            key: the site's key, to write; without it the ledger can only be read.
+            public_key: the key that must have signed it; that of `key` when left out.
 
         Raises:
-            ValueError: if the file is missing, is not a ledger or was altered.
+            LedgerBroken: if it was altered or was signed with another key.
+            ValueError: if the file is missing or is not a ledger.
         """
-        return cls(Path(path), parse_header(read_entries(Path(path))))
+        expected = key.public if key is not None else public_key
+        book = read_book(Path(path), public_key=expected)
+        return cls(LedgerStore(Path(path), book, key), book.header)
 
     @property
     def path(self) -> Path:
         """The file."""
-        return self._path
+        return self._store.path
 
     @property
     def header(self) -> LedgerHeader:
-        """Site, data set, budget, unit and adjacency."""
+        """Site, data set, key, first policy and adjacency."""
         return self._header
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._store.read().policy
+
+    @property
+    def policy_digest(self) -> str:
+        """Digest of the entry that put the policy in force; an approval refers to it."""
+        return self._store.read().policy_digest
 
     @property
     def budget(self) -> Budget:
         """The most that everything released from the data set may cost one unit."""
-        return self._header.budget
+        return self.policy.budget
 
-    def check(self, events: Sequence[Event]) -> None:
-        """Raise `BudgetExceeded` if these events could not be reserved now; write nothing."""
-        check_within_budget(self.events(), tuple(events), self.budget)
+    def check(self, events: Sequence[Event], *, rounds: int = 0, model: str = MIXTURE) -> None:
+        """Raise what `reserve` would raise for a new study with these events; write nothing."""
+        check_allowed(self._store.read(), tuple(events), rounds, model)
 
     def reserve(
-        self, study: str, events: Sequence[Event], *, details: Mapping[str, str] | None = None
+        self,
+        study: str,
+        events: Sequence[Event],
+        *,
+        rounds: int = 0,
+        model: str = MIXTURE,
+        details: Mapping[str, str] | None = None,
     ) -> str:
         """Charge a study's events, durably, before any row is read.
 
@@ -114,6 +151,8 @@ class Ledger:
         Args:
             study: id of the study.
             events: all mechanisms the study will run at this site, at least one.
+            rounds: adversarial rounds the study asks for.
+            model: generator family it trains.
             details: public facts about the study, such as its configuration; no counts of rows.
 
         Returns:
@@ -121,21 +160,21 @@ class Ledger:
 
         Raises:
             BudgetExceeded: if the budget does not allow it; the ledger is unchanged.
+            PolicyViolation: if the policy does not allow it; the ledger is unchanged.
             ValueError: if the study is known with other events or details, or is malformed.
         """
         events, details = tuple(events), dict(details or {})
-        _check_request(study, events, details)
-        with transaction(self._path) as (connection, entries):
-            known = [entry for entry in entries if entry.study == study]
+        check_request(study, events, details)
+        with self._store.write() as (book, page):
+            known = book.of_study(study)
             if known:
-                return _check_same(known, events, hash_details(details))
-            check_within_budget(_events(entries), events, self.budget)
+                return check_same(known, events, hash_details(details))
+            check_allowed(book, events, rounds, model)
             reservation = uuid.uuid4().hex
-            new = [
-                _new_entry(State.RESERVED, study, reservation, event=event, details=details)
-                for event in events
-            ]
-            append(connection, entries, new)
+            for event in events:
+                page.add(
+                    new_entry(State.RESERVED, study, reservation, event=event, details=details)
+                )
         return reservation
 
     def mark(self, reservation: str, state: State | str, note: str = "") -> None:
@@ -153,28 +192,43 @@ class Ledger:
             ValueError: if the reservation is unknown or an argument is malformed.
         """
         wanted = State(state)
-        if wanted in (State.OPENED, State.RESERVED):
+        if wanted not in (State.RUNNING, State.DONE, State.FAILED):
             raise ValueError(f"state must be 'running', 'done' or 'failed', got {wanted.value!r}")
-        if note and (len(note) > 60 or not _NOTE.fullmatch(note)):
-            raise ValueError("note must be a code such as 'round-1', at most 60 characters")
-        with transaction(self._path) as (connection, entries):
-            known = _select(entries, reservation)
-            _check_transition(known, wanted, note)
-            append(
-                connection, entries, [_new_entry(wanted, known[0].study, reservation, note=note)]
-            )
+        check_note(note)
+        with self._store.write() as (book, page):
+            known = select_reservation(book, reservation)
+            check_transition(known, wanted, note)
+            page.add(new_entry(wanted, known[0].study, reservation, note=note))
+
+    def change_policy(self, policy: Policy, approval: Approval | None = None) -> None:
+        """Put another policy in force, for all reservations from now on.
+
+        Args:
+            policy: the new policy; the same one again changes nothing.
+            approval: of somebody whom the policy in force names; not needed if it only tightens.
+
+        Raises:
+            PolicyViolation: if it is looser and nobody who may has approved it.
+            ValueError: if it changes what is fixed for life.
+        """
+        details = {"policy": policy.to_json()} | (approval.to_details() if approval else {})
+        with self._store.write() as (book, page):
+            if policy == book.policy:
+                return
+            check_change(book.policy, details, book.policy_digest)
+            page.add(new_entry(State.POLICY, details=details))
 
     def state(self, reservation: str) -> State:
         """Return the latest state of a reservation."""
-        return _select(self.entries(), reservation)[-1].state
+        return select_reservation(self._store.read(), reservation)[-1].state
 
     def entries(self) -> tuple[LedgerEntry, ...]:
         """Return everything written so far, oldest first, the opening entry included."""
-        return read_entries(self._path)
+        return tuple(self._store.read().entries)
 
     def events(self) -> tuple[Event, ...]:
         """Return every event ever reserved; failed studies count like all others."""
-        return _events(self.entries())
+        return self._store.read().events()
 
     def epsilon(self, accountant: AccountantName = "pld") -> float:
         """Return the epsilon of everything reserved, at the budget's delta."""
@@ -189,7 +243,22 @@ class Ledger:
 
     def head(self) -> str:
         """Return the digest of the last entry, which vouches for all entries before it."""
-        return self.entries()[-1].digest
+        return self._store.read().head
+
+    def receipt(self) -> Receipt:
+        """Return the head, signed, for others to keep.
+
+        Raises:
+            ValueError: if the ledger was opened without the site's key.
+        """
+        book = self._store.read()
+        return Receipt.sign(
+            self._store.key, ledger=book.entries[0].digest, entries=len(book), head=book.head
+        )
+
+    def check_receipt(self, receipt: Receipt) -> None:
+        """Raise LedgerBroken unless this ledger is the one the receipt was given for, or older."""
+        self._store.read().check_receipt(receipt)
 
     def to_dict(self) -> dict[str, object]:
         """Return the header and every entry, JSON-ready; `replay_ledger` sums them up."""
@@ -197,80 +266,3 @@ class Ledger:
             "header": self.header.to_details(),
             "entries": [entry.to_dict() for entry in self.entries()],
         }
-
-
-def _events(entries: Sequence[LedgerEntry]) -> tuple[Event, ...]:
-    return tuple(entry.event for entry in entries if entry.event is not None)
-
-
-def _select(entries: Sequence[LedgerEntry], reservation: str) -> list[LedgerEntry]:
-    known = [entry for entry in entries if entry.reservation == reservation != ""]
-    if not known:
-        raise ValueError(f"reservation must be an id that reserve() returned, got {reservation!r}")
-    return known
-
-
-def _check_request(study: str, events: tuple[Event, ...], details: Mapping[str, str]) -> None:
-    check_one_line(study, name="study")
-    if not events:
-        raise ValueError("events must hold at least one event; nothing else needs a reservation")
-    for key, value in details.items():
-        check_one_line(key, name="details key")
-        check_one_line(value, name=f"details[{key!r}]", longest=2000)
-
-
-def _check_same(known: Sequence[LedgerEntry], events: tuple[Event, ...], config_hash: str) -> str:
-    if _events(known) != events or known[0].config_hash != config_hash:
-        raise ValueError(
-            f"study {known[0].study!r} is in this ledger with other events or details; "
-            "use a new study id"
-        )
-    return known[0].reservation
-
-
-def _check_transition(known: Sequence[LedgerEntry], wanted: State, note: str) -> None:
-    last = known[-1]
-    if last.state in _TERMINAL:
-        raise RuntimeError(
-            f"reservation {last.reservation} is {last.state.value} and cannot be used again; "
-            "reserve a new study"
-        )
-    if wanted is State.RUNNING and any(e.state is wanted and e.note == note for e in known):
-        raise RuntimeError(
-            f"part {note!r} of reservation {last.reservation} has begun before; running it again "
-            "would be a second release that nobody paid for, so reserve a new study"
-        )
-    if wanted is State.DONE and last.state is State.RESERVED:
-        raise RuntimeError(f"reservation {last.reservation} never ran; mark it running first")
-
-
-def _new_entry(
-    state: State,
-    study: str = "",
-    reservation: str = "",
-    *,
-    event: Event | None = None,
-    note: str = "",
-    details: Mapping[str, str] | None = None,
-) -> LedgerEntry:
-    return LedgerEntry(
-        id=0,
-        time=datetime.now(UTC).isoformat(timespec="microseconds"),
-        study=study,
-        reservation=reservation,
-        state=state,
-        event=event,
-        note=note,
-        details=details or {},
-        config_hash=hash_details(details or {}),
-        code_version=_version("fedsynth"),
-        libraries={name: _version(name) for name in _LIBRARIES},
-    )
-
-
-@lru_cache(maxsize=16)
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "unknown"

@@ -8,19 +8,12 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
-from privacy.ledger_entries import (
-    COLUMNS,
-    NO_DIGEST,
-    LedgerEntry,
-    compute_digest,
-    parse_entries,
-    parse_header,
-)
+from privacy.errors import LedgerBroken
+from privacy.ledger_entries import COLUMNS, Row
 
-__all__ = ["append", "create_file", "read_entries", "transaction"]
+__all__ = ["append", "create_file", "naming", "read_rows", "select_rows", "transaction"]
 
 BUSY_SECONDS = 60.0
 
@@ -31,14 +24,17 @@ _SCHEMA = (
         time TEXT NOT NULL,
         study TEXT NOT NULL,
         reservation TEXT NOT NULL,
-        state TEXT NOT NULL CHECK (state IN ('opened', 'reserved', 'running', 'done', 'failed')),
+        state TEXT NOT NULL CHECK (
+            state IN ('opened', 'policy', 'reserved', 'running', 'done', 'failed')
+        ),
         mechanism TEXT NOT NULL,
         note TEXT NOT NULL,
         details TEXT NOT NULL,
         config_hash TEXT NOT NULL,
         code_version TEXT NOT NULL,
         libraries TEXT NOT NULL,
-        digest TEXT NOT NULL
+        digest TEXT NOT NULL,
+        signature TEXT NOT NULL
     )
     """,
     """
@@ -56,10 +52,12 @@ _SCHEMA = (
     BEGIN SELECT RAISE(ABORT, 'a ledger is append-only'); END
     """,
 )
+_COLUMNS = ", ".join(COLUMNS)
+_INSERT = f"INSERT INTO events ({_COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS))})"
 
 
-def create_file(path: Path, opening: LedgerEntry) -> None:
-    """Create the file with its opening entry; a file left empty by a crash is taken over.
+def create_file(path: Path, opening: Row) -> None:
+    """Create the file with its opening row; a file left empty by a crash is taken over.
 
     Raises:
         ValueError: if the path already holds something.
@@ -72,66 +70,66 @@ def create_file(path: Path, opening: LedgerEntry) -> None:
                 raise ValueError(f"path must not exist yet, got {path}; use Ledger.open")
             for statement in _SCHEMA:
                 connection.execute(statement)
-            append(connection, (), [opening])
+            append(connection, [opening])
     except sqlite3.DatabaseError as error:
         raise ValueError(f"path must not exist yet, got {path} ({error})") from error
     _flush_folder(path.parent)
 
 
 @contextmanager
-def transaction(path: Path) -> Iterator[tuple[sqlite3.Connection, tuple[LedgerEntry, ...]]]:
-    """Hold the ledger alone: yield a connection and all entries; commit, or undo on any exception.
+def transaction(path: Path) -> Iterator[sqlite3.Connection]:
+    """Hold the ledger alone: yield a connection; commit, or undo on any exception.
 
     Raises:
-        ValueError: if the file is missing, is not a ledger or was altered.
+        ValueError: if the file is missing or is not a ledger.
         TimeoutError: if another process holds the ledger for a minute.
     """
     _check_exists(path)
-    with _naming(path), _begin(path) as connection:
-        yield connection, _select(connection, path)
+    with naming(path), _begin(path) as connection:
+        yield connection
 
 
-def append(
-    connection: sqlite3.Connection,
-    entries: Sequence[LedgerEntry],
-    new: Sequence[LedgerEntry],
-) -> None:
-    """Add new entries behind those that `transaction` yielded, setting their ids and digests."""
-    previous = entries[-1].digest if entries else NO_DIGEST
-    marks = ", ".join(f":{column}" for column in COLUMNS)
-    for position, entry in enumerate(new, start=len(entries) + 1):
-        placed = replace(entry, id=position)
-        previous = compute_digest(placed, previous)
-        row = replace(placed, digest=previous).to_row()
-        connection.execute(f"INSERT INTO events ({', '.join(COLUMNS)}) VALUES ({marks})", row)
+def append(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Add sealed rows at the end."""
+    connection.executemany(_INSERT, rows)
 
 
-def read_entries(path: Path) -> tuple[LedgerEntry, ...]:
-    """Return all entries after checking their chain; nothing is written.
+def select_rows(connection: sqlite3.Connection, *, after: int = 0) -> list[Row]:
+    """Return the stored rows behind the given position, in order."""
+    query = f"SELECT {_COLUMNS} FROM events WHERE id > ? ORDER BY id"
+    return connection.execute(query, (after,)).fetchall()
+
+
+def read_rows(path: Path, *, after: int = 0) -> list[Row]:
+    """Return the stored rows behind the given position; nothing is written.
 
     Raises:
-        ValueError: if the file is missing, is not a ledger or was altered.
+        ValueError: if the file is missing or is not a ledger.
     """
     _check_exists(path)
-    with _naming(path):
+    with naming(path):
         try:
             with _connect(path, "mode=rw") as connection:
                 connection.execute("PRAGMA query_only = ON")
                 connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-                return _select(connection, path)
+                return select_rows(connection, after=after)
         except sqlite3.OperationalError:  # a folder without write permission has no room for a WAL
             with _connect(path, "mode=ro&immutable=1") as connection:
-                return _select(connection, path)
+                return select_rows(connection, after=after)
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
     """Turn SQLite's word on a foreign or broken file into a sentence that names the file."""
     try:
         yield
+    except LedgerBroken as error:
+        raise LedgerBroken(f"ledger {path} cannot be trusted: {error}") from error
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorname", "") in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
-            raise ValueError(f"path must be a ledger, got {path}: {error}") from error
+        is_foreign = "no such table" in str(error) or "no such column" in str(error)
+        name = getattr(error, "sqlite_errorname", "")
+        if is_foreign or name in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+            raise LedgerBroken(f"path must be a ledger, got {path}: {error}") from error
         raise
 
 
@@ -139,6 +137,8 @@ def _naming(path: Path) -> Iterator[None]:
 def _connect(path: Path, options: str) -> Iterator[sqlite3.Connection]:
     uri = f"{path.resolve().as_uri()}?{options}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+    # A broken letter must reach the digest, which it cannot match, instead of stopping the reading.
+    connection.text_factory = lambda text: text.decode(errors="surrogateescape")
     try:
         yield connection
     finally:
@@ -163,19 +163,6 @@ def _begin(path: Path) -> Iterator[sqlite3.Connection]:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
-
-
-def _select(connection: sqlite3.Connection, path: Path) -> tuple[LedgerEntry, ...]:
-    try:
-        rows = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM events ORDER BY id").fetchall()
-    except sqlite3.OperationalError as error:
-        raise ValueError(f"path must be a ledger, got {path}: {error}") from error
-    try:
-        entries = parse_entries(rows)
-        parse_header(entries)
-    except ValueError as error:
-        raise ValueError(f"ledger {path} cannot be trusted: {error}") from error
-    return entries
 
 
 def _check_exists(path: Path) -> None:

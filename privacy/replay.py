@@ -6,8 +6,12 @@ from pathlib import Path
 
 from privacy.accounting import compute_epsilon
 from privacy.events import Event
-from privacy.ledger_entries import LedgerEntry, LedgerHeader, State, parse_header
-from privacy.ledger_file import read_entries
+from privacy.keys import PublicKey
+from privacy.ledger_book import Book
+from privacy.ledger_entries import LedgerEntry, LedgerHeader, State
+from privacy.ledger_store import read_book
+from privacy.policy import Policy
+from privacy.receipts import Receipt
 
 __all__ = ["EventSummary", "LedgerSummary", "ReservationSummary", "replay_ledger"]
 
@@ -46,10 +50,11 @@ class LedgerSummary:
     `epsilon_pld` is the reported value; `epsilon_rdp` and `epsilon_prv` are cross-checks and a
     little larger. PRV is left out (None) above an epsilon of 50, where it takes minutes. Single
     epsilons add up to more than the total, which is how composition works. `head` is the digest of
-    the last entry: compare it with a published one to know that no entry was cut off at the end.
+    the last entry. `policy` is the one in force; `header` holds the first.
     """
 
     header: LedgerHeader
+    policy: Policy
     reservations: tuple[ReservationSummary, ...]
     epsilon_pld: float
     epsilon_rdp: float
@@ -61,7 +66,7 @@ class LedgerSummary:
     @property
     def is_within_budget(self) -> bool:
         """Whether the reported epsilon is at most the budget's."""
-        return self.epsilon_pld <= self.header.budget.epsilon
+        return self.epsilon_pld <= self.policy.epsilon
 
     def to_dict(self) -> dict[str, object]:
         """Return a JSON-ready mapping for reports."""
@@ -69,9 +74,11 @@ class LedgerSummary:
         return {
             "site": header.site,
             "dataset": header.dataset,
+            "public_key": header.public_key.hex,
             "unit": header.unit.value,
             "adjacency": header.adjacency.value,
-            "budget": {"epsilon": header.budget.epsilon, "delta": header.budget.delta},
+            "budget": {"epsilon": self.policy.epsilon, "delta": self.policy.delta},
+            "policy": self.policy.model_dump(mode="json"),
             "epsilon": {
                 "pld": self.epsilon_pld,
                 "rdp": self.epsilon_rdp,
@@ -85,32 +92,48 @@ class LedgerSummary:
         }
 
 
-def replay_ledger(path: str | Path) -> LedgerSummary:
-    """Return what the ledger in a file says; the file is not changed.
+def replay_ledger(
+    path: str | Path,
+    *,
+    public_key: PublicKey | None = None,
+    receipts: Sequence[Receipt] = (),
+) -> LedgerSummary:
+    """Verify the ledger in a file and return what it says; the file is not changed.
+
+    Args:
+        path: the file.
+        public_key: the site's key as others know it; without it, the one in the ledger counts.
+        receipts: of this ledger, from whoever holds them; each must still be true.
 
     Raises:
-        ValueError: if the file is missing, is not a ledger or was altered.
+        LedgerBroken: if the ledger was altered, signed with another key, or is older than a
+            receipt.
+        ValueError: if the file is missing or is not a ledger.
     """
-    entries = read_entries(Path(path))
-    header = parse_header(entries)
-    delta = header.budget.delta
-    events = [entry.event for entry in entries if entry.event is not None]
+    book = read_book(Path(path), public_key=public_key)
+    for receipt in receipts:
+        book.check_receipt(receipt)
+    return summarise_book(book)
+
+
+def summarise_book(book: Book) -> LedgerSummary:
+    """Return what a verified book says."""
+    delta = book.policy.delta
+    events = book.events()
     epsilon = compute_epsilon(events, delta)
-    names = dict.fromkeys(entry.reservation for entry in entries if entry.reservation)
+    names = dict.fromkeys(entry.reservation for entry in book.entries if entry.reservation)
     return LedgerSummary(
-        header=header,
-        reservations=tuple(
-            _summarise([entry for entry in entries if entry.reservation == name], delta)
-            for name in names
-        ),
+        header=book.header,
+        policy=book.policy,
+        reservations=tuple(_summarise(book.of_reservation(name), delta) for name in names),
         epsilon_pld=epsilon,
         epsilon_rdp=compute_epsilon(events, delta, "rdp"),
         epsilon_prv=(
             compute_epsilon(events, delta, "prv") if epsilon <= _LARGEST_FOR_PRV else None
         ),
-        remaining=max(0.0, header.budget.epsilon - epsilon),
-        entries=len(entries),
-        head=entries[-1].digest,
+        remaining=max(0.0, book.policy.epsilon - epsilon),
+        entries=len(book),
+        head=book.head,
     )
 
 

@@ -21,7 +21,6 @@ from strategies.collect import Answers
 from strategies.gate import ProblemCode
 from strategies.protocol import NOISE_OF
 from strategies.validation import ArraySpec, Reply
-from synthesis.encoding import Codes
 from synthesis.evaluation import (
     SCORE_BINS,
     SCORES_SENSITIVITY,
@@ -33,6 +32,7 @@ from synthesis.evaluation import (
 )
 from synthesis.generator import Generator
 from synthesis.schema import Schema
+from synthesis.units import Codes
 
 FEWEST_ROWS, MOST_ROWS = 10_000, 50_000
 """Synthetic rows to compare with: enough that their own chance is small beside the hold-out's."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from strategies.federated_generator import RoundRecord
-from synthesis.encoding import Codes
 from synthesis.evaluation import HoldOutFigures, ScoreNetwork
 from synthesis.generator import Generator
+from synthesis.units import Codes
 
 
 @dataclass(frozen=True, kw_only=True)

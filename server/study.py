@@ -40,8 +40,8 @@ class Study(BaseModel):
         rounds: adversarial rounds.
         discriminator_steps: private steps per site and round.
         generator_steps: generator steps per site and round; free.
-        sample_rate: probability that a record enters a discriminator step.
-        nominal_rows: declared order of magnitude of a site's rows.
+        sample_rate: probability that a unit enters a discriminator step.
+        nominal_rows: declared order of magnitude of a site's units (rows, or persons).
         max_grad_norm: clip of one record's gradient.
         fit_steps: steps of the coordinator's fit to the pooled sketch; free.
         minimum_sites: fewest sites with which a round counts.

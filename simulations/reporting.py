@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from privacy import replay_ledger
+from privacy import Unit, replay_ledger
 from server.outcome import StudyOutcome
 from server.report import (
     LOCAL_TRUST,
@@ -81,6 +81,7 @@ def make_report(
         promise=Promise(
             epsilon=study.epsilon,
             delta=study.delta,
+            unit=Unit(sites.schema.unit.kind),
             randomness="seeded",
             trust_model=LOCAL_TRUST,
             not_promised=NOT_PROMISED,

@@ -121,19 +121,20 @@ def read_settings(
 
 
 def make_study(
-    content: dict[str, Any], *, rows_per_site: int, num_sites: int, name: str, seed: int
+    content: dict[str, Any], *, units_per_site: int, num_sites: int, name: str, seed: int
 ) -> Study:
     """Build the study of a simulation.
 
-    ``nominal_rows``, when it is not given, is the average site rounded to one digit: a simulation
-    may look at its own rows, and the number is declared in the report. Beyond 16 sites, which one
-    machine must serve one after another, each takes fewer generator steps by default.
+    ``nominal_rows``, when it is not given, is the average number of units of a site rounded to one
+    digit: a simulation may look at its own rows, and the number is declared in the report. Beyond
+    16 sites, which one machine must serve one after another, each takes fewer generator steps by
+    default.
 
     Raises:
         InputError: naming the setting, its value and the rule.
     """
-    digits = 10 ** (len(str(max(1, rows_per_site))) - 1)
-    nominal = max(1, round(rows_per_site / digits) * digits)
+    digits = 10 ** (len(str(max(1, units_per_site))) - 1)
+    nominal = max(1, round(units_per_site / digits) * digits)
     declared = {"name": name, "nominal_rows": nominal, "seed": seed}
     if num_sites > CROWD:
         usual: int = Study.model_fields["generator_steps"].default

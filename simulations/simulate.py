@@ -133,7 +133,7 @@ def _prepare(
     sites = make_sites(settings)
     study = make_study(
         dict(content),
-        rows_per_site=len(sites.train) // len(sites.tables),
+        units_per_site=sites.num_units // len(sites.tables),
         num_sites=len(sites.tables),
         name=f"simulation-{settings.seed}",
         seed=settings.seed,

@@ -1,4 +1,4 @@
-"""The layout of the private statistics: which counts a site sums up, and what one record moves.
+"""The layout of the private statistics: which counts a site sums up, and what one unit moves.
 
 For every pair of feature columns and every class of the label there is one block of counts, as in
 a class-conditional second moment of one-hot rows. A count costs the same noise whether its cell is
@@ -77,12 +77,12 @@ class SketchLayout:
 
     @property
     def num_blocks(self) -> int:
-        """Blocks of the sketch; a record adds one to exactly one cell of each."""
+        """Blocks of the sketch; a unit adds at most one to each, spread over its rows' cells."""
         return len(self.pairs) + len(self.singles)
 
     @property
     def sensitivity(self) -> float:
-        """L2 change of the whole sketch when one record is added or removed."""
+        """Largest L2 change of the whole sketch when one unit is added or removed."""
         return float(np.sqrt(self.num_blocks))
 
     @cached_property
@@ -113,31 +113,35 @@ class SketchLayout:
             start = stop
 
 
-def compute_sketch(layout: SketchLayout, codes: NDArray[np.integer]) -> Counts:
-    """Count every block over the records of a site; exact, and private until noise is added.
+def compute_sketch(
+    layout: SketchLayout, codes: NDArray[np.integer], weights: Counts | None = None
+) -> Counts:
+    """Count every block over the rows of a site; exact, and private until noise is added.
 
     Args:
         layout: where the counts lie.
-        codes: encoded records, ``(n_rows, n_columns)``; ``n_rows`` may be 0.
+        codes: encoded rows, ``(n_rows, n_columns)``; ``n_rows`` may be 0.
+        weights: what each row counts, ``(n_rows,)``; 1 when left out. The rows of one unit must
+            not add up to more than 1, and sums must be exact (see ``Units.weights``).
 
     Returns:
-        Shape ``(layout.dimension,)``. One record more adds 1 to exactly one cell of each block.
+        Shape ``(layout.dimension,)``. One unit more adds at most 1 to the cells of each block.
     """
     labels = codes[:, layout.label_index].astype(np.int64)
     fine = [codes[:, column].astype(np.int64) for column in layout.features]
     grouped = [groups[column] for groups, column in zip(layout.groups, fine, strict=True)]
     sizes = layout.group_sizes
     blocks = [
-        _count((labels * sizes[a] + grouped[a]) * sizes[b] + grouped[b], shape)
+        _count((labels * sizes[a] + grouped[a]) * sizes[b] + grouped[b], shape, weights)
         for (a, b), shape in zip(layout.pairs, layout.shapes, strict=False)
     ]
     for feature, shape in zip(layout.singles, layout.shapes[len(layout.pairs) :], strict=True):
-        blocks.append(_count(labels * shape[1] + fine[feature], shape))
+        blocks.append(_count(labels * shape[1] + fine[feature], shape, weights))
     return np.concatenate(blocks)
 
 
-def _count(cells: NDArray[np.int64], shape: tuple[int, ...]) -> Counts:
-    return np.bincount(cells, minlength=int(np.prod(shape))).astype(np.float64)
+def _count(cells: NDArray[np.int64], shape: tuple[int, ...], weights: Counts | None) -> Counts:
+    return np.bincount(cells, weights, minlength=int(np.prod(shape))).astype(np.float64)
 
 
 def group_cells(column: Column, max_groups: int, *, group_levels: bool = False) -> Groups:

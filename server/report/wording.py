@@ -13,8 +13,8 @@ LOCAL_TRUST = (
 )
 NOT_PROMISED = (
     "Facts about groups, or about a site as a whole, may show: that is what the table is for.",
-    "What follows about you from facts about people like you is not hidden, whether or not your "
-    "own record took part.",
+    "What follows about you from facts about people like you is not hidden, whether or not you "
+    "took part.",
     "A site that breaks the rules can spoil the quality of the release.",
     "Rare words are safe only because categories come from a public schema that people agreed on.",
 )
@@ -149,7 +149,7 @@ def unit_words(promise: Promise) -> str:
     """Say whom the promise protects."""
     if promise.unit is Unit.RECORD:
         return "one record (one row of a site's table)"
-    return f"one person, with all their rows (at most {promise.max_rows} take part)"
+    return "one person, with all their rows of a site's table"
 
 
 def adjacency_words(promise: Promise) -> str:

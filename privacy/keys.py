@@ -1,0 +1,133 @@
+"""Ed25519 keys: a site's own, with which it signs its ledger, and those of people who approve.
+
+The private key is a PEM file that only its owner may read; the public key is 64 hexadecimal digits
+that may be printed, compared and sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+__all__ = ["PublicKey", "SigningKey"]
+
+_HEX_DIGITS = frozenset("0123456789abcdef")
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """The key with which others check a signature.
+
+    Args:
+        hex: the 32 bytes of the key as 64 lower-case hexadecimal digits.
+
+    Raises:
+        ValueError: if it is anything else.
+    """
+
+    hex: str
+
+    def __post_init__(self) -> None:
+        if len(self.hex) != 64 or not set(self.hex) <= _HEX_DIGITS:
+            raise ValueError(
+                "a public key must be 64 lower-case hexadecimal digits, as 'fedsynth site init' "
+                f"prints it, got {self.hex!r:.80}"
+            )
+
+    @property
+    def fingerprint(self) -> str:
+        """A short name to read out and compare: 16 digits of the key's SHA-256 in groups of 4."""
+        digits = hashlib.sha256(bytes.fromhex(self.hex)).hexdigest()[:16]
+        return "-".join(digits[i : i + 4] for i in range(0, 16, 4))
+
+    def verify(self, signature: bytes, data: bytes) -> bool:
+        """Return whether the owner of this key signed these bytes."""
+        try:
+            key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.hex))
+            key.verify(signature, data)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+class SigningKey:
+    """A private key. It is never printed, logged or sent.
+
+    Args:
+        key: from `generate`, `load` or `from_seed`.
+    """
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        public = key.public_key().public_bytes_raw()
+        self._public = PublicKey(public.hex())
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self._public.fingerprint})"
+
+    @classmethod
+    def generate(cls) -> SigningKey:
+        """Return a new key from the operating system's entropy."""
+        return cls(Ed25519PrivateKey.generate())
+
+    @classmethod
+    def from_seed(cls, seed: bytes) -> SigningKey:
+        """Return the key that belongs to 32 bytes; for simulations, where keys repeat."""
+        return cls(Ed25519PrivateKey.from_private_bytes(seed))
+
+    @classmethod
+    def load(cls, path: str | Path) -> SigningKey:
+        """Read a key from a PEM file.
+
+        Raises:
+            ValueError: if there is no file, or no unencrypted Ed25519 key in it.
+        """
+        path = Path(path)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ValueError(f"key file {path} cannot be read: {error.strerror}") from None
+        try:
+            key = serialization.load_pem_private_key(content, password=None)
+            if isinstance(key, Ed25519PrivateKey):
+                return cls(key)
+        except (ValueError, TypeError):
+            pass
+        raise ValueError(f"key file {path} must hold an unencrypted Ed25519 key in PEM form")
+
+    @property
+    def public(self) -> PublicKey:
+        """The public half."""
+        return self._public
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the 64 bytes of a signature over the data."""
+        return self._key.sign(data)
+
+    def save(self, path: str | Path) -> None:
+        """Write a PEM file that only its owner may read.
+
+        Raises:
+            ValueError: if the path exists; a key is never overwritten.
+        """
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pem = self._key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except FileExistsError:
+            raise ValueError(f"key file {path} exists, and a key is never overwritten") from None
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
