@@ -127,7 +127,7 @@ def _build_generator(arrays: ArrayRecord, site: Site) -> Generator:
 def answer(handler: Handler, message: Message, context: Context) -> Message:
     """Let ``handler`` work between the two gates; what fails leaves as a fixed code."""
     try:
-        site = load_site(site_folder(context))
+        site = load_site(site_folder(context), is_simulated=SITE_DIR not in context.node_config)
         check_incoming(message)
         content = handler(site, message)
         check_outgoing(content, message)

@@ -49,7 +49,10 @@ def render_site_file(config: SiteConfig) -> str:
         policy["expires"] = expires  # a date of TOML, not a text
     parts = [_HEAD, _lines(content), _POLICY, "[policy]\n", _lines(policy)]
     if approvers:
-        parts += [f"\n# {_COMMENTS['approvers']}\n", tomli_w.dumps({"policy": {"approvers": approvers}})]
+        parts += [
+            f"\n# {_COMMENTS['approvers']}\n",
+            tomli_w.dumps({"policy": {"approvers": approvers}}),
+        ]
     return "".join(parts)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import tomli_w
 
-from client.site import SITE_FILE
+from client.founding import found_site
+from privacy import Policy, Unit
 from server.study import Study
 from simulations.demos import TEST_SHARE, load_demo
 from simulations.partition import (
@@ -30,7 +30,7 @@ from simulations.persons import (
 from simulations.settings import SimulationSettings
 from synthesis import InputError
 from synthesis.encoding import conform
-from synthesis.schema import Schema, check_table, dump_schema, load_schema
+from synthesis.schema import Schema, check_table, load_schema
 from synthesis.tables import read_table, write_table
 
 DEFAULT_DEMO = "adult"
@@ -108,18 +108,21 @@ def write_sites(
 ) -> None:
     """Write one folder per site: configuration, schema and rows, as an installed site has them."""
     for partition, (name, table) in enumerate(zip(sites.names, sites.tables, strict=True)):
+        policy = Policy(
+            epsilon=study.epsilon,
+            delta=study.delta,
+            unit=Unit(sites.schema.unit.kind),
+            holdout=holdout,
+        )
         home = site_folder(folder, partition)
-        home.mkdir(parents=True)
-        config = {
-            "name": name,
-            "data": ROWS_FILE,
-            "schema": SCHEMA_FILE,
-            "simulation_seed": seed,
-            "holdout": holdout,
-            "budget": {"epsilon": study.epsilon, "delta": study.delta},
-        }
-        (home / SITE_FILE).write_text(tomli_w.dumps(config), encoding="utf-8")
-        (home / SCHEMA_FILE).write_text(dump_schema(sites.schema), encoding="utf-8")
+        found_site(
+            home,
+            name=name,
+            data=ROWS_FILE,
+            schema=sites.schema,
+            policy=policy,
+            simulation_seed=seed,
+        )
         write_table(table, home / ROWS_FILE)
 
 

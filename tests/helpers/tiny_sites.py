@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import tomli_w
 from flwr.app import Context, Message, RecordDict
 from tiny_world import SCHEMA, draw_table
 
 from client.app import SITES_DIR, app
+from client.founding import found_site
 from client.settings import StudyRequest
-from client.site import SITE_FILE, Site, load_site
+from client.site import Site
+from privacy import Policy
 from server.study import Study
 from strategies import protocol
-from synthesis.schema import Schema, dump_schema
+from synthesis.schema import Schema
 from synthesis.tables import write_table
 
 ROWS = (137, 211, 173)
@@ -69,25 +71,27 @@ def write_site(
     seed: int = 0,
     epsilon: float = 1.0,
     schema: Schema = SCHEMA,
-    **more: Any,
+    name: str | None = None,
+    **policy: Any,
 ) -> Site:
-    """Write a site's folder and open it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    config = {
-        "name": folder.name,
-        "data": "rows.parquet",
-        "schema": "schema.toml",
-        "simulation_seed": seed,
-        "budget": {"epsilon": epsilon, "delta": 1e-5},
-    }
-    (folder / SITE_FILE).write_text(tomli_w.dumps(config | more), encoding="utf-8")
-    (folder / "schema.toml").write_text(dump_schema(schema), encoding="utf-8")
+    """Found a site, in place of one that may be there, and open it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    site = found_site(
+        folder,
+        name=name or folder.name,
+        data="rows.parquet",
+        schema=schema,
+        policy=Policy(epsilon=epsilon, delta=1e-5, unit=schema.unit.kind, **policy),
+        simulation_seed=seed,
+    )
     write_table(draw_table(rows, seed), folder / "rows.parquet")
-    return load_site(folder)
+    return site
 
 
-def write_sites(home: Path, number: int = 3) -> list[Site]:
-    return [write_site(home / f"site-{i + 1}", rows=ROWS[i], seed=i) for i in range(number)]
+def write_sites(home: Path, number: int = 3, **policy: Any) -> list[Site]:
+    return [
+        write_site(home / f"site-{i + 1}", rows=ROWS[i], seed=i, **policy) for i in range(number)
+    ]
 
 
 def make_context(home: Path, partition: int = 0) -> Context:
