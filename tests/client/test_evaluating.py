@@ -25,7 +25,13 @@ from strategies.gate import find_problem
 from strategies.protocol import ARRAYS, CONFIG, EVALUATION, NOISE_OF, QUERY_EVALUATE
 from strategies.wire_field import Direction
 from synthesis import InputError
-from synthesis.evaluation import EvaluationLayout, ScoreNetwork, train_score_network
+from synthesis.evaluation import (
+    EvaluationLayout,
+    ScoreNetwork,
+    compute_one_way,
+    train_score_network,
+)
+from synthesis.units import Units
 
 LAYOUT = EvaluationLayout.from_schema(SCHEMA)
 Weights = dict[str, torch.Tensor]
@@ -51,22 +57,23 @@ def _inside_a_run() -> None:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    return write_site(tmp_path / "site-1")
+    return write_site(tmp_path / "site-1", holdout=0.3)
 
 
 def test_the_ledger_holds_the_evaluation_before_a_row_is_read(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[list[tuple[State, str]]] = []
-    original = evaluating._read_hold_out
+    seen: list[tuple[Part, list[tuple[State, str]]]] = []
+    original = Site.read_units
 
-    def watched(site: Site):
-        seen.append(states_of(site))
-        return original(site)
+    def watched(self: Site, part: Part) -> Units:
+        seen.append((part, states_of(self)))
+        return original(self, part)
 
-    monkeypatch.setattr(evaluating, "_read_hold_out", watched)
+    monkeypatch.setattr(Site, "read_units", watched)
     release_evaluation(site, with_evaluation(), make_weights())
-    ((*reserved, running),) = seen
+    ((part, (*reserved, running)),) = seen
+    assert part is Part.HOLD_OUT
     assert {state for state, _ in reserved} == {State.RESERVED}
     assert running == (State.RUNNING, "evaluation")
 
@@ -91,6 +98,16 @@ def test_the_study_is_done_after_the_evaluation_and_not_before(site: Site) -> No
     assert states_of(site)[-2:] == [(State.RUNNING, "evaluation"), (State.DONE, "")]
 
 
+def test_only_hold_out_units_are_counted(site: Site) -> None:
+    exact = evaluating._count_hold_out(
+        site, LAYOUT, evaluating.build_score_network(LAYOUT, make_weights())
+    )
+    held_out, trained = (site.read_units(part) for part in (Part.HOLD_OUT, Part.TRAINING))
+    assert 0 < held_out.n_units < trained.n_units
+    expected = compute_one_way(LAYOUT, held_out.codes, held_out.weights())
+    np.testing.assert_array_equal(exact["evaluation-one-way"][0], expected)
+
+
 def test_a_second_evaluation_is_refused(site: Site) -> None:
     release_evaluation(site, with_evaluation(), make_weights())
     before = site.ledger.head()
@@ -111,7 +128,7 @@ def test_an_evaluation_that_was_not_reserved_is_refused_unread(site: Site) -> No
     (site.folder / "rows.parquet").unlink()
     with pytest.raises(ValueError, match="not reserved"):
         release_evaluation(site, make_request(), make_weights())
-    assert not (site.folder / "ledger.sqlite").exists()
+    assert states_of(site) == []
 
 
 def test_a_study_reserved_without_an_evaluation_gets_none_later(site: Site) -> None:
@@ -121,7 +138,7 @@ def test_a_study_reserved_without_an_evaluation_gets_none_later(site: Site) -> N
 
 
 def test_a_site_without_budget_reads_nothing(tmp_path: Path) -> None:
-    site = write_site(tmp_path / "s", epsilon=0.5)
+    site = write_site(tmp_path / "s", epsilon=0.5, holdout=0.3)
     (site.folder / "rows.parquet").unlink()
     with pytest.raises(BudgetExceeded):
         release_evaluation(site, with_evaluation(), make_weights())
@@ -149,7 +166,7 @@ def test_noise_has_the_size_of_the_plan(site: Site, monkeypatch: pytest.MonkeyPa
 
 def test_releases_and_studies_have_noise_of_their_own(tmp_path: Path) -> None:
     def noise_of(name: str, study: str) -> list[np.ndarray]:
-        site = write_site(tmp_path / f"{name}-{study}", name=name)
+        site = write_site(tmp_path / f"{name}-{study}", name=name, holdout=0.3)
         release = release_evaluation(site, with_evaluation(study_id=study), make_weights())
         exact = evaluating._count_hold_out(
             site, LAYOUT, evaluating.build_score_network(LAYOUT, make_weights())
@@ -212,7 +229,7 @@ def test_weights_that_fit_no_network_cost_nothing(
     weights = make_weights()
     change(weights)
     assert code_of(ask(site.folder.parent, weights)) == "local-failure"
-    assert not (site.folder / "ledger.sqlite").exists()
+    assert states_of(site) == []
 
 
 @pytest.mark.parametrize("value", [1, 0.0, "true"])

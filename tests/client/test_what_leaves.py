@@ -26,7 +26,7 @@ from synthesis.layout import SketchLayout, compute_sketch
 
 class Captured:
     def __init__(self, home: Path) -> None:
-        self.sites: list[Site] = write_sites(home)
+        self.sites: list[Site] = write_sites(home, holdout=0.3)
         recorder = Recorder()
         coordinator = Coordinator(make_study(evaluation=True), SCHEMA, num_sites=3)
         run_local(make_server_app(coordinator), recorder, 3, run_config={"sites-dir": str(home)})
