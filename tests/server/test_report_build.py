@@ -3,7 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from privacy import Budget, GaussianEvent, Ledger, SampledGaussianEvent, make_plan, replay_ledger
+from privacy import (
+    Budget,
+    GaussianEvent,
+    Ledger,
+    Policy,
+    Receipt,
+    SampledGaussianEvent,
+    SigningKey,
+    make_plan,
+    replay_ledger,
+)
 from server.report import (
     build_round,
     build_site,
@@ -24,8 +34,9 @@ EVENTS = (
 
 def test_a_site_is_read_from_its_ledger(tmp_path: Path) -> None:
     path = tmp_path / "north.ledger"
-    budget = Budget(epsilon=2.0, delta=1e-5)
-    ledger = Ledger.create(path, site="north", dataset="census", budget=budget)
+    policy = Policy(epsilon=2.0, delta=1e-5)
+    key = SigningKey.from_seed(bytes(32))
+    ledger = Ledger.create(path, site="north", dataset="census", policy=policy, key=key)
     ledger.reserve("study-1", EVENTS, details={"config": "1"})
     site = build_site(replay_ledger(path), adversarial_share=0.3)
     assert (site.name, site.budget, site.delta, site.adversarial_share) == ("north", 2, 1e-5, 0.3)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,8 @@ from tiny_world import SCHEMA
 
 from client.app import app
 from client.site import load_site
+from privacy import GaussianEvent, Ledger, compute_epsilon
+from server.acceptance import _MEANING
 from server.app import Coordinator
 from server.outcome import StudyOutcome
 from simulations.grid import Fault, LocalGrid
@@ -27,7 +31,9 @@ from strategies.protocol import (
     SKETCH,
     STATISTICS,
     TRAIN,
+    RefusalCode,
 )
+from strategies.receipts import ReceiptProblem
 from synthesis.schema import Schema, UnitOfPrivacy
 
 Twist = Callable[[Message, Message], Message]
@@ -43,10 +49,9 @@ def run(grid: LocalGrid, **changes) -> StudyOutcome:
 
 
 def spent(home: Path) -> dict[str, float]:
+    """What every ledger holds; a site without one would not answer at all."""
     return {
-        folder.name: load_site(folder).ledger.epsilon()
-        if (folder / "ledger.sqlite").exists()
-        else 0.0
+        folder.name: Ledger.open(folder / "ledger.sqlite").epsilon()
         for folder in sorted(home.iterdir())
     }
 
@@ -80,9 +85,9 @@ def without_configuration(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (other_schema, "site 103: schema-mismatch"),
-        (for_persons, "site 103: "),
-        (without_configuration, "site 103: refused-local-failure"),
+        (other_schema, ": schema-mismatch, it has approved another schema)"),
+        (for_persons, "(site 103: refused-local-failure, something failed there"),
+        (without_configuration, "(site 103: refused-local-failure, something failed there"),
     ],
 )
 def test_a_refusal_ends_the_study_before_any_budget_is_spent(
@@ -94,7 +99,7 @@ def test_a_refusal_ends_the_study_before_any_budget_is_spent(
         run(grid)
     assert reason in str(caught.value)
     assert {d.message_type for d in grid.deliveries} == {QUERY_HELLO}
-    assert not list(home.rglob("ledger.sqlite"))
+    assert set(spent(home).values()) == {0.0}
 
 
 def fault_on(kind: str, fault: Fault, node: int = LAST) -> Callable[[Message], Fault | None]:
@@ -129,15 +134,75 @@ def test_too_few_sites_end_the_study_in_a_sentence(home: Path, kind: str) -> Non
     with pytest.raises(StudyFailed, match="node-unavailable"):
         run(grid, minimum_sites=3)
     if kind == QUERY_HELLO:
-        assert not list(home.rglob("ledger.sqlite"))
+        assert set(spent(home).values()) == {0.0}
 
 
-def test_a_site_without_budget_is_done_without(home: Path) -> None:
+def test_a_site_without_budget_says_so_before_the_others_spend_theirs(home: Path) -> None:
     shutil.rmtree(home / "site-3")
     write_site(home / "site-3", epsilon=0.5)
-    outcome = run(make_grid(home), minimum_sites=2)
+    with pytest.raises(StudyFailed, match="budget-exceeded, its budget for life has too little"):
+        run(make_grid(home), minimum_sites=2)
+    assert set(spent(home).values()) == {0.0}
+
+
+def test_a_site_whose_budget_runs_out_after_hello_is_done_without(home: Path) -> None:
+    """Another study may have come first; the others then go on without it."""
+    other = [GaussianEvent(noise_multiplier=4.0, purpose="sketch")]
+
+    def come_first(message: Message, context: Context) -> Message:
+        if (message.metadata.message_type, context.node_id) == (QUERY_SKETCH, LAST):
+            load_site(home / "site-3", is_simulated=True).ledger.reserve("another-study", other)
+        return app(message, context)
+
+    outcome = run(make_grid(home, client=come_first), minimum_sites=2)
     assert outcome.nodes == (101, 102)
-    assert spent(home)["site-3"] == 0.0
+    only_the_other = compute_epsilon(other, 1e-5)
+    assert spent(home)["site-3"] == pytest.approx(only_the_other)
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        (
+            {"max_rounds": 1},
+            "policy-max-rounds, its policy allows 1 rounds and the study asks for 2",
+        ),
+        (
+            {"max_epsilon_per_study": 0.25},
+            "policy-max-epsilon-per-study, its policy allows one study epsilon 0.25 and this one "
+            "asks for 1",
+        ),
+        (
+            {"smallest_noise_multiplier": 40.0},
+            "policy-smallest-noise-multiplier, its policy asks for a noise multiplier of at least "
+            "40 in every release",
+        ),
+        ({"study_kinds": ("sketch",)}, "policy-study-kinds, its policy does not allow"),
+        ({"expires": date(2020, 1, 1)}, "policy-expires, its policy has expired"),
+        ({"models": ("another",)}, "policy-models, its policy does not allow the model mixture"),
+    ],
+)
+def test_a_refusal_says_what_the_policy_allows(
+    home: Path, policy: dict[str, Any], said: str
+) -> None:
+    shutil.rmtree(home / "site-3")
+    site = write_site(home / "site-3", **policy)
+    with pytest.raises(StudyFailed, match="no budget was spent") as caught:
+        run(make_grid(home))
+    assert f"(site 103 with key {site.public_key.fingerprint}: {said}" in caught.value.reason
+    assert caught.value.reason.count("site 10") == 1
+    assert set(spent(home).values()) == {0.0}
+
+
+def test_an_evaluation_needs_a_hold_out_at_every_site(home: Path) -> None:
+    with pytest.raises(StudyFailed, match="policy-holdout, it holds nobody out"):
+        run(make_grid(home), evaluation=True)
+
+
+def test_every_code_of_a_refusal_has_words() -> None:
+    codes = {code.value for code in RefusalCode} - {"none"}
+    codes |= {code.value for code in ReceiptProblem} - {"ledger-stood-still"}  # never at hello
+    assert codes == {str(code) for code in _MEANING}
 
 
 class Twisted:
