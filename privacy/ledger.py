@@ -132,7 +132,8 @@ class Ledger:
 
     def check(self, events: Sequence[Event], *, rounds: int = 0, model: str = MIXTURE) -> None:
         """Raise what `reserve` would raise for a new study with these events; write nothing."""
-        check_allowed(self._store.read(), tuple(events), rounds, model)
+        with self._store.lock:
+            check_allowed(self._store.read(), tuple(events), rounds, model)
 
     def reserve(
         self,
@@ -232,7 +233,8 @@ class Ledger:
 
     def epsilon(self, accountant: AccountantName = "pld") -> float:
         """Return the epsilon of everything reserved, at the budget's delta."""
-        return compute_epsilon(self.events(), self.budget.delta, accountant)
+        book = self._store.read()
+        return compute_epsilon(book.events(), book.policy.delta, accountant)
 
     def remaining(self) -> float:
         """Return the budget's epsilon minus what is reserved by PLD, at least 0.

@@ -5,7 +5,8 @@ from functools import lru_cache
 import pytest
 
 from privacy import Budget, BudgetExceeded, GaussianEvent, SampledGaussianEvent, compute_epsilon
-from privacy.accounting import compute_rdp_epsilon, make_schedule
+from privacy.accounting import compute_rdp_epsilon
+from privacy.schedules import make_schedule
 from privacy.stop_rule import check_within_budget, choose_order
 
 BUDGET = Budget(epsilon=2, delta=1e-5)
