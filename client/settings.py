@@ -22,6 +22,7 @@ class StudyRequest:
     Attributes:
         study: identifier of the study.
         config_hash: digest of the study's settings, kept in the ledger.
+        model: generator family that is trained.
         budget: epsilon and delta the study wants to spend at this site.
         adversarial_share: share of the budget for the adversarial rounds, in [0, 1).
         rounds: adversarial rounds, >= 0.
@@ -30,10 +31,12 @@ class StudyRequest:
         sample_rate: probability that a record enters a step, in (0, 1].
         expected_batch_size: declared batch size, >= 1; never the site's own count.
         max_grad_norm: clip of one record's gradient, in [1e-6, 1e6].
+        evaluation: whether noised counts of the hold-out are released at the end.
     """
 
     study: str
     config_hash: str
+    model: str
     budget: Budget
     adversarial_share: float
     rounds: int
@@ -42,6 +45,7 @@ class StudyRequest:
     sample_rate: float
     expected_batch_size: int
     max_grad_norm: float
+    evaluation: bool = False
 
     def __post_init__(self) -> None:
         if self.budget.epsilon > MAX_EPSILON:
@@ -87,9 +91,16 @@ class StudyRequest:
                 raise ValueError(f"{key} must be a word.")
             return value
 
+        def flag(key: str) -> bool:
+            value = config.get(key)
+            if not isinstance(value, bool):
+                raise ValueError(f"{key} must be true or false.")
+            return value
+
         return cls(
             study=word(protocol.STUDY_ID),
             config_hash=word(protocol.CONFIG_HASH),
+            model=word(protocol.MODEL),
             budget=Budget(epsilon=number(protocol.EPSILON), delta=number(protocol.DELTA)),
             adversarial_share=number(protocol.ADVERSARIAL_SHARE),
             rounds=whole(protocol.ROUNDS),
@@ -98,6 +109,7 @@ class StudyRequest:
             sample_rate=number(protocol.SAMPLE_RATE),
             expected_batch_size=whole(protocol.EXPECTED_BATCH_SIZE),
             max_grad_norm=number(protocol.MAX_GRAD_NORM),
+            evaluation=flag(protocol.EVALUATION),
         )
 
     def make_plan(self) -> SitePlan:
@@ -107,4 +119,5 @@ class StudyRequest:
             sample_rate=self.sample_rate,
             steps=self.rounds * self.discriminator_steps,
             adversarial_share=self.adversarial_share,
+            evaluation=self.evaluation,
         )

@@ -1,33 +1,39 @@
-"""A data site on disk: one folder with its configuration, its ledger and its training state.
+"""A data site on disk: one folder with its configuration, its keys, its ledger and its state.
 
-``site.toml`` names the data, the schema and the budget that the site grants for the life of the
-data set. Nothing a coordinator sends can change this file.
+``site.toml`` names the data, the schema and the policy that holds for the life of the data set.
+Nothing a coordinator sends can change this file.
 """
 
 from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from privacy import Budget, Ledger, Randomness, SeededRandomness, SystemRandomness
+from privacy import (
+    Ledger,
+    Part,
+    Policy,
+    PolicyViolation,
+    PublicKey,
+    Randomness,
+    SeededRandomness,
+    SigningKey,
+    SystemRandomness,
+)
 from synthesis import InputError
-from synthesis.encoding import Codes, encode_fitting_rows
+from synthesis.encoding import read_units
 from synthesis.schema import Schema, load_schema
 from synthesis.tables import read_records
+from synthesis.units import Units
 
 SITE_FILE = "site.toml"
-
-
-class SiteBudget(BaseModel):
-    """What all studies on the data set together may cost one unit."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    epsilon: Annotated[float, Field(gt=0)]
-    delta: Annotated[float, Field(gt=1e-10, lt=1)]
+KEY_FILE = "keys/site.pem"
+SPLIT_KEY_FILE = "keys/split.key"
 
 
 class SiteConfig(BaseModel):
@@ -38,74 +44,147 @@ class SiteConfig(BaseModel):
         data: table of records, CSV or Parquet.
         schema_file: the public schema the site has approved (``schema`` in the file).
         ledger: the ledger of this data set.
-        budget: what the site grants for the life of the data set.
+        policy: what the site allows on this data set.
         simulation_seed: makes noise repeatable, for simulations only; a deployed site has none.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
     name: Annotated[str, Field(min_length=1, max_length=100)]
     data: str
     schema_file: Annotated[str, Field(alias="schema")]
     ledger: str = "ledger.sqlite"
-    budget: SiteBudget
     simulation_seed: Annotated[int | None, Field(ge=0)] = None
+    policy: Policy
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """One data site: its folder and what it has decided."""
+    """One data site: its folder and what it has decided.
+
+    Attributes:
+        folder: where everything of the site lies.
+        config: the content of ``site.toml``.
+        is_simulated: whether whoever opened it runs a simulation; only then may noise be seeded.
+    """
 
     folder: Path
     config: SiteConfig
+    is_simulated: bool = False
 
-    @property
+    @cached_property
     def schema(self) -> Schema:
         """The public schema the site has approved."""
         return load_schema(self.folder / self.config.schema_file)
 
-    @property
-    def ledger(self) -> Ledger:
-        """The ledger of the site's data set, created on first use with the site's own budget.
+    @cached_property
+    def key(self) -> SigningKey:
+        """The key with which the site signs its ledger.
 
         Raises:
-            InputError: if the ledger was opened with another budget than ``site.toml`` names.
+            InputError: if it cannot be read.
+        """
+        try:
+            return SigningKey.load(self.folder / KEY_FILE)
+        except ValueError as error:
+            raise InputError(f"{error}; restore it from a backup.", argument="key") from None
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The public half of the site's key."""
+        return self.key.public
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger of the site's data set, with the policy of ``site.toml`` in force.
+
+        A policy that was tightened in the file is put into the ledger here.
+
+        Raises:
+            InputError: if there is no ledger, if the policy in the file is looser than the one in
+                force, or if the schema is for another unit.
+            LedgerBroken: if the ledger was altered or signed with another key.
         """
         path = self.folder / self.config.ledger
-        budget = Budget(epsilon=self.config.budget.epsilon, delta=self.config.budget.delta)
-        if not path.exists():
-            return Ledger.create(
-                path, site=self.config.name, dataset=self.config.data, budget=budget
-            )
-        ledger = Ledger.open(path)
-        if ledger.budget != budget:
+        if not path.is_file():
             raise InputError(
-                f"budget in {SITE_FILE} must be the one the ledger was opened with (epsilon "
-                f"{ledger.budget.epsilon:g}, delta {ledger.budget.delta:g}), for it holds for the "
-                "life of the data set; put it back.",
-                argument="budget",
+                f"the site's ledger must be at {path}, and it is not: without it nobody knows what "
+                "was spent. Restore the latest copy; a data set gets one ledger in its life.",
+                argument="ledger",
             )
+        ledger = Ledger.open(path, key=self.key)
+        if ledger.header.unit != self.schema.unit.kind:
+            raise InputError(
+                f"unit of privacy must be the one the ledger was opened with "
+                f"({ledger.header.unit.value}), for it holds for the life of the data set, and the "
+                f"schema declares {self.schema.unit.kind}; use a schema for that unit.",
+                argument="schema",
+            )
+        try:
+            ledger.change_policy(self.config.policy)
+        except PolicyViolation as error:
+            raise InputError(
+                f"policy in {SITE_FILE} allows more than the one in force ({error.rule}): "
+                f"{error.reason}. Have it approved with 'fedsynth site policy approve', or put it "
+                "back.",
+                argument="policy",
+            ) from None
+        except ValueError as error:
+            raise InputError(f"policy in {SITE_FILE}: {error}.", argument="policy") from None
         return ledger
 
     @property
     def randomness(self) -> Randomness:
-        """Operating-system entropy, or a seed in a simulation."""
+        """Operating-system entropy, or a seed in a simulation.
+
+        Raises:
+            InputError: if there is a seed and this is no simulation.
+        """
         if self.config.simulation_seed is None:
             return SystemRandomness()
+        if not self.is_simulated:
+            raise InputError(
+                f"simulation_seed must not stand in {SITE_FILE} of a deployed site, for whoever "
+                "knows the seed can subtract the noise; remove it.",
+                argument="simulation_seed",
+            )
         return SeededRandomness(self.config.simulation_seed)
 
-    def read_codes(self) -> Codes:
-        """Read and encode the private table. Call it only after the ledger holds the reservation.
+    @property
+    def split_key(self) -> bytes:
+        """The secret by which units fall on their side of the hold-out.
 
-        Every record is read by itself: one that breaks the schema does not take part, and changes
-        neither how others are read nor whether an answer leaves.
+        Raises:
+            InputError: if it cannot be read.
+        """
+        path = self.folder / SPLIT_KEY_FILE
+        try:
+            key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+        except (OSError, ValueError):
+            key = b""
+        if len(key) != 32:
+            raise InputError(
+                f"{path} must hold the 64 hexadecimal digits it was made with; restore it from a "
+                "backup, for another key would mix training and hold-out units.",
+                argument="split key",
+            )
+        return key
+
+    def read_units(self, part: Part) -> Units:
+        """Read and encode one part of the private table, by records or by persons.
+
+        Call it only after the ledger holds the reservation. Every record is read by itself: one
+        that breaks the schema does not take part, and changes neither how others are read nor
+        whether an answer leaves. Which part a unit is in depends on that unit alone.
 
         Raises:
             InputError: if the file is absent, unreadable or lacks a column.
         """
-        return encode_fitting_rows(self.schema, read_records(self.folder / self.config.data))
+        units = read_units(self.schema, read_records(self.folder / self.config.data))
+        training, held_out = units.split(self.split_key, self.config.policy.holdout)
+        return training if part is Part.TRAINING else held_out
 
 
-def load_site(folder: str | Path) -> Site:
+def load_site(folder: str | Path, *, is_simulated: bool = False) -> Site:
     """Read a site's folder.
 
     Raises:
@@ -116,8 +195,12 @@ def load_site(folder: str | Path) -> Site:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(
-            f"site folder must hold {SITE_FILE}, and {folder} does not.", argument="site"
+            f"site folder must hold {SITE_FILE}, and {folder} does not; make one with "
+            "'fedsynth site init'.",
+            argument="site",
         ) from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.", argument="site") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path.name} is not valid TOML: {error}.", argument="site") from None
     try:
@@ -126,4 +209,4 @@ def load_site(folder: str | Path) -> Site:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise InputError(f"{path.name}: {place}: {first['msg']}.", argument=place) from None
-    return Site(folder=Path(folder), config=config)
+    return Site(folder=Path(folder), config=config, is_simulated=is_simulated)

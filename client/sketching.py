@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from client.reserving import reserve_study
 from client.settings import StudyRequest
 from client.site import Site
-from privacy import SitePlan, gaussian_mechanism
-from synthesis import InputError
+from privacy import Part, SitePlan, gaussian_mechanism
 from synthesis.layout import SketchLayout, compute_sketch
 
 
@@ -20,31 +20,6 @@ class SketchRelease:
 
     statistics: NDArray[np.float64]
     plan: SitePlan
-
-
-def reserve_study(site: Site, request: StudyRequest) -> tuple[SitePlan, str]:
-    """Put the whole study into the ledger before any record is read.
-
-    Raises:
-        BudgetExceeded: if the site's budget does not allow it; the ledger is unchanged.
-        InputError: if the schema promises more than records; a coordinator may skip the hello.
-    """
-    if site.schema.unit.kind != "record":
-        raise InputError(
-            f"unit of privacy must be 'record' in this version, got {site.schema.unit.kind!r}; "
-            "nothing was read.",
-            argument="schema",
-        )
-    plan = request.make_plan()
-    # How the steps are split into rounds belongs to what was reserved: the same number of steps
-    # cut differently in every round would run more of them than were paid for.
-    details = {
-        "config-hash": request.config_hash,
-        "schema": site.schema.digest(),
-        "rounds": str(request.rounds),
-        "discriminator-steps": str(request.discriminator_steps),
-    }
-    return plan, site.ledger.reserve(request.study, plan.events(), details=details)
 
 
 def release_sketch(site: Site, request: StudyRequest) -> SketchRelease:
@@ -58,14 +33,15 @@ def release_sketch(site: Site, request: StudyRequest) -> SketchRelease:
     plan, reservation = reserve_study(site, request)
     site.ledger.mark(reservation, "running", "sketch")
     layout = SketchLayout.from_schema(site.schema)
+    units = site.read_units(Part.TRAINING)
     if plan.sketch_noise_multiplier is None:
         raise ValueError("a study needs a sketch; adversarial-share must be below 1.")
     statistics = gaussian_mechanism(
-        compute_sketch(layout, site.read_codes()),
+        compute_sketch(layout, units.codes, units.weights()),
         sensitivity=layout.sensitivity,
         noise_multiplier=plan.sketch_noise_multiplier,
-        rng=site.randomness.numpy(site.config.name, request.study, "sketch"),
+        stream=site.randomness.stream(site.config.name, request.study, "sketch"),
     )
-    if plan.steps == 0:
+    if plan.steps == 0 and not plan.evaluation:
         site.ledger.mark(reservation, "done")
     return SketchRelease(statistics=statistics, plan=plan)

@@ -7,19 +7,18 @@ discriminator and the pooled private sketch: post-processing, whatever the numbe
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import torch
 from torch import Tensor
 
+from client.reserving import reserve_study
 from client.settings import StudyRequest
 from client.site import Site
-from client.sketching import reserve_study
 from client.state import StudyState
-from privacy import SitePlan, poisson_batches
-from privacy.private_step import PrivateStep
+from privacy import Part, PrivateTrainer, RandomStream, SampledGaussianEvent, SitePlan
 from synthesis.adversarial import GeneratorStepSettings, improve_generator
 from synthesis.discriminator import Discriminator
 from synthesis.fitting import SketchLoss
@@ -63,12 +62,16 @@ def train_round(
     site.ledger.mark(reservation, "running", f"round-{server_round}")
     rng = partial(site.randomness.torch, site.config.name, request.study, server_round)
     discriminator = Discriminator(sum(site.schema.sizes), rng=rng("discriminator"))
-    step = _make_step(discriminator, request, plan, rng("noise"))
-    state.restore_training(discriminator, step.optimizer.original_optimizer)
+    trainer = _make_trainer(site, request, plan, discriminator, server_round)
+    state.restore_training(discriminator, trainer.optimizer)
     _train_discriminator(
-        step, _real_batches(site, request, rng("poisson")), generator, rng("fakes")
+        site,
+        request,
+        trainer,
+        partial(generator.draw_hard_rows, rng=rng("fakes")),
+        site.randomness.stream(site.config.name, request.study, server_round, "rows"),
     )
-    state.save_training(discriminator, step.optimizer.original_optimizer)
+    state.save_training(discriminator, trainer.optimizer)
     local = improve_generator(
         copy.deepcopy(generator),
         discriminator,
@@ -76,7 +79,7 @@ def train_round(
         _generator_steps(request, plan, discriminator),
         rng=rng("generator"),
     )
-    if server_round == request.rounds:
+    if server_round == request.rounds and not plan.evaluation:
         site.ledger.mark(reservation, "done")
     return local
 
@@ -96,42 +99,49 @@ def _generator_steps(
     return replace(usual, learning_rate=usual.learning_rate * signal / (signal + noise))
 
 
-def _make_step(
-    discriminator: Discriminator, request: StudyRequest, plan: SitePlan, noise: torch.Generator
-) -> PrivateStep:
-    if plan.training_noise_multiplier is None:
+def _make_trainer(
+    site: Site,
+    request: StudyRequest,
+    plan: SitePlan,
+    discriminator: Discriminator,
+    server_round: int,
+) -> PrivateTrainer:
+    """Return the trainer of one round, for the event that stands in the ledger."""
+    events = [event for event in plan.events() if isinstance(event, SampledGaussianEvent)]
+    if len(events) != 1:
         raise ValueError("the plan has no adversarial rounds.")
-    return PrivateStep(
+    return PrivateTrainer(
+        events[0],
         discriminator,
         partial(torch.optim.Adam, lr=DISCRIMINATOR_LEARNING_RATE, betas=(0.5, 0.9)),
-        noise_multiplier=plan.training_noise_multiplier,
+        width=sum(site.schema.sizes),
         max_grad_norm=request.max_grad_norm,
         expected_batch_size=request.expected_batch_size,
         fake_batch_size=request.expected_batch_size,
-        rng=noise,
+        randomness=site.randomness,
+        path=(site.config.name, request.study, server_round),
+        simulation=site.is_simulated,
     )
 
 
-def _real_batches(site: Site, request: StudyRequest, coins: torch.Generator) -> Iterator[Tensor]:
-    """Yield the round's Poisson batches, encoded, ``(n, width)`` with ``n`` possibly 0."""
-    schema = site.schema
-    codes = site.read_codes()
-    for indices in poisson_batches(
-        len(codes),
-        sample_rate=request.sample_rate,
-        steps=request.discriminator_steps,
-        rng=coins,
-    ):
-        yield to_one_hot(codes[indices.numpy()], schema.sizes)
-
-
 def _train_discriminator(
-    step: PrivateStep, batches: Iterator[Tensor], generator: Generator, rng: torch.Generator
+    site: Site,
+    request: StudyRequest,
+    trainer: PrivateTrainer,
+    draw_fakes: Callable[[int], Tensor],
+    picks: RandomStream,
 ) -> None:
-    for real in batches:
-        with torch.no_grad():
-            fake = generator.draw_hard_rows(step.fake_batch_size, rng)
-        step.step(real, fake)
+    """Run the round's steps; each sampled unit brings one of its rows at random.
+
+    So a person with many rows moves a step by no more than one clip.
+    """
+    sizes, units = site.schema.sizes, site.read_units(Part.TRAINING)
+
+    def take_rows(chosen: Tensor) -> Tensor:
+        draws = picks.uniform((len(chosen),))
+        return to_one_hot(units.codes[units.choose_rows(chosen.numpy(), draws)], sizes)
+
+    trainer.train(units.n_units, take_rows, draw_fakes, steps=request.discriminator_steps)
 
 
 def _sketch_loss(site: Site, pooled: Tensor, noise_std: float) -> SketchLoss:

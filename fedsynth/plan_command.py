@@ -37,6 +37,6 @@ def show_plan(console: Console, path: Path) -> None:
     say(
         console,
         f"All together: epsilon {total:.4f} of {study.epsilon:g} at delta {study.delta:g} "
-        f"(PLD; RDP says {rdp:.4f}), one record added or removed. "
+        f"(PLD; RDP says {rdp:.4f}), one record, or person, added or removed. "
         "Epsilons of single events do not add up. Nothing has run and nothing was spent.",
     )

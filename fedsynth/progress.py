@@ -18,12 +18,14 @@ TITLES = {
     "query.sketch": "sketch",
     "fit": "fit",
     "train": "adversarial rounds",
+    "query.evaluate": "evaluation",
     SCORING: SCORING,
 }
 PLAIN = {
     "query.hello": "hello: do schemas and versions agree?",
     "query.sketch": "sketch: one noisy release of each site",
     "fit": "fit: the generator learns the sum of the sketches",
+    "query.evaluate": "evaluation: one noisy release from each hold-out",
     "train": "adversarial rounds: sites train discriminators and improve the generator",
     SCORING: SCORING,
 }

@@ -20,6 +20,9 @@ def draft(
     out: Annotated[Path, typer.Option(help="Schema file to write (.toml).")],
     name: Annotated[str | None, typer.Option(help="Name of the data set.")] = None,
     label: Annotated[str | None, typer.Option(help="Column with the classes.")] = None,
+    person: Annotated[
+        str | None, typer.Option(help="Column that tells persons apart, if they have several rows.")
+    ] = None,
 ) -> None:
     """Propose a schema from local data; a person must approve it before it is shared."""
     from fedsynth.new_file import check_new_file
@@ -28,12 +31,13 @@ def draft(
 
     check_new_file(out, endings=[".toml"])
     table = read_table(data)
-    proposed = draft_schema(table, name=name or data.name.split(".")[0], label=label)
+    proposed = draft_schema(table, name=name or data.name.split(".")[0], label=label, person=person)
     out.write_text(dump_schema(proposed, is_draft=True), encoding="utf-8")
     say(screen, DRAFT_WARNING)
     say(
         screen,
-        f"{len(proposed.columns)} columns, label {proposed.label!r}; left out: "
+        f"{len(proposed.columns)} columns, label {proposed.label!r}, protects each "
+        f"{proposed.unit.kind}; left out: "
         f"{', '.join(proposed.ignore) or 'none'}. The draft is in {out}.",
     )
 

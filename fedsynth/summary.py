@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from fedsynth.console import add_row, make_table, say
-from server.report import Report, Utility
+from server.report import Evaluation, Report, Utility
 
 TITLES = {
     "real": "real training rows",
@@ -15,6 +15,11 @@ TITLES = {
     "independent": "independent noisy columns",
     "sketch": "synthetic, sketch alone",
     "final": "synthetic, after the rounds",
+}
+HOLD_OUT = {
+    "one_way": "one-way distance",
+    "two_way": "two-way distance, coarse",
+    "auc": "AUC of a network from synthetic rows",
 }
 
 
@@ -30,6 +35,8 @@ def show_summary(console: Console, report: Report, folder: Path) -> None:
         )
     if report.utility is not None:
         _show_figures(console, report.utility)
+    if report.evaluation is not None and report.evaluation.figures:
+        _show_evaluation(console, report.evaluation)
     seconds = sum(phase.seconds for phase in report.cost.phases)
     say(
         console,
@@ -49,4 +56,17 @@ def _show_figures(console: Console, utility: Utility) -> None:
         shown = ["-" if figure is None else f"{figure:.3f}" for figure in figures]
         add_row(table, [TITLES.get(row.kind, row.kind), *shown])
     add_row(table, ["best is", "1", "1", "0", "0.5"])
+    console.print(table)
+
+
+def _show_evaluation(console: Console, evaluation: Evaluation) -> None:
+    table = make_table(
+        "Measured on hold-out units, under noise",
+        ["figure"],
+        ["estimate", "95 %\ninterval", "exact"],
+    )
+    for figure in evaluation.figures:
+        exact = "-" if figure.exact is None else f"{figure.exact:.3f}"
+        interval = f"{figure.low:.3f} to {figure.high:.3f}"
+        add_row(table, [HOLD_OUT[figure.kind], f"{figure.value:.3f}", interval, exact])
     console.print(table)

@@ -2,32 +2,43 @@
 
 Everything here is about one site and knows nothing of networks or models. A mechanism is described
 by an event; epsilon is a fold over events; a ledger keeps them for the life of a data set. Adding
-noise, drawing batches, counting and keeping books stand alone and meet in the private step.
+noise, drawing batches, counting and keeping books stand alone; an event, its batches and its steps
+meet in the private trainer.
 """
 
 from privacy.accounting import MIN_NOISE_MULTIPLIER, AccountantName, compute_epsilon
 from privacy.approvals import Approval, approve
 from privacy.budget import Adjacency, Budget, Part, Unit
 from privacy.calibration import EVALUATION_SHARES, SitePlan, calibrate_gaussian, make_plan
-from privacy.errors import BudgetExceeded, LedgerBroken, PolicyViolation
+from privacy.errors import (
+    AlreadyReleased,
+    BudgetExceeded,
+    LedgerBroken,
+    PolicyViolation,
+    StudyChanged,
+)
 from privacy.events import Event, GaussianEvent, SampledGaussianEvent, event_from_dict
 from privacy.keys import PublicKey, SigningKey
 from privacy.ledger import Ledger
 from privacy.ledger_entries import LedgerEntry, LedgerHeader, State
-from privacy.mechanisms import gaussian_mechanism
+from privacy.mechanisms import GRID, gaussian_mechanism
 from privacy.policy import Approver, Policy, StudyKind
 from privacy.private_step import PrivateStep
+from privacy.random_stream import RandomStream
 from privacy.randomness import Randomness, SeededRandomness, SystemRandomness
 from privacy.receipts import Receipt
 from privacy.replay import EventSummary, LedgerSummary, ReservationSummary, replay_ledger
 from privacy.sampling import poisson_batches
 from privacy.sensitivity import SensitivityResult, measure_sensitivity
+from privacy.trainer import PrivateTrainer
 
 __all__ = [
     "EVALUATION_SHARES",
+    "GRID",
     "MIN_NOISE_MULTIPLIER",
     "AccountantName",
     "Adjacency",
+    "AlreadyReleased",
     "Approval",
     "Approver",
     "Budget",
@@ -44,7 +55,9 @@ __all__ = [
     "Policy",
     "PolicyViolation",
     "PrivateStep",
+    "PrivateTrainer",
     "PublicKey",
+    "RandomStream",
     "Randomness",
     "Receipt",
     "ReservationSummary",
@@ -54,6 +67,7 @@ __all__ = [
     "SigningKey",
     "SitePlan",
     "State",
+    "StudyChanged",
     "StudyKind",
     "SystemRandomness",
     "Unit",

@@ -1,6 +1,6 @@
-"""What a ledger says no with: a budget, a policy, or a history that cannot be trusted."""
+"""What a ledger says no with: a budget, a policy, what happened before, or a broken history."""
 
-__all__ = ["BudgetExceeded", "LedgerBroken", "PolicyViolation"]
+__all__ = ["AlreadyReleased", "BudgetExceeded", "LedgerBroken", "PolicyViolation", "StudyChanged"]
 
 
 class BudgetExceeded(RuntimeError):
@@ -44,3 +44,11 @@ class PolicyViolation(RuntimeError):
 
 class LedgerBroken(ValueError):
     """Raised when a ledger is not what its own chain, its signatures or a receipt say it is."""
+
+
+class AlreadyReleased(RuntimeError):
+    """Raised when a part of a study has begun before, or the study is over: release nothing."""
+
+
+class StudyChanged(ValueError):
+    """Raised when a study comes back under its old name with other events or details."""

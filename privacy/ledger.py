@@ -130,10 +130,13 @@ class Ledger:
         """The most that everything released from the data set may cost one unit."""
         return self.policy.budget
 
-    def check(self, events: Sequence[Event], *, rounds: int = 0, model: str = MIXTURE) -> None:
-        """Raise what `reserve` would raise for a new study with these events; write nothing."""
         with self._store.lock:
-            check_allowed(self._store.read(), tuple(events), rounds, model)
+            book = self._store.read()
+            known = book.of_study(study) if study else ()
+            if known:
+                check_same(known, tuple(events), hash_details(dict(details or {})))
+            else:
+                check_allowed(book, tuple(events), rounds, model)
 
     def reserve(
         self,
@@ -162,7 +165,8 @@ class Ledger:
         Raises:
             BudgetExceeded: if the budget does not allow it; the ledger is unchanged.
             PolicyViolation: if the policy does not allow it; the ledger is unchanged.
-            ValueError: if the study is known with other events or details, or is malformed.
+            StudyChanged: if the study is known with other events or details.
+            ValueError: if an argument is malformed.
         """
         events, details = tuple(events), dict(details or {})
         check_request(study, events, details)
@@ -188,8 +192,8 @@ class Ledger:
                 it names the part that begins (`"sketch"`, `"round-1"`).
 
         Raises:
-            RuntimeError: if that part has begun before, or the reservation is done or failed; then
-                the caller must not touch the data.
+            AlreadyReleased: if that part has begun before, or the reservation is done or failed;
+                then the caller must not touch the data.
             ValueError: if the reservation is unknown or an argument is malformed.
         """
         wanted = State(state)

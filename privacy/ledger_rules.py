@@ -7,6 +7,7 @@ from functools import lru_cache
 from importlib import metadata
 
 from privacy.checks import check_one_line
+from privacy.errors import AlreadyReleased, StudyChanged
 from privacy.events import Event
 from privacy.ledger_book import Book
 from privacy.ledger_entries import LedgerEntry, State, hash_details
@@ -59,10 +60,10 @@ def check_request(study: str, events: tuple[Event, ...], details: Mapping[str, s
 
 
 def check_same(known: Sequence[LedgerEntry], events: tuple[Event, ...], config_hash: str) -> str:
-    """Return the reservation of a known study; ValueError if it is not the same study again."""
+    """Return the reservation of a known study; StudyChanged if it is not the same study again."""
     reserved = tuple(entry.event for entry in known if entry.event is not None)
     if reserved != events or known[0].config_hash != config_hash:
-        raise ValueError(
+        raise StudyChanged(
             f"study {known[0].study!r} is in this ledger with other events or details; "
             "use a new study id"
         )
@@ -73,12 +74,12 @@ def check_transition(known: Sequence[LedgerEntry], wanted: State, note: str) -> 
     """Raise RuntimeError unless a reservation may go on to a state."""
     last = known[-1]
     if last.state in _TERMINAL:
-        raise RuntimeError(
+        raise AlreadyReleased(
             f"reservation {last.reservation} is {last.state.value} and cannot be used again; "
             "reserve a new study"
         )
     if wanted is State.RUNNING and any(e.state is wanted and e.note == note for e in known):
-        raise RuntimeError(
+        raise AlreadyReleased(
             f"part {note!r} of reservation {last.reservation} has begun before; running it again "
             "would be a second release that nobody paid for, so reserve a new study"
         )

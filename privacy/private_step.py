@@ -8,8 +8,8 @@ added once. Sampling: whatever drew ``real``; amplification holds only for Poiss
 Why the sum moves by at most one clip when a record comes or goes: every row, real or fake, is
 clipped by itself; the number of fakes is a declared constant, so no fake arrives or leaves with a
 real row; losses are summed, so no other row's weight changes; the divisor is the declared expected
-batch size. Opacus supplies the per-record norms (ghost clipping), the noise and the optimiser
-wrapper.
+batch size. Opacus supplies the per-record norms (ghost clipping) and the optimiser wrapper; the
+noise comes from a stream.
 
 Reference: Abadi et al. 2016, Algorithm 1; Li et al. 2022 (ghost clipping).
 """
@@ -21,10 +21,12 @@ from collections.abc import Callable
 
 import torch
 from opacus.grad_sample import GradSampleModuleFastGradientClipping
-from opacus.optimizers import DPOptimizerFastGradientClipping
-from opacus.validators import ModuleValidator
 from torch import Tensor, nn
 from torch.nn import functional
+
+from privacy.random_stream import RandomStream
+from privacy.record_probes import check_layers
+from privacy.stream_optimizer import StreamNoiseOptimizer
 
 MIN_CLIP = 1e-6
 MAX_CLIP = 1e6
@@ -44,7 +46,7 @@ class PrivateStep:
         max_grad_norm: L2 clip of one row's gradient, in [1e-6, 1e6].
         expected_batch_size: declared, public divisor of the gradient sum, > 0. Never the true size.
         fake_batch_size: declared number of fakes of every step, > 0.
-        rng: source of the noise; operating-system entropy in deployment.
+        stream: source of the noise; operating-system entropy in deployment.
 
     Raises:
         ValueError: if a number is out of range or a layer mixes records (such as BatchNorm).
@@ -59,10 +61,10 @@ class PrivateStep:
         max_grad_norm: float,
         expected_batch_size: int,
         fake_batch_size: int,
-        rng: torch.Generator,
+        stream: RandomStream,
     ) -> None:
         _check_numbers(noise_multiplier, max_grad_norm, expected_batch_size, fake_batch_size)
-        _check_layers(discriminator)
+        check_layers(discriminator)
         self.discriminator = discriminator
         self.fake_batch_size = fake_batch_size
         self.max_grad_norm = max_grad_norm
@@ -70,13 +72,12 @@ class PrivateStep:
             discriminator, loss_reduction="sum", max_grad_norm=max_grad_norm
         )
         self._module.disable_hooks()
-        self.optimizer = DPOptimizerFastGradientClipping(
+        self.optimizer = StreamNoiseOptimizer(
             make_optimizer(list(discriminator.parameters())),
             noise_multiplier=noise_multiplier,
             max_grad_norm=max_grad_norm,
             expected_batch_size=expected_batch_size,
-            loss_reduction="mean",
-            generator=rng,
+            stream=stream,
         )
 
     def step(self, real: Tensor, fake: Tensor) -> None:
@@ -149,15 +150,4 @@ def _check_numbers(
         raise ValueError(
             "expected_batch_size and fake_batch_size must be >= 1, "
             f"got {expected_batch_size} and {fake_batch_size}."
-        )
-
-
-def _check_layers(discriminator: nn.Module) -> None:
-    problems = [str(problem) for problem in ModuleValidator.validate(discriminator, strict=False)]
-    if any(True for _ in discriminator.buffers()):
-        problems.append("a buffer can carry what one record left behind to the next")
-    if problems:
-        raise ValueError(
-            "discriminator must treat every record by itself; " + "; ".join(problems) + ". "
-            "Use GroupNorm, LayerNorm or no normalisation."
         )

@@ -3,13 +3,15 @@
 A path such as `("site", 3, "sketch")` names a use of randomness. Different paths give independent
 streams, so that adding a use never shifts another.
 
-Limits, to be repeated in every report: NumPy's and PyTorch's generators are not cryptographic. With
-`SystemRandomness` their whole state is drawn from the operating system, so it cannot be guessed;
-but someone who could observe many exact outputs of a stream could in principle rebuild its state.
+Everything private (noise, Poisson coins, the choice of a person's row) uses `.stream`: bits of the
+operating system, or a cipher's keystream in a simulation. `.numpy` and `.torch` are for public
+randomness, such as initial weights and fake rows: their generators are not cryptographic, and who
+sees many exact outputs could in principle rebuild their state.
 """
 
 import hashlib
 import json
+import os
 import secrets
 from typing import Protocol
 
@@ -17,8 +19,9 @@ import numpy as np
 import torch
 
 from privacy.checks import check_whole_number
+from privacy.random_stream import RandomStream, keystream
 
-__all__ = ["Randomness", "SeededRandomness", "SystemRandomness"]
+__all__ = ["RandomStream", "Randomness", "SeededRandomness", "SystemRandomness"]
 
 # PyTorch's CPU generator seeds its Mersenne Twister with the low 32 bits of a seed, which anyone
 # can try out one by one. So the 624 words of state are set directly: see _torch_generator.
@@ -35,12 +38,16 @@ class Randomness(Protocol):
         """Whether the streams repeat from run to run; then nothing is private in a deployment."""
         ...
 
+    def stream(self, *path: str | int) -> RandomStream:
+        """Return the stream of this path for everything private."""
+        ...
+
     def numpy(self, *path: str | int) -> np.random.Generator:
-        """Return a NumPy generator for this path."""
+        """Return a NumPy generator for this path, for public randomness."""
         ...
 
     def torch(self, *path: str | int) -> torch.Generator:
-        """Return a PyTorch CPU generator for this path."""
+        """Return a PyTorch CPU generator for this path, for public randomness."""
         ...
 
 
@@ -62,6 +69,10 @@ class SeededRandomness:
         """True: the streams repeat."""
         return True
 
+    def stream(self, *path: str | int) -> RandomStream:
+        """Return the ChaCha20 keystream of this path; each call starts it again."""
+        return RandomStream(keystream(self._digest("stream", path)))
+
     def numpy(self, *path: str | int) -> np.random.Generator:
         """Return the NumPy generator of this path; each call starts the stream again."""
         return np.random.Generator(np.random.PCG64DXSM(self._sequence("numpy", path)))
@@ -71,9 +82,12 @@ class SeededRandomness:
         return _torch_generator(self._sequence("torch", path))
 
     def _sequence(self, library: str, path: tuple[str | int, ...]) -> np.random.SeedSequence:
+        return np.random.SeedSequence(int.from_bytes(self._digest(library, path)))
+
+    def _digest(self, kind: str, path: tuple[str | int, ...]) -> bytes:
         # JSON keeps 1 and "1", and ("a", "b") and ("a,b",), apart.
-        name = json.dumps([self._seed, library, *_check_path(path)])
-        return np.random.SeedSequence(int.from_bytes(hashlib.sha256(name.encode()).digest()))
+        name = json.dumps([self._seed, kind, *_check_path(path)])
+        return hashlib.sha256(name.encode()).digest()
 
 
 class SystemRandomness:
@@ -86,6 +100,11 @@ class SystemRandomness:
     def is_seeded(self) -> bool:
         """False: the streams never repeat."""
         return False
+
+    def stream(self, *path: str | int) -> RandomStream:
+        """Return a stream of the operating system's bits; the path is checked, nothing else."""
+        _check_path(path)
+        return RandomStream(lambda number: os.urandom(number))
 
     def numpy(self, *path: str | int) -> np.random.Generator:
         """Return a fresh NumPy generator; the path is checked and has no other effect."""

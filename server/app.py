@@ -1,4 +1,4 @@
-"""The ServerApp: hello, sketch, fit, adversarial rounds; a list of calls.
+"""The ServerApp: hello, sketch, fit, adversarial rounds, evaluation; a list of calls.
 
 The coordinator sees only what is already private. It never learns a row count: sites weigh in by
 the size that their own noisy sketches suggest.
@@ -16,7 +16,8 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, RecordDict
 from flwr.serverapp import Grid, ServerApp
 
 from privacy import SeededRandomness
-from server.outcome import PhaseRecord, StudyOutcome
+from server.evaluating import Evaluator
+from server.outcome import Evaluation, PhaseRecord, StudyOutcome
 from server.study import Study
 from strategies import protocol
 from strategies.aggregation import PooledSketch, pool_sketches
@@ -43,6 +44,8 @@ SMALLEST_WEIGHT = 0.01
 """Least weight of a site's generator, as a share of an equal one: noise may hide small sites."""
 LARGEST_NOISE = 1e6
 """Largest noise multiplier of a sketch that a site may state; calibration never asks for more."""
+LARGEST_NORM = 1e12
+"""Largest L2 norm of an answer; no counts of people, with whatever noise, come near it."""
 
 
 class Coordinator:
@@ -84,6 +87,7 @@ class Coordinator:
         fitted = self._fit(targets)
         strategy = self._make_strategy(sketches, pooled)
         generator = self._run_rounds(grid, strategy, fitted, targets)
+        evaluation = self._evaluate(grid, list(sketches), generator, targets.rows)
         self.outcome = StudyOutcome(
             generator=generator,
             sketch_generator=fitted,
@@ -95,6 +99,7 @@ class Coordinator:
             estimated_rows=targets.rows,
             phases=tuple(self._phases),
             rounds=strategy.rounds,
+            evaluation=evaluation,
         )
         return self.outcome
 
@@ -195,6 +200,24 @@ class Coordinator:
         generator.load_state_dict(result.arrays.to_torch_state_dict())
         return generator
 
+    def _evaluate(
+        self, grid: Grid, nodes: list[int], generator: Generator, rows: float
+    ) -> Evaluation | None:
+        """Measure the generator on the hold-outs; too few answers do not undo the generator."""
+        if not self.study.evaluation:
+            return None
+        evaluator = Evaluator(self.study, self.schema, generator, estimated_rows=rows)
+        answers = self._ask(
+            grid,
+            nodes,
+            protocol.QUERY_EVALUATE,
+            self._settings(),
+            weights=evaluator.weights,
+            record=protocol.EVALUATION,
+            expected=evaluator.expected,
+        )
+        return evaluator.conclude(answers)
+
     def _ask(
         self,
         grid: Grid,
@@ -202,13 +225,24 @@ class Coordinator:
         kind: str,
         config: ConfigRecord,
         *,
+        weights: ArrayRecord | None = None,
         record: str | None = None,
         expected: Mapping[str, ArraySpec] | None = None,
     ) -> Answers:
         self._emit({"event": "phase-started", "phase": kind, "nodes": nodes})
         deadline = self.study.deadline_s
-        messages = make_messages(nodes, kind, RecordDict({CONFIG: config}), ttl_s=deadline)
-        answers = ask(grid, messages, deadline_s=deadline, record=record, expected=expected)
+        content = RecordDict({CONFIG: config})
+        if weights is not None:
+            content[protocol.ARRAYS] = weights
+        messages = make_messages(nodes, kind, content, ttl_s=deadline)
+        answers = ask(
+            grid,
+            messages,
+            deadline_s=deadline,
+            record=record,
+            expected=expected,
+            max_norm=LARGEST_NORM,
+        )
         phase = PhaseRecord(
             name=kind.removeprefix("query."),
             seconds=answers.seconds,
@@ -235,6 +269,7 @@ class Coordinator:
                 protocol.GENERATOR_STEPS: study.generator_steps,
                 protocol.ADVERSARIAL_SHARE: study.adversarial_share,
                 protocol.MAX_GRAD_NORM: study.max_grad_norm,
+                protocol.EVALUATION: study.evaluation,
             }
         )
 

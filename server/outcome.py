@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from strategies.federated_generator import RoundRecord
+from synthesis.evaluation import HoldOutFigures, ScoreNetwork
 from synthesis.generator import Generator
+from synthesis.units import Codes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +21,27 @@ class PhaseRecord:
     bytes_up: int = 0
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluation:
+    """What the hold-outs said under noise, and what they were compared with.
+
+    Attributes:
+        figures: None where too few sites answered.
+        noise_stds: standard deviation of the pooled noise in one count, by purpose.
+        nodes: whose answers are in the figures.
+        rejected: fixed code per node whose answer does not count.
+        synthetic: the synthetic rows, as codes.
+        network: trained on these rows, scores the hold-outs.
+    """
+
+    figures: HoldOutFigures | None = None
+    noise_stds: Mapping[str, float] = field(default_factory=dict)
+    nodes: tuple[int, ...]
+    rejected: Mapping[int, str]
+    synthetic: Codes
+    network: ScoreNetwork
+
+
 @dataclass(frozen=True, kw_only=True)
 class StudyOutcome:
     """The global generator, how it came about and what it cost.
@@ -29,8 +52,9 @@ class StudyOutcome:
         nodes: the sites' node ids, in order.
         noise_multipliers: the sketch noise that each site stated.
         estimated_rows: records in all, estimated from the noisy sketch.
-        phases: hello, sketch and fit.
+        phases: hello, sketch and fit, and the evaluation if there was one.
         rounds: one record per adversarial round.
+        evaluation: of the generator on hold-outs, if the study has one.
     """
 
     generator: Generator
@@ -40,3 +64,4 @@ class StudyOutcome:
     estimated_rows: float
     phases: tuple[PhaseRecord, ...]
     rounds: tuple[RoundRecord, ...]
+    evaluation: Evaluation | None = None

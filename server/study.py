@@ -40,13 +40,15 @@ class Study(BaseModel):
         rounds: adversarial rounds.
         discriminator_steps: private steps per site and round.
         generator_steps: generator steps per site and round; free.
-        sample_rate: probability that a record enters a discriminator step.
-        nominal_rows: declared order of magnitude of a site's rows.
+        sample_rate: probability that a unit enters a discriminator step.
+        nominal_rows: declared order of magnitude of a site's units (rows, or persons).
         max_grad_norm: clip of one record's gradient.
         fit_steps: steps of the coordinator's fit to the pooled sketch; free.
         minimum_sites: fewest sites with which a round counts.
         deadline_s: longest wait for the sites in one phase or round.
         seed: of the public randomness (initial weights, sampling); not of any noise.
+        evaluation: whether sites release noised counts of their hold-out at the end; a unit is
+            in the hold-out or in training, so this costs nobody more than epsilon.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -65,6 +67,7 @@ class Study(BaseModel):
     minimum_sites: Annotated[int, Field(ge=2)] = 2
     deadline_s: Annotated[float, Field(gt=0)] = 3600.0
     seed: Annotated[int, Field(ge=0)] = 0
+    evaluation: bool = False
 
     @model_validator(mode="after")
     def _check_rounds(self) -> Study:
@@ -105,6 +108,7 @@ class Study(BaseModel):
             sample_rate=self.sample_rate,
             steps=self.rounds * self.discriminator_steps,
             adversarial_share=self.adversarial_share,
+            evaluation=self.evaluation,
         )
 
     def digest(self) -> str:

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from privacy import replay_ledger
+from privacy import Unit, replay_ledger
 from server.outcome import StudyOutcome
 from server.report import (
     LOCAL_TRUST,
     NOT_PROMISED,
     Cost,
+    Evaluation,
     Phase,
     Pictures,
     Promise,
@@ -22,12 +23,14 @@ from server.report import (
     Traffic,
     Utility,
     Version,
+    build_evaluation,
     build_round,
     build_site,
 )
 from server.report import Site as SiteReport
 from server.study import Study
 from simulations.backends import SimulationRun
+from simulations.exact_figures import measure_exactly
 from simulations.sites import SimulatedSites, site_folder
 
 LIBRARIES = ("fedsynth", "flwr", "torch", "opacus", "dp-accounting", "numpy")
@@ -78,12 +81,14 @@ def make_report(
         promise=Promise(
             epsilon=study.epsilon,
             delta=study.delta,
+            unit=Unit(sites.schema.unit.kind),
             randomness="seeded",
             trust_model=LOCAL_TRUST,
             not_promised=NOT_PROMISED,
         ),
         sites=_replay_sites(home, study, len(sites.names)),
         utility=assessment.utility,
+        evaluation=_report_evaluation(outcome, sites, run),
         pictures=assessment.pictures,
         cost=_make_cost(outcome, sites, run, assessment.scoring),
         limits=(
@@ -96,6 +101,15 @@ def make_report(
 def name_nodes(sites: SimulatedSites, partitions: Mapping[int, int]) -> dict[int, str]:
     """Return the site's name of every node whose site is known."""
     return {node: sites.names[partition] for node, partition in partitions.items()}
+
+
+def _report_evaluation(
+    outcome: StudyOutcome, sites: SimulatedSites, run: SimulationRun
+) -> Evaluation | None:
+    if outcome.evaluation is None:
+        return None
+    exact = measure_exactly(outcome.evaluation, sites)
+    return build_evaluation(outcome.evaluation, name_nodes(sites, run.partitions), exact)
 
 
 def _replay_sites(home: Path, study: Study, num_sites: int) -> tuple[SiteReport, ...]:
@@ -114,7 +128,8 @@ def _make_cost(
     phases = [Phase(name=phase.name, seconds=phase.seconds) for phase in outcome.phases]
     if outcome.rounds:
         seconds = sum(record.seconds for record in outcome.rounds)
-        phases.append(Phase(name="adversarial rounds", seconds=seconds))
+        before = len(phases) - (outcome.evaluation is not None)
+        phases.insert(before, Phase(name="adversarial rounds", seconds=seconds))
     names = name_nodes(sites, run.partitions)
     return Cost(
         phases=(*phases, scoring),

@@ -12,6 +12,8 @@ from privacy import SitePlan
 from server.study import Study, explain_settings, parse_study, read_toml
 from synthesis import InputError
 
+USUAL_HOLDOUT = 0.1
+"""Share of the units of a simulated site that an evaluation holds out."""
 CROWD = 16
 """Sites from which on a simulation spends less time on each."""
 
@@ -36,6 +38,8 @@ class SimulationSettings(BaseModel):
         seed: makes the whole simulation repeatable, noise included.
         rows: synthetic rows to publish; as many as training rows when left out.
         backend: where the sites run.
+        holdout: share of each site's units that are kept for the evaluation and never trained on;
+            0.1 where the study has an evaluation, else 0, when left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -49,6 +53,23 @@ class SimulationSettings(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     rows: Annotated[int | None, Field(ge=1)] = None
     backend: Backend = Backend.LOCAL
+    holdout: Annotated[float | None, Field(ge=0, le=0.5)] = None
+
+    def holdout_for(self, study: Study) -> float:
+        """Return the share of units to hold out.
+
+        Raises:
+            InputError: if the study evaluates on units that nobody holds out.
+        """
+        if self.holdout is None:
+            return USUAL_HOLDOUT if study.evaluation else 0.0
+        if study.evaluation and self.holdout == 0:
+            raise InputError(
+                "holdout must be above 0 in a study with an evaluation, got 0; leave it out for "
+                f"the default {USUAL_HOLDOUT}.",
+                argument="holdout",
+            )
+        return self.holdout
 
     @model_validator(mode="after")
     def _check_source(self) -> SimulationSettings:
@@ -100,19 +121,20 @@ def read_settings(
 
 
 def make_study(
-    content: dict[str, Any], *, rows_per_site: int, num_sites: int, name: str, seed: int
+    content: dict[str, Any], *, units_per_site: int, num_sites: int, name: str, seed: int
 ) -> Study:
     """Build the study of a simulation.
 
-    ``nominal_rows``, when it is not given, is the average site rounded to one digit: a simulation
-    may look at its own rows, and the number is declared in the report. Beyond 16 sites, which one
-    machine must serve one after another, each takes fewer generator steps by default.
+    ``nominal_rows``, when it is not given, is the average number of units of a site rounded to one
+    digit: a simulation may look at its own rows, and the number is declared in the report. Beyond
+    16 sites, which one machine must serve one after another, each takes fewer generator steps by
+    default.
 
     Raises:
         InputError: naming the setting, its value and the rule.
     """
-    digits = 10 ** (len(str(max(1, rows_per_site))) - 1)
-    nominal = max(1, round(rows_per_site / digits) * digits)
+    digits = 10 ** (len(str(max(1, units_per_site))) - 1)
+    nominal = max(1, round(units_per_site / digits) * digits)
     declared = {"name": name, "nominal_rows": nominal, "seed": seed}
     if num_sites > CROWD:
         usual: int = Study.model_fields["generator_steps"].default

@@ -102,9 +102,10 @@ def run_simulation(
     if out is not None:
         check_output(out)
     study, sites = _prepare(content, settings)
+    holdout = settings.holdout_for(study)
     with tempfile.TemporaryDirectory(prefix="fedsynth-") as folder:
         home = Path(folder) / SITES_FOLDER
-        write_sites(sites, study, home, seed=settings.seed)
+        write_sites(sites, study, home, holdout=holdout, seed=settings.seed)
         events = Events(on_event, study=study, names=sites.names, home=home)
         outcome, run = _run_study(study, sites, settings.backend, home, events)
         num_rows = settings.rows or len(sites.train)
@@ -132,7 +133,7 @@ def _prepare(
     sites = make_sites(settings)
     study = make_study(
         dict(content),
-        rows_per_site=len(sites.train) // len(sites.tables),
+        units_per_site=sites.num_units // len(sites.tables),
         num_sites=len(sites.tables),
         name=f"simulation-{settings.seed}",
         seed=settings.seed,

@@ -12,7 +12,21 @@ import tomli_w
 from client.site import SITE_FILE
 from server.study import Study
 from simulations.demos import TEST_SHARE, load_demo
-from simulations.partition import PartitionKind, PartitionSpec, parse_partition, partition_table
+from simulations.partition import (
+    Partition,
+    PartitionKind,
+    PartitionSpec,
+    parse_partition,
+    partition_table,
+)
+from simulations.persons import (
+    check_enough_persons,
+    check_one_site_each,
+    count_units,
+    deal_whole,
+    first_rows,
+    number_units,
+)
 from simulations.settings import SimulationSettings
 from synthesis import InputError
 from synthesis.encoding import conform
@@ -33,7 +47,7 @@ class SimulatedSites:
     Attributes:
         schema: the public schema.
         names: public name of each site.
-        tables: training rows of each site.
+        tables: training rows of each site, with the ids of persons where they are the unit.
         test: rows that nothing is trained on.
     """
 
@@ -44,8 +58,13 @@ class SimulatedSites:
 
     @property
     def train(self) -> pd.DataFrame:
-        """Training rows of all sites together."""
-        return pd.concat(self.tables, ignore_index=True)
+        """Training rows of all sites together, without the ids of persons."""
+        return pd.concat(self.tables, ignore_index=True)[list(self.schema.names)]
+
+    @property
+    def num_units(self) -> int:
+        """Records or persons that take part."""
+        return count_units(self.schema, self.tables)
 
 
 def make_sites(settings: SimulationSettings) -> SimulatedSites:
@@ -58,30 +77,22 @@ def make_sites(settings: SimulationSettings) -> SimulatedSites:
     spec = parse_partition(settings.partition)
     _check_no_idle_setting(settings, spec)
     schema, table, test = _load_rows(settings, spec)
-    partition = partition_table(
-        spec,
-        table,
-        num_sites=settings.sites,
-        alpha=settings.alpha,
-        label=schema.label,
-        rng=rng,
-    )
+    partition = _partition(settings, spec, schema, table, rng)
     _check_names(partition.names, settings)
-    if spec.column is not None and spec.column not in schema.names:
-        table = table.drop(columns=[spec.column])
-    tables = [conform(schema, table.iloc[rows].reset_index(drop=True)) for rows in partition.rows]
+    tables = [_conform(schema, table.iloc[rows].reset_index(drop=True)) for rows in partition.rows]
     if test is None:
-        tables, test = _hold_out(tables, rng)
+        tables, test = _hold_out(schema, tables, rng)
     return SimulatedSites(schema=schema, names=partition.names, tables=tuple(tables), test=test)
 
 
 def check_study(study: Study, sites: SimulatedSites) -> None:
     """Raise InputError if the study's numbers cannot hold for these rows."""
-    rows = len(sites.train)
-    if study.delta >= 1 / rows:
+    units, person = sites.num_units, sites.schema.unit.kind == "person"
+    if study.delta >= 1 / units:
         raise InputError(
-            f"delta must be between 1e-10 and 1/rows = {1 / rows:.2g}, got {study.delta:g}; a "
-            "larger one would allow a record to be published outright.",
+            f"delta must be between 1e-10 and 1/{'persons' if person else 'rows'} = "
+            f"{1 / units:.2g}, got {study.delta:g}; a larger one would allow a "
+            f"{sites.schema.unit.kind} to be published outright.",
             argument="delta",
         )
     if study.minimum_sites > len(sites.tables):
@@ -90,15 +101,11 @@ def check_study(study: Study, sites: SimulatedSites) -> None:
             "lower it or make more sites.",
             argument="minimum_sites",
         )
-    if sites.schema.unit.kind != "record":
-        raise InputError(
-            "unit of privacy must be 'record' in this version, and the schema declares "
-            f"{sites.schema.unit.kind!r}; it is refused rather than treated as something weaker.",
-            argument="schema",
-        )
 
 
-def write_sites(sites: SimulatedSites, study: Study, folder: Path, *, seed: int) -> None:
+def write_sites(
+    sites: SimulatedSites, study: Study, folder: Path, *, holdout: float, seed: int
+) -> None:
     """Write one folder per site: configuration, schema and rows, as an installed site has them."""
     for partition, (name, table) in enumerate(zip(sites.names, sites.tables, strict=True)):
         home = site_folder(folder, partition)
@@ -108,6 +115,7 @@ def write_sites(sites: SimulatedSites, study: Study, folder: Path, *, seed: int)
             "data": ROWS_FILE,
             "schema": SCHEMA_FILE,
             "simulation_seed": seed,
+            "holdout": holdout,
             "budget": {"epsilon": study.epsilon, "delta": study.delta},
         }
         (home / SITE_FILE).write_text(tomli_w.dumps(config), encoding="utf-8")
@@ -131,6 +139,35 @@ def _load_rows(
     table = read_table(settings.data)
     _check_rows(schema, table, partition_column=spec.column)
     return schema, table, None
+
+
+def _partition(
+    settings: SimulationSettings,
+    spec: PartitionSpec,
+    schema: Schema,
+    table: pd.DataFrame,
+    rng: np.random.Generator,
+) -> Partition:
+    """Deal rows to sites, and of a person all rows to one; the first row's label counts."""
+    units = number_units(schema, table)
+    is_by_column = spec.kind is PartitionKind.COLUMN
+    if not is_by_column and schema.unit.kind == "person":
+        check_enough_persons(settings.sites, units)
+    whole = table if is_by_column else table.iloc[first_rows(units)]
+    partition = partition_table(
+        spec, whole, num_sites=settings.sites, alpha=settings.alpha, label=schema.label, rng=rng
+    )
+    if is_by_column:
+        check_one_site_each(partition, units)
+        return partition
+    return deal_whole(partition, units)
+
+
+def _conform(schema: Schema, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns a site keeps: those of the schema, and the ids of its persons."""
+    person = schema.unit.person_column
+    typed = conform(schema, table)
+    return typed if person is None else typed.assign(**{person: table[person]})
 
 
 def _check_no_idle_setting(settings: SimulationSettings, spec: PartitionSpec) -> None:
@@ -174,24 +211,27 @@ def _check_rows(schema: Schema, table: pd.DataFrame, *, partition_column: str | 
 
 
 def _hold_out(
-    tables: list[pd.DataFrame], rng: np.random.Generator
+    schema: Schema, tables: list[pd.DataFrame], rng: np.random.Generator
 ) -> tuple[list[pd.DataFrame], pd.DataFrame]:
-    """Take a share of every site's rows for the test; a site of fewer than 5 rows keeps all.
+    """Take a share of every site's units for the test; a site of fewer than 5 keeps all.
 
     Raises:
-        InputError: if no site has a row to spare.
+        InputError: if no site has a unit to spare.
     """
-    if all(int(TEST_SHARE * len(table)) == 0 for table in tables):
+    units = [number_units(schema, table) for table in tables]
+    sizes = [int(numbers.max()) + 1 for numbers in units]
+    if all(int(TEST_SHARE * size) == 0 for size in sizes):
+        noun = "rows" if schema.unit.kind == "record" else "persons"
         raise InputError(
-            f"sites must not all have fewer than {round(1 / TEST_SHARE)} rows, or no row is left "
-            f"to test on, and the largest of {len(tables)} has {max(map(len, tables))}; ask for "
-            "fewer sites or bring more rows.",
+            f"sites must not all have fewer than {round(1 / TEST_SHARE)} {noun}, or none is left "
+            f"to test on, and the largest of {len(tables)} has {max(sizes)}; ask for "
+            f"fewer sites or bring more {noun}.",
             argument="sites",
         )
     kept, held = [], []
-    for table in tables:
-        order = rng.permutation(len(table))
-        cut = int(TEST_SHARE * len(table))
-        held.append(table.iloc[np.sort(order[:cut])])
-        kept.append(table.iloc[np.sort(order[cut:])].reset_index(drop=True))
+    for table, numbers, size in zip(tables, units, sizes, strict=True):
+        order = rng.permutation(size)
+        is_held = np.isin(numbers, order[: int(TEST_SHARE * size)])
+        held.append(table.loc[is_held, list(schema.names)])
+        kept.append(table[~is_held].reset_index(drop=True))
     return kept, pd.concat(held, ignore_index=True)

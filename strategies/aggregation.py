@@ -82,6 +82,27 @@ def pool_sketches(
     return PooledSketch(values=values, noise_variance=variance)
 
 
+def pool_by_noise(
+    vectors: Sequence[FloatArray], noise_stds: Sequence[float]
+) -> tuple[NDArray[np.float64], float]:
+    """Add up vectors, each weighed by its precision, so that none drowns the others in noise.
+
+    The least noisy weighs one; with the same noise everywhere this is the plain sum.
+
+    Args:
+        vectors: flat, of the same length, each a noisy sum over one site's units.
+        noise_stds: standard deviation of the noise of each, > 0.
+
+    Returns:
+        The weighted sum, and the standard deviation of its noise.
+    """
+    variances = np.square(np.asarray(noise_stds, dtype=np.float64))
+    weights = variances.min() / variances
+    parts = [w * v.astype(np.float64) for w, v in zip(weights, vectors, strict=True)]
+    pooled = float(np.sum(np.sort(np.square(weights) * variances)))
+    return sum_in_any_order(parts), pooled**0.5
+
+
 def sum_in_any_order(arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Return the sum of equally shaped arrays, bit for bit the same for every order of them."""
     ordered = np.sort(np.stack(arrays), axis=0)  # (n_sites, ...)

@@ -7,16 +7,18 @@ real messages against the table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from strategies import protocol
 from strategies.protocol import (
     ANY_NAME,
     ARRAYS,
     CONFIG,
+    EVALUATION,
+    NOISE_OF,
     POOLED_SKETCH,
+    QUERY_EVALUATE,
     QUERY_HELLO,
     QUERY_SKETCH,
     SKETCH,
@@ -24,94 +26,18 @@ from strategies.protocol import (
     TRAIN,
     RefusalCode,
 )
+from strategies.wire_field import Basis, Direction, WireField, WireType
 
-
-class Direction(StrEnum):
-    """Which way a message travels."""
-
-    DOWN = "down"
-    UP = "up"
-
-
-class WireType(StrEnum):
-    """What a field may hold."""
-
-    STRING = "string"
-    BOOLEAN = "boolean"
-    INTEGER = "integer"
-    FLOAT = "float"
-    VECTOR = "vector"
-    WEIGHTS = "weights"
-
-
-@dataclass(frozen=True, kw_only=True)
-class WireField:
-    """One key of one record of one message, and why it may travel.
-
-    Attributes:
-        message: message type.
-        direction: from the coordinator (down) or from a site (up).
-        record: name of the record in the message.
-        key: name inside the record; ``"*"`` stands for the layer names of the generator.
-        type: what the value may be. Strings also match ``pattern`` as a whole.
-        reason: why the value gives nothing away beyond the promise.
-        pattern: regular expression a string must match in full.
-    """
-
-    message: str
-    direction: Direction
-    record: str
-    key: str
-    type: WireType
-    reason: str
-    pattern: str = r"[\w.+:-]{1,128}"
-
-
-_PUBLIC: Final = "public setting of the study, chosen by the coordinator"
-_REFUSALS: Final = "|".join(code.value for code in RefusalCode)
-
-
-def _down(message: str, types: dict[str, WireType]) -> tuple[WireField, ...]:
-    return tuple(
-        WireField(
-            message=message,
-            direction=Direction.DOWN,
-            record=CONFIG,
-            key=key,
-            type=wire_type,
-            reason=_PUBLIC,
-        )
-        for key, wire_type in types.items()
-    )
-
-
-def _array(message: str, direction: Direction, record: str, reason: str) -> WireField:
-    is_weights = record == ARRAYS
-    return WireField(
-        message=message,
-        direction=direction,
-        record=record,
-        key=ANY_NAME if is_weights else STATISTICS,
-        type=WireType.WEIGHTS if is_weights else WireType.VECTOR,
-        reason=reason,
-    )
-
-
-def _up(message: str, key: str, wire_type: WireType, reason: str, **more: str) -> WireField:
-    return WireField(
-        message=message,
-        direction=Direction.UP,
-        record=CONFIG,
-        key=key,
-        type=wire_type,
-        reason=reason,
-        **more,
-    )
-
+_HEX = r"[0-9a-f]{64}"
+_RECEIPT = rf"{_HEX}:[1-9][0-9]{{0,8}}:{_HEX}:[0-9a-f]{{128}}"
+_LARGEST_COUNT = 1e12
+_LARGEST_WEIGHT = 1e6
+_LARGEST_NOISE = 1e6
 
 _STUDY: Final = {
     protocol.STUDY_ID: WireType.STRING,
     protocol.CONFIG_HASH: WireType.STRING,
+    protocol.MODEL: WireType.STRING,
     protocol.EPSILON: WireType.FLOAT,
     protocol.DELTA: WireType.FLOAT,
     protocol.SAMPLE_RATE: WireType.FLOAT,
@@ -121,13 +47,109 @@ _STUDY: Final = {
     protocol.GENERATOR_STEPS: WireType.INTEGER,
     protocol.ADVERSARIAL_SHARE: WireType.FLOAT,
     protocol.MAX_GRAD_NORM: WireType.FLOAT,
+    protocol.EVALUATION: WireType.BOOLEAN,
 }
 
-FIELDS: Final[tuple[WireField, ...]] = (
-    *_down(
+
+def _settings(message: str, types: Mapping[str, WireType]) -> tuple[WireField, ...]:
+    """Return the rows of what a coordinator asks, the site's last receipt among them."""
+    fields = [
+        WireField(
+            message=message,
+            direction=Direction.DOWN,
+            record=CONFIG,
+            key=key,
+            type=wire_type,
+            basis=Basis.PUBLIC,
+            reason="public setting of the study, chosen by the coordinator",
+        )
+        for key, wire_type in types.items()
+    ]
+    held = WireField(
+        message=message,
+        direction=Direction.DOWN,
+        record=CONFIG,
+        key=protocol.HELD_RECEIPT,
+        type=WireType.STRING,
+        basis=Basis.PUBLIC,
+        reason="the receipt this site gave last; its own ledger must still be as old",
+        pattern=_RECEIPT,
+        optional=True,
+    )
+    return (*fields, held)
+
+
+def _up(message: str, key: str, wire_type: WireType, reason: str, **bounds: Any) -> WireField:
+    return WireField(
+        message=message,
+        direction=Direction.UP,
+        record=CONFIG,
+        key=key,
+        type=wire_type,
+        basis=Basis.PUBLIC,
+        reason=reason,
+        **bounds,
+    )
+
+
+def _receipt(message: str) -> WireField:
+    return _up(
+        message,
+        protocol.RECEIPT,
+        WireType.STRING,
+        "signed head of the ledger, which holds settings, times and random ids, and no record",
+        pattern=_RECEIPT,
+    )
+
+
+def _noise(message: str, key: str) -> WireField:
+    reason = "computed from the public settings and the site's policy, not from records"
+    return _up(message, key, WireType.FLOAT, reason, low=0.0, high=_LARGEST_NOISE)
+
+
+def _counts(
+    message: str,
+    direction: Direction,
+    record: str,
+    key: str,
+    basis: Basis,
+    reason: str,
+    *,
+    optional: bool = False,
+) -> WireField:
+    return WireField(
+        message=message,
+        direction=direction,
+        record=record,
+        key=key,
+        type=WireType.VECTOR,
+        basis=basis,
+        reason=reason,
+        low=-_LARGEST_COUNT,
+        high=_LARGEST_COUNT,
+        optional=optional,
+    )
+
+
+def _weights(message: str, direction: Direction, reason: str) -> WireField:
+    return WireField(
+        message=message,
+        direction=direction,
+        record=ARRAYS,
+        key=ANY_NAME,
+        type=WireType.WEIGHTS,
+        basis=Basis.POST_PROCESSING,
+        reason=reason,
+        low=-_LARGEST_WEIGHT,
+        high=_LARGEST_WEIGHT,
+    )
+
+
+_HELLO: Final = (
+    *_settings(
         QUERY_HELLO,
-        {
-            protocol.STUDY_ID: WireType.STRING,
+        _STUDY
+        | {
             protocol.SCHEMA_DIGEST: WireType.STRING,
             protocol.SOFTWARE_VERSION: WireType.STRING,
             protocol.PROTOCOL: WireType.INTEGER,
@@ -138,7 +160,7 @@ FIELDS: Final[tuple[WireField, ...]] = (
         protocol.SCHEMA_DIGEST,
         WireType.STRING,
         "digest of the site's copy of the public schema; no record enters it",
-        pattern=r"[0-9a-f]{64}",
+        pattern=_HEX,
     ),
     _up(
         QUERY_HELLO,
@@ -149,54 +171,124 @@ FIELDS: Final[tuple[WireField, ...]] = (
     ),
     _up(
         QUERY_HELLO,
+        protocol.PUBLIC_KEY,
+        WireType.STRING,
+        "the site's public key, from the operating system's entropy",
+        pattern=_HEX,
+    ),
+    _receipt(QUERY_HELLO),
+    _up(
+        QUERY_HELLO,
         protocol.ACCEPTED,
         WireType.BOOLEAN,
-        "decided by schema, version and site policy before any record is read",
+        "decided by schema, version, policy and ledger before any record is read",
     ),
     _up(
         QUERY_HELLO,
         protocol.REFUSAL_CODE,
         WireType.STRING,
         "one of a fixed list; decided before any record is read",
-        pattern=_REFUSALS,
+        pattern="|".join(code.value for code in RefusalCode),
     ),
-    *_down(QUERY_SKETCH, _STUDY),
-    _array(
+    _up(
+        QUERY_HELLO,
+        protocol.UNIT,
+        WireType.STRING,
+        "whom the site's policy protects",
+        pattern="record|person",
+    ),
+    _up(
+        QUERY_HELLO,
+        protocol.POLICY_EPSILON,
+        WireType.FLOAT,
+        "what the site's policy allows one study; written by people, before any record is read",
+        low=0.0,
+        high=1e9,
+    ),
+    _up(
+        QUERY_HELLO,
+        protocol.POLICY_NOISE,
+        WireType.FLOAT,
+        "what the site's policy asks of a mechanism; written by people",
+        low=0.0,
+        high=1e9,
+    ),
+    _up(
+        QUERY_HELLO,
+        protocol.POLICY_ROUNDS,
+        WireType.INTEGER,
+        "what the site's policy allows one study; written by people",
+        low=0,
+        high=1e9,
+    ),
+    _up(
+        QUERY_HELLO,
+        protocol.UNIT_COUNT,
+        WireType.INTEGER,
+        "sent only where the site's policy says that the number of units is public knowledge",
+        low=0,
+        high=1e9,
+        optional=True,
+    ),
+)
+_SKETCH: Final = (
+    *_settings(QUERY_SKETCH, _STUDY),
+    _counts(
         QUERY_SKETCH,
         Direction.UP,
         SKETCH,
-        "Gaussian mechanism, reserved in the site's ledger before the records were read",
+        STATISTICS,
+        Basis.MECHANISM,
+        "Gaussian mechanism 'sketch', reserved in the site's ledger before the records were read",
     ),
-    _up(
-        QUERY_SKETCH,
-        protocol.NOISE_MULTIPLIER,
-        WireType.FLOAT,
-        "computed from the public settings and the site's policy, not from records",
-    ),
-    _up(
-        QUERY_SKETCH,
-        protocol.PLAN_EPSILON,
-        WireType.FLOAT,
-        "computed from the public settings and the site's policy, not from records",
-    ),
-    *_down(
+    _noise(QUERY_SKETCH, protocol.NOISE_MULTIPLIER),
+    _noise(QUERY_SKETCH, protocol.PLAN_EPSILON),
+    _receipt(QUERY_SKETCH),
+)
+_TRAIN: Final = (
+    *_settings(
         TRAIN,
         _STUDY
         | {protocol.SERVER_ROUND: WireType.INTEGER, protocol.POOLED_NOISE_STD: WireType.FLOAT},
     ),
-    _array(
-        TRAIN, Direction.DOWN, ARRAYS, "the global generator, post-processing of private replies"
+    _weights(TRAIN, Direction.DOWN, "the global generator, made from private replies alone"),
+    _counts(
+        TRAIN,
+        Direction.DOWN,
+        POOLED_SKETCH,
+        STATISTICS,
+        Basis.POST_PROCESSING,
+        "sum of private sketches; sent until a site has answered",
+        optional=True,
     ),
-    _array(TRAIN, Direction.DOWN, POOLED_SKETCH, "sum of private sketches"),
-    _array(
+    _weights(
         TRAIN,
         Direction.UP,
-        ARRAYS,
-        "generator trained against a discriminator that saw records under DP-SGD only, and against "
-        "private sketches: post-processing",
+        "generator trained against a discriminator that saw records under DP-SGD only (mechanism "
+        "'training'), and against private sketches",
     ),
+    _receipt(TRAIN),
 )
-OPTIONAL: Final = frozenset({(TRAIN, POOLED_SKETCH, STATISTICS)})  # until a site has answered
+_EVALUATE: Final = (
+    *_settings(QUERY_EVALUATE, _STUDY),
+    _weights(QUERY_EVALUATE, Direction.DOWN, "a network trained on synthetic rows alone"),
+    *(
+        _counts(
+            QUERY_EVALUATE,
+            Direction.UP,
+            EVALUATION,
+            purpose,
+            Basis.MECHANISM,
+            f"Gaussian mechanism {purpose!r} on hold-out units only, reserved in the site's ledger "
+            "before the records were read",
+        )
+        for purpose in NOISE_OF
+    ),
+    *(_noise(QUERY_EVALUATE, key) for key in NOISE_OF.values()),
+    _receipt(QUERY_EVALUATE),
+)
+
+FIELDS: Final[tuple[WireField, ...]] = (*_HELLO, *_SKETCH, *_TRAIN, *_EVALUATE)
 
 
 def fields_of(message: str, direction: Direction) -> tuple[WireField, ...]:

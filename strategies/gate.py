@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
+import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 
-from strategies.fields import OPTIONAL, Direction, WireField, WireType, fields_of
+from strategies.fields import fields_of
 from strategies.protocol import ANY_NAME, ARRAYS
+from strategies.wire_field import MOST_ELEMENTS, Direction, WireField, WireType
 
 
 class ProblemCode(StrEnum):
@@ -49,7 +52,7 @@ def find_problem(content: RecordDict, message: str, direction: Direction) -> Pro
             seen.add((record_name, row.key))
         if not any(row.record == record_name for row in rows):
             return ProblemCode.UNEXPECTED_KEY
-    missing = {k for k in known if (message, *k) not in OPTIONAL} - seen
+    missing = {key for key, row in known.items() if not row.optional} - seen
     return ProblemCode.MISSING_KEY if missing else None
 
 
@@ -60,21 +63,47 @@ def check_incoming(message: Message) -> None:
         raise ValueError(f"message {kind!r} from the coordinator refused: {problem.value}")
 
 
-def check_outgoing(content: RecordDict, message: Message) -> None:
+def check_outgoing(
+    content: RecordDict, message: Message, *, withheld: Collection[str] = ()
+) -> None:
     """Raise ValueError unless ``content`` may leave the site as the answer to ``message``.
 
-    Every record and key must be listed in ``FIELDS`` for this message type; weights must also have
-    the names, shapes and dtypes of the weights that came with ``message``, so that neither a name
-    nor a shape can carry anything. The error text names only listed things.
+    Every record and key must be listed in ``FIELDS`` for this message type, every value must be
+    finite and within its bounds; weights must also have the names, shapes and dtypes of the weights
+    that came with ``message``, so that neither a name nor a shape can carry anything. The error
+    text names only listed things.
+
+    Args:
+        content: the answer.
+        message: the question.
+        withheld: listed keys that this site's policy does not let out all the same.
     """
     kind = message.metadata.message_type
     problem = find_problem(content, kind, Direction.UP)
+    if problem is None and any(key in withheld for record in content.values() for key in record):
+        problem = ProblemCode.UNEXPECTED_KEY
+    if problem is None:
+        problem = _find_value_out_of_bounds(content, kind)
     if problem is None and ARRAYS in content:
         sent = message.content.array_records.get(ARRAYS, ArrayRecord())
         if _layout(content.array_records[ARRAYS]) != _layout(sent):
             problem = ProblemCode.WRONG_SHAPE
     if problem:
         raise ValueError(f"reply to {kind!r} must not leave the site: {problem.value}")
+
+
+def _find_value_out_of_bounds(content: RecordDict, message: str) -> ProblemCode | None:
+    """Look at every value of every array that would leave."""
+    rows = {(row.record, row.key): row for row in fields_of(message, Direction.UP)}
+    for name, record in content.array_records.items():
+        for key, array in record.items():
+            row = rows.get((name, key)) or rows[name, ANY_NAME]
+            values = array.numpy()
+            if not np.isfinite(values).all():
+                return ProblemCode.NOT_FINITE
+            if values.size and not row.low <= values.min() <= values.max() <= row.high:
+                return ProblemCode.VALUE_NOT_ALLOWED
+    return None
 
 
 def _layout(record: ArrayRecord) -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -86,15 +115,18 @@ def _find_value_problem(row: WireField, record: object, value: object) -> Proble
         if not (isinstance(record, ArrayRecord) and isinstance(value, Array)):
             return ProblemCode.WRONG_TYPE
         wrong_rank = row.type is WireType.VECTOR and len(value.shape) != 1
-        if value.dtype not in ("float32", "float64"):
+        if value.dtype != "float32":
             return ProblemCode.WRONG_DTYPE
-        return ProblemCode.WRONG_SHAPE if wrong_rank else None
+        too_many = math.prod(value.shape) > MOST_ELEMENTS
+        return ProblemCode.WRONG_SHAPE if wrong_rank or too_many else None
     if not isinstance(record, ConfigRecord) or type(value) is not _PYTHON_TYPES[row.type]:
         return ProblemCode.WRONG_TYPE
     if isinstance(value, str) and not re.fullmatch(row.pattern, value):
         return ProblemCode.VALUE_NOT_ALLOWED
     if isinstance(value, float) and not math.isfinite(value):
         return ProblemCode.NOT_FINITE
+    if isinstance(value, int | float) and not row.low <= value <= row.high:
+        return ProblemCode.VALUE_NOT_ALLOWED
     return None
 
 

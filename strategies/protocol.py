@@ -1,13 +1,14 @@
 """The names on the wire: message types, records, keys, and the table of every field.
 
-A conversation is ``query.hello``, then ``query.sketch``, then ``train`` once per round. A message
-carries at most three kinds of records: public settings (``config``), generator weights
-(``arrays``) and noisy statistics (``sketch`` up, ``pooled-sketch`` down).
+A conversation is ``query.hello``, then ``query.sketch``, then ``train`` once per round, and in the
+end ``query.evaluate`` if the study has an evaluation. A message carries at most three kinds of
+records: public settings (``config``), weights of networks (``arrays``) and noisy statistics
+(``sketch`` and ``evaluation`` up, ``pooled-sketch`` down).
 
 ``FIELDS`` in ``strategies.fields`` lists each key with the reason it is safe;
 ``strategies.gate.check_outgoing`` holds a reply against that table before it leaves a site.
-A site that will not take part answers ``error_reply(message, RefusalCode.POLICY)``: a fixed code,
-never a text.
+A site that will not take part answers ``error_reply(message, RefusalCode.BUDGET_EXCEEDED)``: a
+fixed code, never a text.
 """
 
 from __future__ import annotations
@@ -17,23 +18,28 @@ from typing import Final
 
 from flwr.app import Error, Message
 
+from privacy import EVALUATION_SHARES
+
 PROTOCOL_VERSION: Final = 1
 MAX_EPSILON: Final = 1000.0  # that a site accepts; the arrays of accounting grow with it
 MAX_STEPS: Final = 1_000_000  # of a whole study, and rows of a batch, that a site accepts
 
 QUERY_HELLO: Final = "query.hello"
 QUERY_SKETCH: Final = "query.sketch"
+QUERY_EVALUATE: Final = "query.evaluate"
 TRAIN: Final = "train"
-MESSAGE_TYPES: Final = (QUERY_HELLO, QUERY_SKETCH, TRAIN)
+MESSAGE_TYPES: Final = (QUERY_HELLO, QUERY_SKETCH, TRAIN, QUERY_EVALUATE)
 # Flower routes "query.hello" to the function registered with ``@app.query(HELLO_ACTION)``.
 HELLO_ACTION: Final = "hello"
 SKETCH_ACTION: Final = "sketch"
+EVALUATE_ACTION: Final = "evaluate"
 
 # Records.
 CONFIG: Final = "config"
 ARRAYS: Final = "arrays"
 SKETCH: Final = "sketch"
 POOLED_SKETCH: Final = "pooled-sketch"
+EVALUATION: Final = "evaluation"  # also a setting: whether the study has one
 
 # Keys of config records.
 STUDY_ID: Final = "study-id"
@@ -56,6 +62,18 @@ SERVER_ROUND: Final = "server-round"
 POOLED_NOISE_STD: Final = "pooled-noise-std"
 NOISE_MULTIPLIER: Final = "noise-multiplier"
 PLAN_EPSILON: Final = "plan-epsilon"
+MODEL: Final = "model"
+PUBLIC_KEY: Final = "public-key"
+RECEIPT: Final = "receipt"
+HELD_RECEIPT: Final = "held-receipt"
+UNIT: Final = "unit"
+UNIT_COUNT: Final = "unit-count"
+POLICY_EPSILON: Final = "policy-max-epsilon-per-study"
+POLICY_NOISE: Final = "policy-smallest-noise-multiplier"
+POLICY_ROUNDS: Final = "policy-max-rounds"
+NOISE_OF: Final = {  # by purpose of the release, which is also the key of its counts in EVALUATION
+    purpose: f"noise-{purpose}" for purpose in EVALUATION_SHARES
+}
 
 # Keys of array records.
 STATISTICS: Final = "statistics"  # of SKETCH and POOLED_SKETCH: the flat vector of noisy sums
@@ -68,10 +86,19 @@ class RefusalCode(StrEnum):
     NONE = "none"
     SCHEMA_MISMATCH = "schema-mismatch"
     VERSION_MISMATCH = "version-mismatch"
-    POLICY = "policy"
+    MALFORMED = "malformed"
+    UNKNOWN_MESSAGE = "unknown-message"
+    POLICY_EXPIRES = "policy-expires"
+    POLICY_STUDY_KINDS = "policy-study-kinds"
+    POLICY_HOLDOUT = "policy-holdout"
+    POLICY_MODELS = "policy-models"
+    POLICY_MAX_ROUNDS = "policy-max-rounds"
+    POLICY_SMALLEST_NOISE_MULTIPLIER = "policy-smallest-noise-multiplier"
+    POLICY_MAX_EPSILON_PER_STUDY = "policy-max-epsilon-per-study"
     BUDGET_EXCEEDED = "budget-exceeded"
+    STUDY_CHANGED = "study-changed"
     ALREADY_RELEASED = "already-released"
-    UNKNOWN_STUDY = "unknown-study"
+    LEDGER_BROKEN = "ledger-broken"
     LOCAL_FAILURE = "local-failure"
 
 
@@ -83,6 +110,6 @@ def error_reply(message: Message, code: RefusalCode = RefusalCode.LOCAL_FAILURE)
     """Answer ``message`` with a fixed code and nothing else.
 
     Flower would send the text of an exception to the coordinator word for word; a site that
-    catches everything and answers with this function sends one of eight words instead.
+    catches everything and answers with this function sends one of these words instead.
     """
     return Message(Error(code=REFUSAL_ERROR, reason=code.value), reply_to=message)

@@ -16,9 +16,9 @@ import numpy as np
 from flwr.app import Array, Message
 
 from strategies.aggregation import FloatArray
-from strategies.fields import Direction
 from strategies.gate import ProblemCode, find_problem
 from strategies.protocol import CONFIG, REFUSAL_ERROR, RefusalCode
+from strategies.wire_field import Direction
 
 ConfigValue = str | int | float | bool
 # Flower's codes (flwr.common.constant.ErrorCode) in our words.

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from synthesis.errors import InputError
 from synthesis.schema.checking import Violation, broken_rules
 from synthesis.schema.columns import Column, Datetime, Integer, LevelColumn
-from synthesis.schema.reading import Reading, Rule, read_column
+from synthesis.schema.reading import Reading, Rule, is_blank, read_column
 from synthesis.schema.schema import Schema
+from synthesis.units import Codes, Units
 
-Codes = NDArray[np.int16]
 _NAMED_VIOLATIONS = 3
 
 
@@ -34,27 +34,39 @@ def encode(schema: Schema, table: pd.DataFrame) -> Codes:
     return codes
 
 
-def encode_fitting_rows(schema: Schema, table: pd.DataFrame) -> Codes:
-    """Return the codes of the rows that fit the schema; the others do not take part.
+def read_units(schema: Schema, records: pd.DataFrame) -> Units:
+    """Return the units of a site: the rows that fit the schema, each with its record or person.
 
     Whether a row takes part depends on that row alone, so leaving rows out moves no sensitivity,
-    and a row that does not fit cannot be told from its absence.
+    and a row that does not fit cannot be told from its absence. Persons are told apart by the text
+    of their id as it stands; a row without one does not take part, and a person's broken rows leave
+    their weight to the others.
 
     Raises:
-        InputError: when the table lacks a declared column; no row decides that.
+        InputError: when the table lacks a column that is needed; no row decides that.
     """
-    lacking = [name for name in schema.names if list(table.columns).count(name) != 1]
+    person = schema.unit.person_column
+    needed = [*schema.names, *([person] if person else [])]
+    lacking = [name for name in needed if list(records.columns).count(name) != 1]
     if lacking:
-        rule = Rule.DUPLICATE_COLUMN if lacking[0] in table.columns else Rule.MISSING_COLUMN
+        rule = Rule.DUPLICATE_COLUMN if lacking[0] in records.columns else Rule.MISSING_COLUMN
         raise _cannot_read(schema, [Violation(column=lacking[0], rule=rule, count=1)])
-    codes = np.empty((len(table), len(schema.columns)), dtype=np.int16)
-    fits = np.ones(len(table), dtype=bool)
+    codes = np.empty((len(records), len(schema.columns)), dtype=np.int16)
+    fits = np.ones(len(records), dtype=bool)
     for index, column in enumerate(schema.columns):
-        reading = read_column(column, table[column.name])
+        reading = read_column(column, records[column.name])
         codes[:, index] = reading.codes
         for broken in reading.broken.values():
             fits &= ~broken
-    return codes[fits]
+    if person is None:
+        return Units.from_records(codes[fits])
+    fits &= ~is_blank(records[person])
+    return Units.from_persons(codes[fits], read_ids(records[person][fits]))
+
+
+def read_ids(cells: pd.Series[Any]) -> list[str]:
+    """Return the text that tells persons apart for every row, each cell read by itself."""
+    return [str(cell) for cell in cells.astype(object)]
 
 
 def decode(

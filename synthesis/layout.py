@@ -1,4 +1,4 @@
-"""The layout of the private statistics: which counts a site sums up, and what one record moves.
+"""The layout of the private statistics: which counts a site sums up, and what one unit moves.
 
 For every pair of feature columns and every class of the label there is one block of counts, as in
 a class-conditional second moment of one-hot rows. A count costs the same noise whether its cell is
@@ -46,7 +46,7 @@ class SketchLayout:
         return cls(
             sizes=schema.sizes,
             label_index=schema.label_index,
-            groups=tuple(_group_cells(column, max_groups) for column in features),
+            groups=tuple(group_cells(column, max_groups) for column in features),
         )
 
     @property
@@ -77,12 +77,12 @@ class SketchLayout:
 
     @property
     def num_blocks(self) -> int:
-        """Blocks of the sketch; a record adds one to exactly one cell of each."""
+        """Blocks of the sketch; a unit adds at most one to each, spread over its rows' cells."""
         return len(self.pairs) + len(self.singles)
 
     @property
     def sensitivity(self) -> float:
-        """L2 change of the whole sketch when one record is added or removed."""
+        """Largest L2 change of the whole sketch when one unit is added or removed."""
         return float(np.sqrt(self.num_blocks))
 
     @cached_property
@@ -113,37 +113,48 @@ class SketchLayout:
             start = stop
 
 
-def compute_sketch(layout: SketchLayout, codes: NDArray[np.integer]) -> Counts:
-    """Count every block over the records of a site; exact, and private until noise is added.
+def compute_sketch(
+    layout: SketchLayout, codes: NDArray[np.integer], weights: Counts | None = None
+) -> Counts:
+    """Count every block over the rows of a site; exact, and private until noise is added.
 
     Args:
         layout: where the counts lie.
-        codes: encoded records, ``(n_rows, n_columns)``; ``n_rows`` may be 0.
+        codes: encoded rows, ``(n_rows, n_columns)``; ``n_rows`` may be 0.
+        weights: what each row counts, ``(n_rows,)``; 1 when left out. The rows of one unit must
+            not add up to more than 1, and sums must be exact (see ``Units.weights``).
 
     Returns:
-        Shape ``(layout.dimension,)``. One record more adds 1 to exactly one cell of each block.
+        Shape ``(layout.dimension,)``. One unit more adds at most 1 to the cells of each block.
     """
     labels = codes[:, layout.label_index].astype(np.int64)
     fine = [codes[:, column].astype(np.int64) for column in layout.features]
     grouped = [groups[column] for groups, column in zip(layout.groups, fine, strict=True)]
     sizes = layout.group_sizes
     blocks = [
-        _count((labels * sizes[a] + grouped[a]) * sizes[b] + grouped[b], shape)
+        _count((labels * sizes[a] + grouped[a]) * sizes[b] + grouped[b], shape, weights)
         for (a, b), shape in zip(layout.pairs, layout.shapes, strict=False)
     ]
     for feature, shape in zip(layout.singles, layout.shapes[len(layout.pairs) :], strict=True):
-        blocks.append(_count(labels * shape[1] + fine[feature], shape))
+        blocks.append(_count(labels * shape[1] + fine[feature], shape, weights))
     return np.concatenate(blocks)
 
 
-def _count(cells: NDArray[np.int64], shape: tuple[int, ...]) -> Counts:
-    return np.bincount(cells, minlength=int(np.prod(shape))).astype(np.float64)
+def _count(cells: NDArray[np.int64], shape: tuple[int, ...], weights: Counts | None) -> Counts:
+    return np.bincount(cells, weights, minlength=int(np.prod(shape))).astype(np.float64)
 
 
-def _group_cells(column: Column, max_groups: int) -> Groups:
-    """Return the group of every code; point masses and a missing value stay by themselves."""
+def group_cells(column: Column, max_groups: int, *, group_levels: bool = False) -> Groups:
+    """Return the group of every code; point masses and a missing value stay by themselves.
+
+    Args:
+        column: the public declaration.
+        max_groups: groups at most, unless point masses and missing alone are more.
+        group_levels: whether neighbours in a list without order may share a group, too.
+    """
     codes = np.arange(column.size)
-    if not isinstance(column, NumberColumn | Ordinal) or column.size <= max_groups:
+    is_ordered = isinstance(column, NumberColumn | Ordinal)
+    if not (is_ordered or group_levels) or column.size <= max_groups:
         return codes
     masses = len(column.grid.masses) if isinstance(column, NumberColumn) else 0
     cells = column.size - masses - column.missing

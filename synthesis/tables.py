@@ -33,7 +33,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
         InputError: when the file is absent, has another format, cannot be read, or has no rows.
     """
     path = Path(path)
-    table = read_records(path)
+    table = _read(path, is_exact=False)
     if path.suffix.lower() != ".parquet":
         table = pd.DataFrame({name: _with_type(table[name]) for name in table.columns})
     if len(table) == 0:
@@ -48,19 +48,23 @@ def read_table(path: str | Path) -> pd.DataFrame:
 def read_records(path: str | Path) -> pd.DataFrame:
     """Read a table so that no cell's value depends on another row; it may have no rows.
 
-    This is how a site reads its records: in CSV every cell stays text, because a type chosen for a
-    whole column would let one record change how all others are read.
+    This is how a site reads its records: in CSV every cell stays text, and in Parquet whole numbers
+    stay whole beside an empty cell, because a type chosen for a whole column would let one record
+    change how all others are read.
 
     Raises:
         InputError: when the file is absent, has another format or cannot be read.
     """
-    path = Path(path)
+    return _read(Path(path), is_exact=True)
+
+
+def _read(path: Path, *, is_exact: bool) -> pd.DataFrame:
     kind = _format_of(path, argument="data")
     if not path.is_file():
         raise InputError(
             f"data file {path} does not exist; check the path and the spelling", argument="data"
         )
-    table = _read_parquet(path) if kind == ".parquet" else _read_csv(path)
+    table = _read_parquet(path, is_exact=is_exact) if kind == ".parquet" else _read_csv(path)
     table.columns = pd.Index([str(name) for name in table.columns])
     _check_names(table.columns.to_list(), path)
     return table
@@ -106,9 +110,10 @@ def _check_names(names: list[str], path: Path) -> None:
         )
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _read_parquet(path: Path, *, is_exact: bool) -> pd.DataFrame:
+    """Read Parquet; an exact reading never turns whole numbers into floats."""
     try:
-        table: pd.DataFrame = pq.read_table(path).to_pandas()
+        table: pd.DataFrame = pq.read_table(path).to_pandas(integer_object_nulls=is_exact)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             f"data file {path} is not a Parquet file, or is damaged; export it again",

@@ -12,6 +12,14 @@ from server.report.build import (
     build_site_from_plan,
     build_utility_row,
 )
+from server.report.evaluation import (
+    Evaluation,
+    ExactFigures,
+    Figure,
+    HoldOutSize,
+    Noise,
+    build_evaluation,
+)
 from server.report.model import FORMAT, STAMP, Report, report_from_json, report_to_json
 from server.report.page import render_html
 from server.report.parts import (
@@ -43,7 +51,12 @@ __all__ = [
     "STAMP",
     "ColumnPicture",
     "Cost",
+    "Evaluation",
     "Event",
+    "ExactFigures",
+    "Figure",
+    "HoldOutSize",
+    "Noise",
     "Phase",
     "Pictures",
     "Promise",
@@ -57,6 +70,7 @@ __all__ = [
     "Utility",
     "UtilityRow",
     "Version",
+    "build_evaluation",
     "build_event",
     "build_pictures",
     "build_round",

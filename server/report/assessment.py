@@ -21,8 +21,9 @@ def answer_questions(report: Report) -> tuple[tuple[str, str], ...]:
         "A seed, so that the run can be repeated. Whoever knows the seed can take the noise away: "
         "acceptable in a simulation on public data only."
         if promise.randomness == "seeded"
-        else "The operating system's entropy. Noise is in floating point: attacks on its last "
-        "digits are known in theory and not covered."
+        else "The operating system's entropy. Counts leave with whole-number noise, drawn exactly. "
+        "The noise of training steps is in floating point: attacks on its last digits are known in "
+        "theory and not covered."
     )
     return (
         (
@@ -53,7 +54,11 @@ def answer_questions(report: Report) -> tuple[tuple[str, str], ...]:
 
 
 def _total_words(report: Report) -> str:
-    people = "record" if report.promise.unit is Unit.RECORD else "person"
+    several = (
+        "Records of different sites are separate, so the release costs a record"
+        if report.promise.unit is Unit.RECORD
+        else "The release costs a person whose rows all lie at one site"
+    )
     studies = {event.study for site in report.sites for event in site.events}
     older = len(studies - {report.study})
     history = (
@@ -63,8 +68,8 @@ def _total_words(report: Report) -> str:
         else "Yes: the ledgers hold this study only."
     )
     return (
-        f"{history} Records of different sites are separate, so the release costs a {people} the "
-        "largest epsilon of any site; a person known to several sites pays the sum of theirs."
+        f"{history} {several} the largest epsilon of any site; a person known to several sites "
+        "pays the sum of theirs."
     )
 
 
@@ -75,7 +80,13 @@ def _outside_words(report: Report) -> str:
         if report.utility or report.pictures
         else ""
     )
+    held_out = (
+        " The release was measured on units that nothing was trained on, by counts under noise "
+        "that are events in each ledger."
+        if report.evaluation
+        else ""
+    )
     return (
         "No. Ranges, categories and bins come from the public schema; sample rate, number of steps "
-        f"and batch size are declared; failed and repeated runs stay counted.{exact}"
+        f"and batch size are declared; failed and repeated runs stay counted.{exact}{held_out}"
     )

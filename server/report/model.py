@@ -5,6 +5,7 @@ from typing import Final, Literal, Self
 
 from pydantic import AwareDatetime, model_validator
 
+from server.report.evaluation import Evaluation
 from server.report.parts import (
     Cost,
     Part,
@@ -49,6 +50,8 @@ class Report(Part):
     """Their ledgers."""
     utility: Utility | None = None
     """Figures against real rows; None where nobody may see all real rows."""
+    evaluation: Evaluation | None = None
+    """Figures from noised counts of hold-outs; None where the study had no evaluation."""
     pictures: Pictures | None = None
     """Real beside synthetic; None where nobody may see all real rows."""
     cost: Cost = Cost()

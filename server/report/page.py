@@ -23,7 +23,7 @@ from server.report.guarantee import (
     worst_epsilon,
 )
 from server.report.model import STAMP, Report
-from server.report.parts import ColumnPicture, Event, Pictures, Round, Site
+from server.report.parts import SIMULATION_MARK, ColumnPicture, Event, Pictures, Round, Site
 from server.report.pictures import draw_bins, draw_distances, draw_levels
 
 MAX_PICTURED = 36
@@ -72,6 +72,8 @@ def _template() -> jinja2.Template:
         trained_on=wording.TRAINED_ON,
         explained=wording.EXPLAINED,
         purposes=wording.PURPOSES,
+        simulation_mark=SIMULATION_MARK,
+        hold_out_figures=wording.HOLD_OUT_FIGURES,
     )
     return environment.from_string(folder.joinpath("template.html").read_text(encoding="utf-8"))
 

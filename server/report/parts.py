@@ -41,8 +41,6 @@ class Promise(Part):
     """The failure probability; None without privacy."""
     unit: Unit = Unit.RECORD
     """Whom one neighbouring change adds or removes."""
-    max_rows: Annotated[int, Field(ge=1)] = 1
-    """Rows of one person that take part at most; 1 when the unit is a record."""
     adjacency: Adjacency = Adjacency.ADD_OR_REMOVE_ONE
     """When two tables count as neighbours."""
     accountant: Literal["pld", "rdp", "prv"] = "pld"

@@ -13,8 +13,8 @@ LOCAL_TRUST = (
 )
 NOT_PROMISED = (
     "Facts about groups, or about a site as a whole, may show: that is what the table is for.",
-    "What follows about you from facts about people like you is not hidden, whether or not your "
-    "own record took part.",
+    "What follows about you from facts about people like you is not hidden, whether or not you "
+    "took part.",
     "A site that breaks the rules can spoil the quality of the release.",
     "Rare words are safe only because categories come from a public schema that people agreed on.",
 )
@@ -35,6 +35,23 @@ EXPLAINED = {
 PURPOSES = {
     "sketch": "sketch: noisy two-way statistics, once",
     "training": "adversarial rounds: discriminator steps",
+    "evaluation-one-way": "evaluation: counts of columns, hold-out units only",
+    "evaluation-two-way": "evaluation: counts of pairs, hold-out units only",
+    "evaluation-scores": "evaluation: scores of a classifier, hold-out units only",
+}
+HOLD_OUT_FIGURES = {
+    "one_way": (
+        "One-way distance",
+        "mean over columns, at full resolution; best 0",
+    ),
+    "two_way": (
+        "Two-way distance",
+        "mean over pairs of columns, each in at most about eight groups; best 0",
+    ),
+    "auc": (
+        "AUC of a network trained on synthetic rows",
+        "last level of the label against all others, scores in 20 bins; best 1, guessing 0.5",
+    ),
 }
 _GAP = "\N{NO-BREAK SPACE}"
 _NUMERALS = "no one two three four five six seven eight nine ten eleven twelve".split()
@@ -132,7 +149,7 @@ def unit_words(promise: Promise) -> str:
     """Say whom the promise protects."""
     if promise.unit is Unit.RECORD:
         return "one record (one row of a site's table)"
-    return f"one person, with all their rows (at most {promise.max_rows} take part)"
+    return "one person, with all their rows of a site's table"
 
 
 def adjacency_words(promise: Promise) -> str:

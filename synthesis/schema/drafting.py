@@ -27,7 +27,7 @@ from synthesis.schema.columns import (
 )
 from synthesis.schema.grid import MAX_CODES_WITHOUT_BINS
 from synthesis.schema.reading import is_blank
-from synthesis.schema.schema import MAX_LABEL_LEVELS, Schema
+from synthesis.schema.schema import MAX_LABEL_LEVELS, Schema, UnitOfPrivacy
 
 MAX_CATEGORIES = 64
 _BINS = 32
@@ -43,7 +43,9 @@ _YES_NO = ({"yes", "no"}, {"true", "false"}, {"y", "n"}, {"t", "f"}, {"0", "1"})
 _YES = {"yes", "true", "y", "t", "1"}
 
 
-def draft_schema(table: pd.DataFrame, *, name: str, label: str | None = None) -> Schema:
+def draft_schema(
+    table: pd.DataFrame, *, name: str, label: str | None = None, person: str | None = None
+) -> Schema:
     """Propose a schema that the table fits. It is drawn from private rows: never send it as it is.
 
     Names, identifiers, free text and columns with one value go to `ignore`. Whole numbers keep one
@@ -53,13 +55,15 @@ def draft_schema(table: pd.DataFrame, *, name: str, label: str | None = None) ->
         table: local rows.
         name: name of the schema.
         label: column to use as the label; by default the last one that can be a label.
+        person: column that tells persons apart, where the unit of privacy is a person.
 
     Raises:
-        InputError: when no column can be the label, or the one named cannot.
+        InputError: when no column can be the label, or one that is named cannot be used.
     """
     columns: list[Column] = []
     ignore: list[str] = []
-    for column_name in map(str, table.columns):
+    unit = _draft_unit(table, label, person)
+    for column_name in map(str, table.columns.drop(unit.person_column or [])):
         drafted = _draft_column(column_name, table[column_name], is_label=column_name == label)
         if drafted is None:
             ignore.append(column_name)
@@ -72,7 +76,19 @@ def draft_schema(table: pd.DataFrame, *, name: str, label: str | None = None) ->
             f"the table has {len(columns)}",
             argument="data",
         )
-    return Schema(name=name, columns=tuple(columns), label=label, ignore=tuple(ignore))
+    return Schema(name=name, columns=tuple(columns), label=label, unit=unit, ignore=tuple(ignore))
+
+
+def _draft_unit(table: pd.DataFrame, label: str | None, person: str | None) -> UnitOfPrivacy:
+    if person is None:
+        return UnitOfPrivacy()
+    if person not in table.columns or person == label:
+        why = "is the label" if person == label else "is not in the table"
+        raise InputError(
+            f"person column {person!r} {why}; name the column that tells persons apart",
+            argument="person",
+        )
+    return UnitOfPrivacy(kind="person", person_column=person)
 
 
 def _choose_label(columns: list[Column], table: pd.DataFrame, label: str | None) -> str:

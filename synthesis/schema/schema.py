@@ -18,23 +18,20 @@ class UnitOfPrivacy(BaseModel):
 
     Attributes:
         kind: `record` or `person`.
-        person_column: the column of the data that tells persons apart; never synthesised.
-        max_rows: how many rows of one person take part at most.
+        person_column: the column of the data that tells persons apart; never synthesised. A
+            person's rows, however many, weigh as much as one row together.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: Literal["record", "person"] = "record"
     person_column: Name | None = None
-    max_rows: Annotated[int, Field(ge=1)] = 1
 
     @model_validator(mode="after")
     def _check_person(self) -> Self:
         if self.kind == "person" and self.person_column is None:
             raise ValueError("kind 'person' needs person_column, the column that tells them apart")
-        if self.kind == "record" and (self.person_column is not None or self.max_rows != 1):
-            raise ValueError(
-                "kind 'record' takes no person_column or max_rows; use kind = 'person'"
-            )
+        if self.kind == "record" and self.person_column is not None:
+            raise ValueError("kind 'record' takes no person_column; use kind = 'person'")
         return self
 
 

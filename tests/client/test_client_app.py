@@ -15,13 +15,13 @@ from tiny_world import SCHEMA, make_generator
 from client import app as client_app_module
 from client.app import app
 from client.site import Site
+from privacy import Part
 from simulations.grid import LocalGrid
 from strategies import protocol
-from strategies.fields import Direction
 from strategies.gate import find_problem
 from strategies.protocol import ARRAYS, CONFIG, POOLED_SKETCH, SKETCH, STATISTICS
+from strategies.wire_field import Direction
 from synthesis.layout import SketchLayout
-from synthesis.schema import Schema, UnitOfPrivacy
 
 DIMENSION = SketchLayout.from_schema(SCHEMA).dimension
 SECRET = "Mrs Doubtfire, 137 rows"
@@ -107,17 +107,6 @@ def test_a_site_that_disagrees_says_which_way(home: Path, change, code: str) -> 
     answer = ask_hello(home, **change).content.config_records[CONFIG]
     assert answer[protocol.ACCEPTED] is False
     assert answer[protocol.REFUSAL_CODE] == code
-
-
-def test_a_site_that_protects_persons_does_not_take_part(tmp_path: Path) -> None:
-    unit = UnitOfPrivacy(kind="person", person_column="patient").model_dump()
-    persons = Schema.model_validate(SCHEMA.model_dump() | {"unit": unit})
-    write_site(tmp_path / "site-1", schema=persons)
-    answer = ask_hello(tmp_path, **{protocol.SCHEMA_DIGEST: persons.digest()})
-    assert answer.content.config_records[CONFIG][protocol.REFUSAL_CODE] == "policy"
-    assert code_of(ask_sketch(tmp_path)) == "local-failure"
-    assert code_of(ask_train(tmp_path)) == "local-failure"
-    assert not (tmp_path / "site-1" / "ledger.sqlite").exists()
 
 
 def test_a_sketch_and_its_plan_leave_and_nothing_else(home: Path) -> None:
@@ -224,10 +213,10 @@ def test_a_round_beyond_the_plan_leaves_a_code(home: Path) -> None:
 def test_no_error_text_ever_leaves(
     home: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def fail(self: Site) -> None:
+    def fail(self: Site, part: Part) -> None:
         raise error
 
-    monkeypatch.setattr(Site, "read_codes", fail)
+    monkeypatch.setattr(Site, "read_units", fail)
     reply = ask_sketch(home)
     assert code_of(reply) in {"local-failure", "already-released"}
     assert SECRET not in str(reply.__dict__)

@@ -11,7 +11,7 @@ from tiny_sites import write_site
 from tiny_world import SCHEMA
 
 from client.site import SITE_FILE, load_site
-from privacy import Budget
+from privacy import Budget, Part
 from synthesis import InputError
 
 GOOD: dict[str, Any] = {
@@ -30,7 +30,7 @@ def write(folder: Path, content: dict[str, Any]) -> Path:
 def test_a_folder_tells_all_a_site_needs(tmp_path: Path) -> None:
     site = write_site(tmp_path / "north", rows=20)
     assert site.schema == SCHEMA
-    assert len(site.read_codes()) == 20
+    assert site.read_units(Part.TRAINING).n_units == 20
     assert site.ledger.budget == Budget(epsilon=1.0, delta=1e-5)
     assert site.ledger.header.site == "north"
     assert site.ledger.events() == ()

@@ -12,10 +12,11 @@ from tiny_world import SCHEMA, draw_codes
 
 from client.site import Site, load_site
 from client.sketching import release_sketch, reserve_study
-from privacy import BudgetExceeded, State
+from privacy import BudgetExceeded, Part, State
 from synthesis import InputError
 from synthesis.layout import SketchLayout, compute_sketch
-from synthesis.schema import Schema, UnitOfPrivacy
+from synthesis.schema import Schema
+from synthesis.units import Units
 
 
 def states_of(site: Site) -> list[tuple[State, str]]:
@@ -32,12 +33,12 @@ def test_the_ledger_holds_the_study_before_a_row_is_read(
 ) -> None:
     seen: list[tuple[float, list[tuple[State, str]]]] = []
 
-    def watched(self: Site) -> pd.DataFrame:
+    def watched(self: Site, part: Part) -> Units:
         seen.append((self.ledger.epsilon(), states_of(self)))
-        return original(self)
+        return original(self, part)
 
-    original = Site.read_codes
-    monkeypatch.setattr(Site, "read_codes", watched)
+    original = Site.read_units
+    monkeypatch.setattr(Site, "read_units", watched)
     release_sketch(site, make_request())
     ((epsilon, states),) = seen
     assert epsilon > 0.99
@@ -126,16 +127,6 @@ def test_the_sketch_alone_ends_the_reservation(site: Site) -> None:
     assert states_of(site)[-1][0] is State.DONE
 
 
-def test_a_schema_that_promises_more_than_records_is_refused_unread(tmp_path: Path) -> None:
-    unit = UnitOfPrivacy(kind="person", person_column="patient")
-    persons = Schema.model_validate(SCHEMA.model_dump() | {"unit": unit.model_dump()})
-    site = write_site(tmp_path / "s", schema=persons)
-    (site.folder / "rows.parquet").unlink()
-    with pytest.raises(InputError, match="unit of privacy"):
-        release_sketch(site, make_request())
-    assert not (site.folder / "ledger.sqlite").exists()
-
-
 def test_a_table_without_rows_answers_like_any_other(tmp_path: Path) -> None:
     site = write_site(tmp_path / "s")
     table = pd.read_parquet(site.folder / "rows.parquet")
@@ -146,7 +137,8 @@ def test_a_table_without_rows_answers_like_any_other(tmp_path: Path) -> None:
 
 
 def sketch_of(site: Site) -> np.ndarray:
-    return compute_sketch(SketchLayout.from_schema(site.schema), site.read_codes())
+    units = site.read_units(Part.TRAINING)
+    return compute_sketch(SketchLayout.from_schema(site.schema), units.codes, units.weights())
 
 
 @pytest.mark.parametrize("broken", ["999", "old", "", "-1"])
@@ -158,7 +150,7 @@ def test_a_record_that_breaks_the_schema_cannot_be_told_from_its_absence(
     before, after = (write_site(tmp_path / name) for name in ("before", "after"))
     for site, extra in ((before, []), (after, [f"{broken},red,ill,yes"])):
         _use_csv(site, [*lines, *extra])
-    assert len(before.read_codes()) == 15
+    assert before.read_units(Part.TRAINING).n_units == 15
     np.testing.assert_array_equal(sketch_of(after), sketch_of(before))
 
 

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from client.state import StudyState
-from privacy import PrivateStep
+from privacy import PrivateStep, RandomStream, SeededRandomness
 from synthesis.discriminator import Discriminator
 
 WIDTH = 7
 
 
-def make(seed: int, noise: torch.Generator) -> tuple[Discriminator, PrivateStep]:
+def make(seed: int, noise: RandomStream) -> tuple[Discriminator, PrivateStep]:
     discriminator = Discriminator(WIDTH, hidden=5, rng=torch.Generator().manual_seed(seed))
     step = PrivateStep(
         discriminator,
@@ -25,7 +25,7 @@ def make(seed: int, noise: torch.Generator) -> tuple[Discriminator, PrivateStep]
         max_grad_norm=1.0,
         expected_batch_size=6,
         fake_batch_size=4,
-        rng=noise,
+        stream=noise,
     )
     return discriminator, step
 
@@ -40,11 +40,11 @@ def draw_batches(number: int) -> list[tuple[Tensor, Tensor]]:
 
 def test_a_stop_between_rounds_changes_nothing(tmp_path: Path) -> None:
     batches = draw_batches(9)
-    whole, step = make(1, torch.Generator().manual_seed(2))
+    whole, step = make(1, SeededRandomness(2).stream("noise"))
     for real, fake in batches:
         step.step(real, fake)
 
-    noise, state = torch.Generator().manual_seed(2), StudyState(tmp_path, "study")
+    noise, state = SeededRandomness(2).stream("noise"), StudyState(tmp_path, "study")
     for part in (batches[:4], batches[4:7], batches[7:]):
         # another seed each time: all that counts must come from disk
         first = part[0] is batches[0]
@@ -58,12 +58,12 @@ def test_a_stop_between_rounds_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_moments_and_step_counts_come_back_exactly(tmp_path: Path) -> None:
-    discriminator, step = make(1, torch.Generator())
+    discriminator, step = make(1, SeededRandomness(2).stream("noise"))
     for real, fake in draw_batches(3):
         step.step(real, fake)
     state, kept = StudyState(tmp_path, "s"), step.optimizer.original_optimizer
     state.save_training(discriminator, kept)
-    other, fresh = make(5, torch.Generator())
+    other, fresh = make(5, SeededRandomness(2).stream("noise"))
     found = fresh.optimizer.original_optimizer
     assert state.restore_training(other, found)
     for index, moments in kept.state_dict()["state"].items():
@@ -74,7 +74,7 @@ def test_moments_and_step_counts_come_back_exactly(tmp_path: Path) -> None:
 
 
 def test_without_state_nothing_changes(tmp_path: Path) -> None:
-    discriminator, step = make(1, torch.Generator())
+    discriminator, step = make(1, SeededRandomness(2).stream("noise"))
     before = {name: weight.clone() for name, weight in discriminator.state_dict().items()}
     state = StudyState(tmp_path, "s")
     assert not state.restore_training(discriminator, step.optimizer.original_optimizer)
@@ -107,7 +107,7 @@ def test_studies_do_not_share_state(tmp_path: Path) -> None:
 
 
 def test_nothing_half_written_is_left(tmp_path: Path) -> None:
-    discriminator, step = make(1, torch.Generator())
+    discriminator, step = make(1, SeededRandomness(2).stream("noise"))
     StudyState(tmp_path, "s").save_training(discriminator, step.optimizer.original_optimizer)
     names = [path.name for path in tmp_path.rglob("*") if path.is_file()]
     assert names == ["training.safetensors"]

@@ -15,7 +15,7 @@ from client import training
 from client.site import Site
 from client.sketching import release_sketch
 from client.training import train_round
-from privacy import State
+from privacy import Part, RandomStream, State, trainer
 from privacy.private_step import PrivateStep
 from synthesis import InputError
 from synthesis.adversarial import GeneratorStepSettings
@@ -105,13 +105,13 @@ def test_the_ledger_knows_of_the_round_before_a_row_is_read(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[list[str]] = []
-    original = Site.read_codes
+    original = Site.read_units
 
-    def watched(self: Site):
+    def watched(self: Site, part: Part):
         seen.append(notes_of(self))
-        return original(self)
+        return original(self, part)
 
-    monkeypatch.setattr(Site, "read_codes", watched)
+    monkeypatch.setattr(Site, "read_units", watched)
     run_round(site, 1)
     assert seen == [["sketch", "round-1"]]
 
@@ -139,14 +139,14 @@ def test_every_step_of_a_round_uses_the_noise_clip_and_sizes_of_the_plan(
 
     class Watched(PrivateStep):
         def __init__(self, *args, **settings) -> None:
-            made.append({k: v for k, v in settings.items() if k != "rng"})
+            made.append({k: v for k, v in settings.items() if k != "stream"})
             super().__init__(*args, **settings)
 
         def step(self, real, fake) -> None:
             steps.append((len(real), len(fake)))
             super().step(real, fake)
 
-    monkeypatch.setattr(training, "PrivateStep", Watched)
+    monkeypatch.setattr(trainer, "PrivateStep", Watched)
     request = make_request()
     run_round(site, 1)
     assert made == [
@@ -220,12 +220,12 @@ def test_batches_are_drawn_at_the_rate_that_is_paid_for(
 ) -> None:
     drawn: list[dict[str, object]] = []
 
-    def watched(n_rows: int, **settings):
+    def watched(n_units: int, **settings):
         drawn.append(settings)
-        return original(n_rows, **settings)
+        return original(n_units, **settings)
 
-    original = training.poisson_batches
-    monkeypatch.setattr(training, "poisson_batches", watched)
+    original = trainer.poisson_batches
+    monkeypatch.setattr(trainer, "poisson_batches", watched)
     request = make_request()
     run_round(site, 1)
     (paid,) = [e for e in request.make_plan().events() if e.purpose == "training"]
@@ -237,21 +237,21 @@ def test_batches_are_drawn_at_the_rate_that_is_paid_for(
 def test_every_round_has_coins_and_noise_of_its_own(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first_draws: dict[str, list[torch.Tensor]] = {"noise": [], "poisson": []}
+    first_draws: dict[str, list[list[float]]] = {"noise": [], "poisson": []}
 
     class Watched(PrivateStep):
-        def __init__(self, *args, rng: torch.Generator, **settings) -> None:
-            first_draws["noise"].append(torch.randn(4, generator=rng))
-            super().__init__(*args, rng=rng, **settings)
+        def __init__(self, *args, stream: RandomStream, **settings) -> None:
+            first_draws["noise"].append(stream.uniform(4).tolist())
+            super().__init__(*args, stream=stream, **settings)
 
-    def watched(n_rows: int, *, rng: torch.Generator, **settings):
-        first_draws["poisson"].append(torch.rand(4, generator=rng))
-        return original(n_rows, rng=rng, **settings)
+    def watched(n_units: int, *, stream: RandomStream, **settings):
+        first_draws["poisson"].append(stream.uniform(4).tolist())
+        return original(n_units, stream=stream, **settings)
 
-    original = training.poisson_batches
-    monkeypatch.setattr(training, "poisson_batches", watched)
-    monkeypatch.setattr(training, "PrivateStep", Watched)
+    original = trainer.poisson_batches
+    monkeypatch.setattr(trainer, "poisson_batches", watched)
+    monkeypatch.setattr(trainer, "PrivateStep", Watched)
     for server_round in (1, 2):
         run_round(site, server_round)
-    for first, second in first_draws.values():
-        assert not torch.equal(first, second)
+    draws = [tuple(numbers) for seen in first_draws.values() for numbers in seen]
+    assert len(set(draws)) == len(draws) == 4

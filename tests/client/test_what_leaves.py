@@ -17,9 +17,10 @@ from server.app import Coordinator, make_server_app
 from server.outcome import StudyOutcome
 from simulations.backends import run_local
 from strategies import protocol
-from strategies.fields import FIELDS, OPTIONAL, Direction
+from strategies.fields import FIELDS
 from strategies.gate import find_problem
 from strategies.protocol import ANY_NAME, ARRAYS, CONFIG, SKETCH, STATISTICS
+from strategies.wire_field import Direction
 from synthesis.layout import SketchLayout, compute_sketch
 
 
@@ -27,7 +28,7 @@ class Captured:
     def __init__(self, home: Path) -> None:
         self.sites: list[Site] = write_sites(home)
         recorder = Recorder()
-        coordinator = Coordinator(make_study(), SCHEMA, num_sites=3)
+        coordinator = Coordinator(make_study(evaluation=True), SCHEMA, num_sites=3)
         run_local(make_server_app(coordinator), recorder, 3, run_config={"sites-dir": str(home)})
         assert coordinator.outcome is not None
         self.outcome: StudyOutcome = coordinator.outcome
@@ -46,7 +47,9 @@ def captured(tmp_path_factory: pytest.TempPathFactory) -> Captured:
 
 def test_the_study_asked_every_site_everything_once(captured: Captured) -> None:
     kinds = [message.metadata.message_type for message, _ in captured.seen]
-    assert kinds == ["query.hello"] * 3 + ["query.sketch"] * 3 + ["train"] * 6
+    assert (
+        kinds == ["query.hello"] * 3 + ["query.sketch"] * 3 + ["train"] * 6 + ["query.evaluate"] * 3
+    )
     assert not any(reply.has_error() for _, reply in captured.seen)
 
 
@@ -128,14 +131,14 @@ def test_no_cell_of_a_sketch_is_exact(captured: Captured) -> None:
 
 
 def test_every_site_spent_what_was_asked_and_is_done(captured: Captured) -> None:
-    plan = make_study().make_plan()
+    plan = make_study(evaluation=True).make_plan()
     for site in captured.sites:
         assert site.ledger.events() == plan.events()
         assert 0.99 < site.ledger.epsilon() <= 1.0
         entries = site.ledger.entries()
         assert entries[-1].state is State.DONE
         notes = [entry.note for entry in entries if entry.state is State.RUNNING]
-        assert notes == ["sketch", "round-1", "round-2"]
+        assert notes == ["sketch", "round-1", "round-2", "evaluation"]
 
 
 def test_sites_get_nothing_of_each_other_but_sums(captured: Captured) -> None:
@@ -153,7 +156,7 @@ def test_the_outcome_holds_what_the_study_did(captured: Captured) -> None:
     outcome = captured.outcome
     assert outcome.nodes == (101, 102, 103)
     assert [record.changed for record in outcome.rounds] == [True, True]
-    assert [phase.name for phase in outcome.phases] == ["hello", "sketch", "fit"]
+    assert [phase.name for phase in outcome.phases] == ["hello", "sketch", "fit", "evaluate"]
     noise = make_study().make_plan().sketch_noise_multiplier
     assert outcome.noise_multipliers == dict.fromkeys(outcome.nodes, noise)
     assert outcome.estimated_rows == pytest.approx(sum(ROWS), rel=0.6)

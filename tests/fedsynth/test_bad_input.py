@@ -155,10 +155,11 @@ def test_more_sites_asked_for_than_there_are_is_refused(shell: CommandLine) -> N
     refuse(shell, study(), "minimum_sites is 3 and there are 2 sites")
 
 
-def test_a_person_as_unit_is_refused_rather_than_weakened(shell: CommandLine) -> None:
-    unit = 'kind = "person"\nperson_column = "clinic"'
+def test_a_person_at_two_sites_is_refused_and_told_of_the_sum(shell: CommandLine) -> None:
+    unit = 'kind = "person"\nperson_column = "patient"'
     (shell.home / "visits.toml").write_text(SCHEMA.replace('kind = "record"', unit))
-    refuse(shell, study(), "unit of privacy must be 'record'")
+    shell.write_rows("visits.csv", patient=[f"p{i // 2}" for i in range(60)])
+    refuse(shell, study(), "20 of 30 have rows at up to 2: what is promised", "is the sum over")
 
 
 def test_a_full_output_folder_is_refused(shell: CommandLine) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from command_line import CommandLine, write_inputs
+from visits import write_visits
 
 import fedsynth
 from synthesis.schema import check_table, load_schema
@@ -226,6 +227,20 @@ def test_a_draft_warns_that_it_read_private_rows_and_fits_them(shell: CommandLin
     assert "a person has checked" in drafted.out
     checked = shell.run("schema", "check", "draft.toml", "visits.csv")
     assert (checked.code, checked.out) == (0, "60 rows fit the schema 'visits'.\n")
+
+
+def test_persons_go_from_the_draft_to_the_release(shell: CommandLine) -> None:
+    write_visits(shell.home)
+    shell.home.joinpath("visits.toml").unlink()
+    draft = "schema draft visits.csv --label sick --person patient --out visits.toml"
+    assert "protects each person" in " ".join(shell.run(*draft.split()).out.split())
+    checked = shell.run("schema", "check", "visits.toml", "visits.csv")
+    assert (checked.code, checked.err) == (0, "")
+    made = shell.simulate("--out", "release")
+    assert (made.code, made.err) == (0, "")
+    assert "for one person more or less" in " ".join(made.out.split())
+    replayed = shell.run("audit", "ledger", "release/sites/site-1/ledger.sqlite")
+    assert "unit: person" in " ".join(replayed.out.split())
 
 
 def test_check_lists_every_violation_by_column_and_rule_with_counts(shell: CommandLine) -> None:

@@ -12,7 +12,11 @@ from server.report import (
     LOCAL_TRUST,
     NOT_PROMISED,
     Cost,
+    Evaluation,
     Event,
+    Figure,
+    HoldOutSize,
+    Noise,
     Phase,
     Pictures,
     Promise,
@@ -59,6 +63,7 @@ def example_report(num_rounds: int = 8) -> Report:
         ),
         sites=tuple(example_site(name) for name in SITES),
         utility=example_utility(),
+        evaluation=example_evaluation(),
         pictures=example_pictures(),
         cost=example_cost(num_rounds),
         limits=(
@@ -116,6 +121,28 @@ def example_utility() -> Utility:
         train_rows=39_074,
         test_rows=9_768,
         rows=tuple(UtilityRow.model_validate(dict(zip(keys, row, strict=True))) for row in rows),
+    )
+
+
+def example_evaluation() -> Evaluation:
+    figures = (
+        ("one_way", 0.021, 0.0, 0.048, 0.012),
+        ("two_way", 0.041, 0.0, 0.112, 0.022),
+        ("auc", 0.894, 0.842, 0.946, 0.901),
+    )
+    keys = ("kind", "value", "low", "high", "exact")
+    return Evaluation(
+        asked=4,
+        answered=3,
+        rejected=(Rejection(site="east", reason="no-reply"),),
+        synthetic_rows=39_120,
+        units=HoldOutSize(value=2_954, low=2_871, high=3_037),
+        figures=tuple(Figure.model_validate(dict(zip(keys, f, strict=True))) for f in figures),
+        noise=(
+            Noise(purpose="evaluation-one-way", noise_std=46.6),
+            Noise(purpose="evaluation-two-way", noise_std=80.7),
+            Noise(purpose="evaluation-scores", noise_std=12.9),
+        ),
     )
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from privacy import PrivateStep, SensitivityResult, measure_sensitivity
+from privacy import PrivateStep, SeededRandomness, SensitivityResult, measure_sensitivity
 
 WIDTH = 6
 FAKES = 5
@@ -30,7 +30,7 @@ def make_step(discriminator: nn.Module, *, clip: float = 1.0, noise: float = 0.0
         partial(torch.optim.SGD, lr=1.0),
         noise_multiplier=noise,
         max_grad_norm=clip,
-        rng=settings.pop("rng", torch.Generator().manual_seed(0)),
+        stream=settings.pop("stream", SeededRandomness(0).stream("noise")),
         **settings,
     )
 

@@ -19,15 +19,19 @@ from strategies import (
     pool_sketches,
     wait_for_nodes,
 )
-from strategies.fields import Direction, WireType, fields_of
+from strategies.fields import fields_of
 from strategies.protocol import (
     ACCEPTED,
     ARRAYS,
     CONFIG,
+    EVALUATE_ACTION,
+    EVALUATION,
     HELLO_ACTION,
     NOISE_MULTIPLIER,
+    NOISE_OF,
     PLAN_EPSILON,
     POOLED_SKETCH,
+    QUERY_EVALUATE,
     QUERY_HELLO,
     QUERY_SKETCH,
     REFUSAL_CODE,
@@ -40,6 +44,7 @@ from strategies.protocol import (
     TRAIN,
     RefusalCode,
 )
+from strategies.wire_field import Direction, WireType
 
 N_STATISTICS = 5
 DIGEST = "0" * 64
@@ -88,6 +93,16 @@ def sketch(message: Message, context: Context) -> Message:
         }
     )
     return leave(content, message)
+
+
+@client_app.query(EVALUATE_ACTION)
+def evaluate(message: Message, context: Context) -> Message:
+    check_incoming(message)
+    counts = {purpose: Array(np.zeros(N_STATISTICS)) for purpose in NOISE_OF}
+    noise = dict.fromkeys(NOISE_OF.values(), 2.0)
+    return leave(
+        RecordDict({EVALUATION: ArrayRecord(counts), CONFIG: ConfigRecord(noise)}), message
+    )
 
 
 @client_app.train()
@@ -147,6 +162,15 @@ def make_server_app(results: dict[str, Any], *, num_sites: int, minimum: int) ->
             ArrayRecord({k: Array(v) for k, v in WEIGHTS.items()}),
             num_rounds=2,
             train_config=public_settings(TRAIN),
+        )
+        exam = RecordDict({CONFIG: public_settings(QUERY_EVALUATE), ARRAYS: result.arrays})
+        spec = ArraySpec(shape=(N_STATISTICS,), dtypes=("float64",))
+        results["evaluation"] = ask(
+            grid,
+            make_messages(sketches.valid, QUERY_EVALUATE, exam, ttl_s=60),
+            deadline_s=60,
+            record=EVALUATION,
+            expected=dict.fromkeys(NOISE_OF, spec),
         )
         results["hello"] = hello
         results["sketches"] = sketches

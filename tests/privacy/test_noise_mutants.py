@@ -16,9 +16,11 @@ Mechanism = Callable[..., NDArray[np.float64]]
 def check_gaussian_noise(mechanism: Mechanism) -> None:
     """Fail unless the noise is normal, independent, and of exactly the promised size."""
     exact = np.tile([0.0, 1.0, -5e3, 1e6], 5_000)
-    rng = SeededRandomness(1).numpy("check")
+    stream = SeededRandomness(1).stream("check")
     for sensitivity, multiplier in [(3.0, 2.0), (12.4, 0.5)]:
-        noisy = mechanism(exact, sensitivity=sensitivity, noise_multiplier=multiplier, rng=rng)
+        noisy = mechanism(
+            exact, sensitivity=sensitivity, noise_multiplier=multiplier, stream=stream
+        )
         noise = (noisy - exact) / (sensitivity * multiplier)
         assert abs(noise.std() - 1) < 0.02
         assert abs(noise.mean()) < 0.03
@@ -27,43 +29,44 @@ def check_gaussian_noise(mechanism: Mechanism) -> None:
             assert abs(np.corrcoef(noise[:-lag], noise[lag:])[0, 1]) < 0.03
 
 
-def no_noise(values, *, sensitivity, noise_multiplier, rng):
-    return np.array(values, dtype=float)
+def no_noise(counts, *, sensitivity, noise_multiplier, stream):
+    return np.array(counts, dtype=float)
 
 
-def half_noise(values, *, sensitivity, noise_multiplier, rng):
-    return values + rng.normal(0, sensitivity * noise_multiplier / 2, values.shape)
+def half_noise(counts, *, sensitivity, noise_multiplier, stream):
+    return counts + stream.normal(counts.shape) * sensitivity * noise_multiplier / 2
 
 
-def noise_for_sensitivity_one(values, *, sensitivity, noise_multiplier, rng):
-    return values + rng.normal(0, noise_multiplier, values.shape)
+def noise_for_sensitivity_one(counts, *, sensitivity, noise_multiplier, stream):
+    return counts + stream.normal(counts.shape) * noise_multiplier
 
 
-def noise_twice(values, *, sensitivity, noise_multiplier, rng):
+def noise_twice(counts, *, sensitivity, noise_multiplier, stream):
     once = gaussian_mechanism(
-        values, sensitivity=sensitivity, noise_multiplier=noise_multiplier, rng=rng
+        counts, sensitivity=sensitivity, noise_multiplier=noise_multiplier, stream=stream
     )
     return gaussian_mechanism(
-        once, sensitivity=sensitivity, noise_multiplier=noise_multiplier, rng=rng
+        once, sensitivity=sensitivity, noise_multiplier=noise_multiplier, stream=stream
     )
 
 
-def one_draw_for_all(values, *, sensitivity, noise_multiplier, rng):
-    return values + rng.normal(0, sensitivity * noise_multiplier)
+def one_draw_for_all(counts, *, sensitivity, noise_multiplier, stream):
+    return counts + stream.normal(1) * sensitivity * noise_multiplier
 
 
-def one_draw_for_four(values, *, sensitivity, noise_multiplier, rng):
-    draws = rng.normal(0, sensitivity * noise_multiplier, len(values) // 4)
-    return values + np.repeat(draws, 4)
+def one_draw_for_four(counts, *, sensitivity, noise_multiplier, stream):
+    draws = stream.normal(len(counts) // 4) * sensitivity * noise_multiplier
+    return counts + np.repeat(draws, 4)
 
 
-def variance_taken_for_deviation(values, *, sensitivity, noise_multiplier, rng):
-    return values + rng.normal(0, (sensitivity * noise_multiplier) ** 2, values.shape)
+def variance_taken_for_deviation(counts, *, sensitivity, noise_multiplier, stream):
+    return counts + stream.normal(counts.shape) * (sensitivity * noise_multiplier) ** 2
 
 
-def laplace_noise(values, *, sensitivity, noise_multiplier, rng):
+def laplace_noise(counts, *, sensitivity, noise_multiplier, stream):
     scale = sensitivity * noise_multiplier / math.sqrt(2)
-    return values + rng.laplace(0, scale, values.shape)
+    drawn = stats.laplace.ppf(stream.uniform(counts.shape) + 2.0**-54)
+    return counts + scale * drawn
 
 
 def test_the_noise_is_what_was_promised() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opacus.accountants import RDPAccountant
 from private_steps import (
     FAKES,
     WIDTH,
@@ -21,7 +22,7 @@ from private_steps import (
 from scipy import stats
 from torch import Tensor, nn
 
-from privacy import PrivateStep
+from privacy import PrivateStep, SeededRandomness
 
 CLIPS = [0.1, 1.0, 10.0]
 
@@ -128,7 +129,7 @@ def updates(noise: float, clip: float, real: Tensor, steps: int, seed: int = 1) 
         clip=clip,
         noise=noise,
         expected_batch_size=1,
-        rng=torch.Generator().manual_seed(seed),
+        stream=SeededRandomness(seed).stream("noise"),
     )
     start = [p.detach().clone() for p in discriminator.parameters()]
     moves = []
@@ -184,6 +185,21 @@ def test_steps_do_not_add_up_in_the_gradient() -> None:
     torch.testing.assert_close(flat_gradient(discriminator), once)
 
 
+def test_opacus_accountants_see_every_step() -> None:
+    accountant, step = RDPAccountant(), make_step(make_discriminator(), noise=1.3)
+    step.optimizer.attach_step_hook(accountant.get_optimizer_hook_fn(sample_rate=0.1))
+    for rows in (4, 0, 2):
+        step.step(draw_fakes(rows), draw_fakes())
+    assert accountant.history == [(1.3, 0.1, 3)]
+
+
+def test_one_sum_gets_noise_only_once() -> None:
+    step = make_step(make_discriminator(), noise=1.0)
+    step.step(draw_fakes(3), draw_fakes())
+    with pytest.raises(ValueError, match="haven't been cleared"):
+        step.optimizer.add_noise()
+
+
 @pytest.mark.parametrize("number", [0, FAKES - 1, FAKES + 1])
 def test_another_number_of_fakes_is_refused(number: int) -> None:
     with pytest.raises(ValueError, match="fake_batch_size=5"):
@@ -235,6 +251,6 @@ def test_numbers_out_of_range_are_refused(wrong, name: str) -> None:
         PrivateStep(
             make_discriminator(),
             partial(torch.optim.SGD, lr=1.0),
-            rng=torch.Generator(),
+            stream=SeededRandomness(0).stream("noise"),
             **(right | wrong),
         )

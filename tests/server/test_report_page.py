@@ -37,7 +37,8 @@ def rendered(name: str) -> str:
 def deployed() -> Report:
     report = example_report()
     promise = report.promise.model_copy(update={"randomness": "system"})
-    return report.model_copy(update={"utility": None, "pictures": None, "promise": promise})
+    absent = {"utility": None, "pictures": None, "evaluation": None}
+    return report.model_copy(update=absent | {"promise": promise})
 
 
 def not_private() -> Report:

@@ -12,7 +12,7 @@ from toy_study import client_app, make_server_app
 
 from simulations.backends import run_local
 from strategies import check_incoming, check_outgoing
-from strategies.fields import FIELDS, OPTIONAL, Direction, WireType
+from strategies.fields import FIELDS
 from strategies.gate import find_problem
 from strategies.protocol import (
     ANY_NAME,
@@ -25,6 +25,7 @@ from strategies.protocol import (
     TRAIN,
     RefusalCode,
 )
+from strategies.wire_field import Direction, WireType
 
 TaskIdentity.task_id = TaskIdentity.run_id = TaskIdentity.node_id = 1
 

@@ -93,7 +93,7 @@ def test_empty_tables_are_one_violation():
 
 
 def test_the_person_column_must_be_there_and_filled():
-    unit = UnitOfPrivacy(kind="person", person_column="person", max_rows=3)
+    unit = UnitOfPrivacy(kind="person", person_column="person")
     schema = SCHEMA.model_copy(update={"unit": unit})
     assert [v.rule for v in check_table(schema, good())] == [Rule.MISSING_COLUMN]
     found = check_table(schema, good(person=["p", None, "p"]))

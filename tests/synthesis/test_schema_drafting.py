@@ -94,3 +94,20 @@ def test_the_label_is_guessed_or_explained():
 def test_a_numeric_label_becomes_categorical():
     table = pd.DataFrame({"n": np.arange(ROWS) % 50, "grade": np.arange(ROWS) % 3})
     assert draft_schema(table, name="t", label="grade").label_levels == ("0", "1", "2")
+
+
+def test_a_draft_for_persons_leaves_their_column_out():
+    table = pd.DataFrame({"who": np.arange(ROWS) // 3, "age": np.arange(ROWS) % 40, "label": LABEL})
+    schema = draft_schema(table, name="t", person="who")
+    assert (schema.unit.kind, schema.unit.person_column) == ("person", "who")
+    assert schema.names == ("age", "label") and not schema.ignore
+    assert check_table(schema, table) == []
+
+
+@pytest.mark.parametrize(
+    ("person", "why"), [("nobody", "is not in the table"), ("label", "is the label")]
+)
+def test_a_person_column_that_cannot_be_is_refused(person, why):
+    table = pd.DataFrame({"age": np.arange(ROWS) % 40, "label": LABEL})
+    with pytest.raises(InputError, match=f"person column '{person}' {why}"):
+        draft_schema(table, name="t", label="label", person=person)

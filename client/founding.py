@@ -1,0 +1,96 @@
+"""A new data site: its folder, its keys, its policy and its ledger, made once.
+
+The keys come from the operating system and never leave the folder. From here on the ledger must
+exist: a site whose ledger is missing does not answer, for an empty one would forget what was spent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from client.site import KEY_FILE, SITE_FILE, SPLIT_KEY_FILE, Site, SiteConfig, load_site
+from client.site_file import render_site_file
+from privacy import Ledger, Policy, SigningKey
+from synthesis import InputError
+from synthesis.schema import Schema, dump_schema
+
+SCHEMA_FILE = "schema.toml"
+
+
+def found_site(
+    folder: str | Path,
+    *,
+    name: str,
+    data: str,
+    schema: Schema,
+    policy: Policy,
+    simulation_seed: int | None = None,
+) -> Site:
+    """Make the folder of a data site.
+
+    Args:
+        folder: new or empty.
+        name: how the site calls itself in its ledger, at most 100 characters.
+        data: the table, as a path from the folder.
+        schema: the public schema that the site has approved.
+        policy: what it allows; its unit must be the schema's.
+        simulation_seed: makes keys and noise repeatable; for simulations only.
+
+    Raises:
+        InputError: if the folder holds something, or policy and schema do not belong together.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(
+            f"site folder must be new or empty, and {folder} is not; name another one.",
+            argument="site",
+        )
+    check_unit(policy, schema)
+    config = SiteConfig.model_validate(
+        {
+            "name": name,
+            "data": data,
+            "schema": SCHEMA_FILE,
+            "policy": policy,
+            "simulation_seed": simulation_seed,
+        }
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    key, split_key = _make_keys(name, simulation_seed)
+    key.save(folder / KEY_FILE)
+    _write_private(folder / SPLIT_KEY_FILE, split_key.hex() + "\n")
+    _write_private(folder / SCHEMA_FILE, dump_schema(schema))
+    Ledger.create(folder / config.ledger, site=name, dataset=data, policy=policy, key=key)
+    _write_private(folder / SITE_FILE, render_site_file(config))
+    return load_site(folder, is_simulated=simulation_seed is not None)
+
+
+def check_unit(policy: Policy, schema: Schema) -> None:
+    """Raise InputError unless policy and schema protect the same unit."""
+    if policy.unit != schema.unit.kind:
+        raise InputError(
+            f"unit in the policy must be that of the schema, got {policy.unit.value!r} and "
+            f"{schema.unit.kind!r}; change one of the two.",
+            argument="unit",
+        )
+
+
+def _make_keys(name: str, seed: int | None) -> tuple[SigningKey, bytes]:
+    if seed is None:
+        return SigningKey.generate(), secrets.token_bytes(32)
+    signing, splitting = (
+        hashlib.sha256(f"fedsynth simulated {use} {seed} {name}".encode()).digest()
+        for use in ("signing key", "split key")
+    )
+    return SigningKey.from_seed(signing), splitting
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)

@@ -1,0 +1,60 @@
+"""The text of ``site.toml``: every setting with a sentence that says what it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import tomli_w
+
+if TYPE_CHECKING:
+    from client.site import SiteConfig
+
+_HEAD = """\
+# This folder is a data site of fedsynth. Nothing that a coordinator sends can change this file.
+# Keep keys/ and the ledger in a backup of their own, and never put back an older ledger.
+"""
+_POLICY = """
+# What this site allows on this data set. You may tighten it at any time. Loosening it, or changing
+# who may approve, needs an approval: fedsynth site policy approve.
+# delta, unit and holdout are fixed for the life of the data set.
+"""
+_COMMENTS = {
+    "name": "how the site calls itself in its own ledger",
+    "data": "the table, from this folder: CSV or Parquet",
+    "schema": "the public schema that the site has approved",
+    "ledger": "what was ever released from this data set",
+    "simulation_seed": "makes noise repeatable, so it protects nobody; for simulations only",
+    "epsilon": "the most that all studies in the life of the data set may cost one unit",
+    "delta": "failure probability of that promise",
+    "unit": "whom it protects: record or person",
+    "holdout": "share of units kept for evaluation, never trained on",
+    "max_epsilon_per_study": "the most one study may cost; leave it out for all of epsilon",
+    "study_kinds": "what a study may release",
+    "models": "generator families that may be trained",
+    "smallest_noise_multiplier": "least noise of any mechanism",
+    "max_rounds": "most adversarial rounds of one study",
+    "row_count_public": "whether the number of units may be sent without noise",
+    "expires": "last day (UTC) on which a study may start",
+    "approvers": "who may loosen this policy: name and public key",
+}
+
+
+def render_site_file(config: SiteConfig) -> str:
+    """Return the content of ``site.toml`` for a configuration."""
+    content = config.model_dump(mode="json", by_alias=True, exclude_none=True)
+    policy = content.pop("policy")
+    approvers = policy.pop("approvers")
+    expires = config.policy.expires
+    if expires is not None:
+        policy["expires"] = expires  # a date of TOML, not a text
+    parts = [_HEAD, _lines(content), _POLICY, "[policy]\n", _lines(policy)]
+    if approvers:
+        table = tomli_w.dumps({"policy": {"approvers": approvers}})
+        parts += [f"\n# {_COMMENTS['approvers']}\n", table]
+    return "".join(parts)
+
+
+def _lines(settings: dict[str, Any]) -> str:
+    return "".join(
+        f"# {_COMMENTS[name]}\n{tomli_w.dumps({name: value})}" for name, value in settings.items()
+    )

@@ -1,0 +1,155 @@
+"""The units a site protects: single records, or persons with all their rows.
+
+Nothing here depends on how rows lie in the table. What a unit weighs, which side of the hold-out it
+falls on and which of its rows are drawn are matters of that unit alone, so that adding or removing
+one moves no other.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.int16]
+
+WEIGHT_GRID = 2**20
+"""Weights are whole multiples of one over this, so that sums of them are exact."""
+KEY_BYTES = 32
+
+_PERSON, _RECORD = b"fedsynth-person", b"fedsynth-record"  # keep the two kinds of hashes apart
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Units:
+    """The encoded rows of a site and the unit each belongs to. Private, hence not in its ``repr``.
+
+    Attributes:
+        codes: shape `(n_rows, n_columns)`.
+        unit: shape `(n_rows,)`, the unit of each row, from 0 without gaps.
+        ids: what tells each person apart, as text; None where every row is a unit by itself.
+
+    Raises:
+        ValueError: if the parts do not belong together.
+    """
+
+    codes: Codes = field(repr=False)
+    unit: NDArray[np.int64] = field(repr=False)
+    ids: tuple[str, ...] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.codes.ndim != 2 or self.unit.shape != (len(self.codes),):
+            raise ValueError("codes must have shape (rows, columns) and unit one number per row.")
+        if (self.unit < 0).any() or not self._sizes.all():
+            raise ValueError("unit must number the units from 0 without gaps.")
+        if self.ids is None and not np.array_equal(self.unit, np.arange(len(self.codes))):
+            raise ValueError("ids must be given unless every row is a unit, in order.")
+        if self.ids is not None and not len(self.ids) == len(set(self.ids)) == self.n_units:
+            raise ValueError("ids must hold a text of its own for each unit.")
+
+    @classmethod
+    def from_records(cls, codes: Codes) -> Units:
+        """Return units of one row each."""
+        return cls(codes=codes, unit=np.arange(len(codes)))
+
+    @classmethod
+    def from_persons(cls, codes: Codes, ids: Sequence[str]) -> Units:
+        """Return one unit for each different text among ``ids``, one for each row."""
+        persons = tuple(sorted(set(ids)))
+        number = {text: index for index, text in enumerate(persons)}
+        unit = np.fromiter((number[text] for text in ids), dtype=np.int64, count=len(ids))
+        return cls(codes=codes, unit=unit, ids=persons)
+
+    @property
+    def n_units(self) -> int:
+        """Number of units; private like every count of the site."""
+        return len(self._sizes)
+
+    def weights(self) -> NDArray[np.float64]:
+        """Return a weight for each row; those of one unit add up to at most one.
+
+        Of k rows each weighs 1 / k, rounded down to the grid of exact sums.
+        """
+        return (WEIGHT_GRID // self._sizes)[self.unit] / WEIGHT_GRID
+
+    def choose_rows(
+        self, units: NDArray[np.int64], draws: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
+        """Return one row number for each of ``units``, every row of a unit equally likely.
+
+        Args:
+            units: units that were sampled.
+            draws: as many private uniform numbers in [0, 1).
+
+        Raises:
+            ValueError: if there are not as many draws as units, or one is not in [0, 1).
+        """
+        if draws.shape != units.shape or not ((draws >= 0) & (draws < 1)).all():
+            raise ValueError("draws must be one number in [0, 1) for each of units.")
+        place = np.floor(draws * self._sizes[units]).astype(np.int64)
+        chosen: NDArray[np.int64] = self._rows_by_unit[self._starts[units] + place]
+        return chosen
+
+    def split(self, key: bytes, share: float) -> tuple[Units, Units]:
+        """Return training and hold-out units; the key alone decides for each unit by itself.
+
+        A person goes by the text of the id. A record goes by its codes and its number among equal
+        records, so another copy of it gets a coin of its own and moves none of the others.
+
+        Args:
+            key: 32 secret bytes, kept for the life of the data set.
+            share: probability that a unit is held out, in [0, 1).
+
+        Raises:
+            ValueError: if the key has another length or the share is out of range.
+        """
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"key must have {KEY_BYTES} bytes, got {len(key)}.")
+        if not 0 <= share < 1:
+            raise ValueError(f"share must be in [0, 1), got {share}.")
+        digests = b"".join(self._digests(key))
+        held = np.frombuffer(digests, dtype=">u8") < np.uint64(share * 2.0**64)
+        return self._select(~held), self._select(held)
+
+    @cached_property
+    def _sizes(self) -> NDArray[np.int64]:
+        return np.bincount(self.unit).astype(np.int64)
+
+    @cached_property
+    def _starts(self) -> NDArray[np.int64]:
+        return np.cumsum(self._sizes) - self._sizes
+
+    @cached_property
+    def _rows_by_unit(self) -> NDArray[np.int64]:
+        return np.argsort(self.unit, kind="stable")
+
+    def _digests(self, key: bytes) -> Iterator[bytes]:
+        """Yield 8 keyed bytes for each unit, in order."""
+        if self.ids is not None:
+            for text in self.ids:
+                yield _hash(text.encode("utf-8", "surrogatepass"), key, _PERSON)
+            return
+        seen: Counter[bytes] = Counter()
+        rows = np.ascontiguousarray(self.codes, dtype="<i2")
+        for row in rows:
+            content = row.tobytes()
+            yield _hash(seen[content].to_bytes(8) + content, key, _RECORD)
+            seen[content] += 1
+
+    def _select(self, chosen: NDArray[np.bool_]) -> Units:
+        """Return the units that are chosen, numbered anew."""
+        rows = chosen[self.unit]
+        number = np.cumsum(chosen) - 1
+        ids = self.ids
+        if ids is not None:
+            ids = tuple(text for text, is_chosen in zip(ids, chosen, strict=True) if is_chosen)
+        return Units(codes=self.codes[rows], unit=number[self.unit[rows]], ids=ids)
+
+
+def _hash(content: bytes, key: bytes, kind: bytes) -> bytes:
+    return blake2b(content, digest_size=8, key=key, person=kind).digest()

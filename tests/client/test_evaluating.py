@@ -1,0 +1,221 @@
+"""The evaluation of a site: charged before a row is read, once, on weights that are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
+from tiny_sites import make_config, make_context, make_request, write_site
+from tiny_world import SCHEMA, draw_codes
+
+from client import evaluating
+from client.app import app
+from client.evaluating import noise_multipliers_of, release_evaluation
+from client.settings import StudyRequest
+from client.site import Site
+from client.sketching import release_sketch
+from privacy import EVALUATION_SHARES, BudgetExceeded, Part, State, compute_epsilon
+from simulations.grid import LocalGrid
+from strategies import protocol
+from strategies.gate import find_problem
+from strategies.protocol import ARRAYS, CONFIG, EVALUATION, NOISE_OF, QUERY_EVALUATE
+from strategies.wire_field import Direction
+from synthesis import InputError
+from synthesis.evaluation import EvaluationLayout, ScoreNetwork, train_score_network
+
+LAYOUT = EvaluationLayout.from_schema(SCHEMA)
+Weights = dict[str, torch.Tensor]
+
+
+def make_weights() -> Weights:
+    rng = torch.Generator().manual_seed(0)
+    return dict(train_score_network(LAYOUT, draw_codes(200), rng=rng).state_dict())
+
+
+def with_evaluation(**changes) -> StudyRequest:
+    return make_request(evaluation=True, **changes)
+
+
+def states_of(site: Site) -> list[tuple[State, str]]:
+    return [(entry.state, entry.note) for entry in site.ledger.entries()[1:]]
+
+
+@pytest.fixture(autouse=True)
+def _inside_a_run() -> None:
+    LocalGrid(app, 1)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return write_site(tmp_path / "site-1")
+
+
+def test_the_ledger_holds_the_evaluation_before_a_row_is_read(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[tuple[State, str]]] = []
+    original = evaluating._read_hold_out
+
+    def watched(site: Site):
+        seen.append(states_of(site))
+        return original(site)
+
+    monkeypatch.setattr(evaluating, "_read_hold_out", watched)
+    release_evaluation(site, with_evaluation(), make_weights())
+    ((*reserved, running),) = seen
+    assert {state for state, _ in reserved} == {State.RESERVED}
+    assert running == (State.RUNNING, "evaluation")
+
+
+def test_three_events_on_the_hold_out_leave_epsilon_the_larger_of_the_parts(site: Site) -> None:
+    """Nobody is in both parts, so a unit pays for its own."""
+    release_evaluation(site, with_evaluation(), make_weights())
+    events = site.ledger.events()
+    held_out = [event for event in events if event.part is Part.HOLD_OUT]
+    trained = [event for event in events if event.part is Part.TRAINING]
+    assert [event.purpose for event in held_out] == list(EVALUATION_SHARES)
+    parts = [compute_epsilon(part, 1e-5) for part in (held_out, trained)]
+    assert site.ledger.epsilon() == pytest.approx(max(parts))
+    assert 0.99 < min(parts) and max(parts) <= 1.0
+
+
+def test_the_study_is_done_after_the_evaluation_and_not_before(site: Site) -> None:
+    request = with_evaluation(rounds=0, adversarial_share=0.0)
+    release_sketch(site, request)
+    assert states_of(site)[-1] == (State.RUNNING, "sketch")
+    release_evaluation(site, request, make_weights())
+    assert states_of(site)[-2:] == [(State.RUNNING, "evaluation"), (State.DONE, "")]
+
+
+def test_a_second_evaluation_is_refused(site: Site) -> None:
+    release_evaluation(site, with_evaluation(), make_weights())
+    before = site.ledger.head()
+    with pytest.raises(RuntimeError):
+        release_evaluation(site, with_evaluation(), make_weights())
+    assert site.ledger.head() == before
+
+
+def test_an_evaluation_that_failed_cannot_be_asked_again(site: Site) -> None:
+    (site.folder / "rows.parquet").unlink()
+    with pytest.raises(InputError):
+        release_evaluation(site, with_evaluation(), make_weights())
+    with pytest.raises(RuntimeError, match="begun before"):
+        release_evaluation(site, with_evaluation(), make_weights())
+
+
+def test_an_evaluation_that_was_not_reserved_is_refused_unread(site: Site) -> None:
+    (site.folder / "rows.parquet").unlink()
+    with pytest.raises(ValueError, match="not reserved"):
+        release_evaluation(site, make_request(), make_weights())
+    assert not (site.folder / "ledger.sqlite").exists()
+
+
+def test_a_study_reserved_without_an_evaluation_gets_none_later(site: Site) -> None:
+    release_sketch(site, make_request())
+    with pytest.raises(ValueError, match="other events or details"):
+        release_evaluation(site, with_evaluation(), make_weights())
+
+
+def test_a_site_without_budget_reads_nothing(tmp_path: Path) -> None:
+    site = write_site(tmp_path / "s", epsilon=0.5)
+    (site.folder / "rows.parquet").unlink()
+    with pytest.raises(BudgetExceeded):
+        release_evaluation(site, with_evaluation(), make_weights())
+
+
+def test_noise_has_the_size_of_the_plan(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = with_evaluation()
+    planned = noise_multipliers_of(request.make_plan())
+    sensitivity = {
+        "evaluation-one-way": LAYOUT.one_way_sensitivity,
+        "evaluation-two-way": LAYOUT.two_way_sensitivity,
+        "evaluation-scores": 1.0,
+    }
+    network = ScoreNetwork(LAYOUT, rng=torch.Generator().manual_seed(0))
+    network.load_state_dict(make_weights())
+    exact = {p: c for p, (c, _) in evaluating._count_hold_out(site, LAYOUT, network).items()}
+    release = release_evaluation(site, request, make_weights())
+    assert release.noise_multipliers == planned
+    for purpose, counts in release.counts.items():
+        noise = counts - exact[purpose]
+        expected = planned[purpose] * sensitivity[purpose]
+        assert noise.std() == pytest.approx(expected, rel=5 / np.sqrt(2 * len(noise)))
+        assert abs(noise.mean()) < 5 * expected / np.sqrt(len(noise))
+
+
+def test_releases_and_studies_have_noise_of_their_own(tmp_path: Path) -> None:
+    def noise_of(name: str, study: str) -> list[np.ndarray]:
+        site = write_site(tmp_path / f"{name}-{study}", name=name)
+        release = release_evaluation(site, with_evaluation(study_id=study), make_weights())
+        exact = evaluating._count_hold_out(
+            site, LAYOUT, evaluating.build_score_network(LAYOUT, make_weights())
+        )
+        return [release.counts[p][:40] - exact[p][0][:40] for p in release.counts]
+
+    noise = [*noise_of("a", "one"), *noise_of("b", "one"), *noise_of("a", "two")]
+    assert np.abs(np.corrcoef([each[:36] for each in noise]) - np.eye(9)).max() < 0.6
+
+
+def ask(home: Path, weights: Weights, **changes) -> Message:
+    config = make_config(**{"evaluation": True} | changes)
+    arrays = ArrayRecord({name: Array(weight.numpy()) for name, weight in weights.items()})
+    content = RecordDict({CONFIG: ConfigRecord(config), ARRAYS: arrays})
+    message = Message(content, 101, QUERY_EVALUATE)
+    message.metadata.__dict__["_message_id"] = "1"
+    return app(message, make_context(home))
+
+
+def code_of(reply: Message) -> str:
+    assert reply.has_error() and not reply.has_content()
+    return str(reply.error.reason)
+
+
+def test_an_answer_leaves_once_and_holds_listed_fields_only(site: Site) -> None:
+    home = site.folder.parent
+    reply = ask(home, make_weights())
+    assert find_problem(reply.content, QUERY_EVALUATE, Direction.UP) is None
+    assert set(reply.content.array_records[EVALUATION]) == set(NOISE_OF)
+    assert set(reply.content.config_records[CONFIG]) == set(NOISE_OF.values())
+    assert code_of(ask(home, make_weights())) == "already-released"
+
+
+def spoil(name: str, value: float) -> Callable[[Weights], None]:
+    def change(weights: Weights) -> None:
+        weights[name] = weights[name].clone()
+        weights[name].view(-1)[0] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        spoil("layers.0.weight", np.nan),
+        spoil("edges", np.inf),
+        lambda weights: weights.pop("edges"),
+        lambda weights: weights.pop("layers.0.bias"),
+        lambda weights: weights.update(more=weights["edges"]),
+        lambda weights: weights.update(edges=weights["edges"][:-1]),
+        lambda weights: weights.update({"layers.0.bias": torch.zeros(0)}),
+        lambda weights: weights.update({"layers.0.bias": torch.zeros(2, 2)}),
+        lambda weights: weights.update({"layers.0.bias": torch.tensor(1.0)}),
+        lambda weights: weights.update({"layers.0.weight": torch.zeros(64, 3)}),
+    ],
+)
+def test_weights_that_fit_no_network_cost_nothing(
+    site: Site, change: Callable[[Weights], None]
+) -> None:
+    weights = make_weights()
+    change(weights)
+    assert code_of(ask(site.folder.parent, weights)) == "local-failure"
+    assert not (site.folder / "ledger.sqlite").exists()
+
+
+@pytest.mark.parametrize("value", [1, 0.0, "true"])
+def test_the_setting_is_a_flag_and_nothing_else(value: object) -> None:
+    with pytest.raises(ValueError, match=protocol.EVALUATION):
+        make_request(evaluation=value)
