@@ -130,6 +130,16 @@ class Ledger:
         """The most that everything released from the data set may cost one unit."""
         return self.policy.budget
 
+    def check(
+        self,
+        events: Sequence[Event],
+        *,
+        study: str = "",
+        rounds: int = 0,
+        model: str = MIXTURE,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        """Raise what `reserve` would raise; write nothing. Without a study it is taken as new."""
         with self._store.lock:
             book = self._store.read()
             known = book.of_study(study) if study else ()

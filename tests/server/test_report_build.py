@@ -2,8 +2,9 @@ import doctest
 from pathlib import Path
 
 import pytest
+from signed_ledgers import create_ledger, make_policy
 
-from privacy import Budget, GaussianEvent, Ledger, SampledGaussianEvent, make_plan, replay_ledger
+from privacy import Budget, GaussianEvent, SampledGaussianEvent, make_plan, replay_ledger
 from server.report import (
     build_round,
     build_site,
@@ -24,8 +25,7 @@ EVENTS = (
 
 def test_a_site_is_read_from_its_ledger(tmp_path: Path) -> None:
     path = tmp_path / "north.ledger"
-    budget = Budget(epsilon=2.0, delta=1e-5)
-    ledger = Ledger.create(path, site="north", dataset="census", budget=budget)
+    ledger = create_ledger(path, make_policy(2.0))
     ledger.reserve("study-1", EVENTS, details={"config": "1"})
     site = build_site(replay_ledger(path), adversarial_share=0.3)
     assert (site.name, site.budget, site.delta, site.adversarial_share) == ("north", 2, 1e-5, 0.3)

@@ -1,0 +1,62 @@
+"""Ledgers signed with a fixed key, and what somebody with an editor might do to them."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from privacy import GaussianEvent, Ledger, Policy, SigningKey
+from privacy.ledger_entries import COLUMNS, Row
+from privacy.ledger_file import read_rows
+
+KEY = SigningKey.from_seed(bytes(range(32)))
+OTHER_KEY = SigningKey.from_seed(bytes(range(1, 33)))
+SMALL = GaussianEvent(noise_multiplier=100.0, purpose="sketch")
+
+
+def make_policy(epsilon: float = 1.0, delta: float = 1e-5, **settings: Any) -> Policy:
+    return Policy(epsilon=epsilon, delta=delta, **settings)
+
+
+def create_ledger(path: Path, policy: Policy | None = None) -> Ledger:
+    return Ledger.create(
+        path, site="north", dataset="visits", policy=policy or make_policy(), key=KEY
+    )
+
+
+def open_ledger(path: Path) -> Ledger:
+    return Ledger.open(path, key=KEY)
+
+
+def alter(path: Path, *statements: str) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def drop_triggers(path: Path) -> None:
+    alter(path, *(f"DROP TRIGGER {name}" for name in ("no_update", "no_delete", "only_append")))
+
+
+def put_rows(path: Path, rows: list[Row]) -> None:
+    """Replace all rows; the triggers must be dropped."""
+    marks = ", ".join("?" * len(COLUMNS))
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM events")
+        connection.executemany(f"INSERT INTO events VALUES ({marks})", rows)
+
+
+__all__ = [
+    "KEY",
+    "OTHER_KEY",
+    "SMALL",
+    "alter",
+    "create_ledger",
+    "drop_triggers",
+    "make_policy",
+    "open_ledger",
+    "put_rows",
+    "read_rows",
+]
