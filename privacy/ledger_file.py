@@ -154,10 +154,12 @@ def naming(path: Path) -> Iterator[None]:
         yield
     except LedgerBroken as error:
         raise LedgerBroken(f"ledger {path} cannot be trusted: {error}") from error
+    except UnicodeDecodeError as error:
+        raise LedgerBroken(f"path must be a ledger, got {path}: {error}") from error
     except sqlite3.DatabaseError as error:
         is_foreign = "no such table" in str(error) or "no such column" in str(error)
         name = getattr(error, "sqlite_errorname", "")
-        if is_foreign or name in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+        if is_foreign or name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
             raise LedgerBroken(f"path must be a ledger, got {path}: {error}") from error
         raise
 

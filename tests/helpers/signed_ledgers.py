@@ -8,8 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from privacy import GaussianEvent, Ledger, Policy, SigningKey
-from privacy.ledger_entries import COLUMNS, Row
-from privacy.ledger_file import read_rows
+
+__all__ = [
+    "KEY",
+    "OTHER_KEY",
+    "SMALL",
+    "alter",
+    "create_ledger",
+    "drop_triggers",
+    "make_policy",
+    "open_ledger",
+]
 
 KEY = SigningKey.from_seed(bytes(range(32)))
 OTHER_KEY = SigningKey.from_seed(bytes(range(1, 33)))
@@ -38,25 +47,3 @@ def alter(path: Path, *statements: str) -> None:
 
 def drop_triggers(path: Path) -> None:
     alter(path, *(f"DROP TRIGGER {name}" for name in ("no_update", "no_delete", "only_append")))
-
-
-def put_rows(path: Path, rows: list[Row]) -> None:
-    """Replace all rows; the triggers must be dropped."""
-    marks = ", ".join("?" * len(COLUMNS))
-    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("DELETE FROM events")
-        connection.executemany(f"INSERT INTO events VALUES ({marks})", rows)
-
-
-__all__ = [
-    "KEY",
-    "OTHER_KEY",
-    "SMALL",
-    "alter",
-    "create_ledger",
-    "drop_triggers",
-    "make_policy",
-    "open_ledger",
-    "put_rows",
-    "read_rows",
-]
