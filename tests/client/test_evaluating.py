@@ -8,28 +8,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
-from tiny_sites import make_config, make_context, make_request, write_site
-from tiny_world import SCHEMA, draw_codes
+from asking import ask_evaluate, be_inside_a_run, code_of, score_weights
+from tiny_sites import make_request, write_site
+from tiny_world import SCHEMA
 
 from client import evaluating
-from client.app import app
 from client.evaluating import noise_multipliers_of, release_evaluation
+from client.incoming import build_score_network
 from client.settings import StudyRequest
 from client.site import Site
 from client.sketching import release_sketch
 from privacy import EVALUATION_SHARES, BudgetExceeded, Part, State, compute_epsilon
-from simulations.grid import LocalGrid
 from strategies import protocol
 from strategies.gate import find_problem
-from strategies.protocol import ARRAYS, CONFIG, EVALUATION, NOISE_OF, QUERY_EVALUATE
+from strategies.protocol import CONFIG, EVALUATION, NOISE_OF, QUERY_EVALUATE, RECEIPT
 from strategies.wire_field import Direction
 from synthesis import InputError
 from synthesis.evaluation import (
     EvaluationLayout,
     ScoreNetwork,
     compute_one_way,
-    train_score_network,
 )
 from synthesis.units import Units
 
@@ -37,9 +35,7 @@ LAYOUT = EvaluationLayout.from_schema(SCHEMA)
 Weights = dict[str, torch.Tensor]
 
 
-def make_weights() -> Weights:
-    rng = torch.Generator().manual_seed(0)
-    return dict(train_score_network(LAYOUT, draw_codes(200), rng=rng).state_dict())
+make_weights = score_weights
 
 
 def with_evaluation(**changes) -> StudyRequest:
@@ -52,7 +48,7 @@ def states_of(site: Site) -> list[tuple[State, str]]:
 
 @pytest.fixture(autouse=True)
 def _inside_a_run() -> None:
-    LocalGrid(app, 1)
+    be_inside_a_run()
 
 
 @pytest.fixture
@@ -99,9 +95,7 @@ def test_the_study_is_done_after_the_evaluation_and_not_before(site: Site) -> No
 
 
 def test_only_hold_out_units_are_counted(site: Site) -> None:
-    exact = evaluating._count_hold_out(
-        site, LAYOUT, evaluating.build_score_network(LAYOUT, make_weights())
-    )
+    exact = evaluating._count_hold_out(site, LAYOUT, build_score_network(make_weights(), LAYOUT))
     held_out, trained = (site.read_units(part) for part in (Part.HOLD_OUT, Part.TRAINING))
     assert 0 < held_out.n_units < trained.n_units
     expected = compute_one_way(LAYOUT, held_out.codes, held_out.weights())
@@ -169,7 +163,7 @@ def test_releases_and_studies_have_noise_of_their_own(tmp_path: Path) -> None:
         site = write_site(tmp_path / f"{name}-{study}", name=name, holdout=0.3)
         release = release_evaluation(site, with_evaluation(study_id=study), make_weights())
         exact = evaluating._count_hold_out(
-            site, LAYOUT, evaluating.build_score_network(LAYOUT, make_weights())
+            site, LAYOUT, build_score_network(make_weights(), LAYOUT)
         )
         return [release.counts[p][:40] - exact[p][0][:40] for p in release.counts]
 
@@ -177,27 +171,13 @@ def test_releases_and_studies_have_noise_of_their_own(tmp_path: Path) -> None:
     assert np.abs(np.corrcoef([each[:36] for each in noise]) - np.eye(9)).max() < 0.6
 
 
-def ask(home: Path, weights: Weights, **changes) -> Message:
-    config = make_config(**{"evaluation": True} | changes)
-    arrays = ArrayRecord({name: Array(weight.numpy()) for name, weight in weights.items()})
-    content = RecordDict({CONFIG: ConfigRecord(config), ARRAYS: arrays})
-    message = Message(content, 101, QUERY_EVALUATE)
-    message.metadata.__dict__["_message_id"] = "1"
-    return app(message, make_context(home))
-
-
-def code_of(reply: Message) -> str:
-    assert reply.has_error() and not reply.has_content()
-    return str(reply.error.reason)
-
-
 def test_an_answer_leaves_once_and_holds_listed_fields_only(site: Site) -> None:
     home = site.folder.parent
-    reply = ask(home, make_weights())
+    reply = ask_evaluate(home)
     assert find_problem(reply.content, QUERY_EVALUATE, Direction.UP) is None
     assert set(reply.content.array_records[EVALUATION]) == set(NOISE_OF)
-    assert set(reply.content.config_records[CONFIG]) == set(NOISE_OF.values())
-    assert code_of(ask(home, make_weights())) == "already-released"
+    assert set(reply.content.config_records[CONFIG]) == {RECEIPT, *NOISE_OF.values()}
+    assert code_of(ask_evaluate(home)) == "already-released"
 
 
 def spoil(name: str, value: float) -> Callable[[Weights], None]:
@@ -228,7 +208,7 @@ def test_weights_that_fit_no_network_cost_nothing(
 ) -> None:
     weights = make_weights()
     change(weights)
-    assert code_of(ask(site.folder.parent, weights)) == "local-failure"
+    assert code_of(ask_evaluate(site.folder.parent, weights)) == "malformed"
     assert states_of(site) == []
 
 

@@ -69,7 +69,7 @@ def write_site(
     folder: Path,
     *,
     rows: int = ROWS[0],
-    seed: int = 0,
+    seed: int | None = 0,
     epsilon: float = 1.0,
     schema: Schema = SCHEMA,
     name: str | None = None,
@@ -91,8 +91,8 @@ def write_site(
             policy=policy,
             simulation_seed=seed,
         )
-    write_table(draw_table(rows, seed), folder / "rows.parquet")
-    return load_site(folder, is_simulated=True)
+    write_table(draw_table(rows, seed or 0), folder / "rows.parquet")
+    return load_site(folder, is_simulated=seed is not None)
 
 
 def write_sites(home: Path, number: int = 3, **policy: Any) -> list[Site]:
