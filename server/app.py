@@ -22,12 +22,12 @@ from server.question import hello_of, settings_of
 from server.study import Study
 from strategies import protocol
 from strategies.aggregation import PooledSketch, pool_sketches
+from strategies.arrays import ArraySpec, ProblemCode
 from strategies.collect import Answers, ask, make_messages, wait_for_nodes
 from strategies.federated_generator import Event, FederatedGenerator
-from strategies.gate import ProblemCode
 from strategies.protocol import CONFIG, QUERY_HELLO, QUERY_SKETCH, SKETCH, STATISTICS
 from strategies.receipts import ReceiptBook
-from strategies.validation import ArraySpec, Reply
+from strategies.validation import Reply
 from synthesis.fitting import (
     FitSettings,
     SketchLoss,

@@ -9,29 +9,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection
-from enum import StrEnum
 from typing import Final
 
-import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 
+from strategies.arrays import ArraySpec, ProblemCode, read_array
 from strategies.fields import fields_of
 from strategies.protocol import ANY_NAME, ARRAYS
 from strategies.wire_field import MOST_ELEMENTS, Direction, WireField, WireType
-
-
-class ProblemCode(StrEnum):
-    """What can be wrong with the content of a message."""
-
-    MISSING_KEY = "missing-key"
-    UNEXPECTED_KEY = "unexpected-key"
-    WRONG_TYPE = "wrong-type"
-    VALUE_NOT_ALLOWED = "value-not-allowed"
-    WRONG_SHAPE = "wrong-shape"
-    WRONG_DTYPE = "wrong-dtype"
-    MALFORMED = "malformed"
-    NOT_FINITE = "not-finite"
-    NORM_TOO_LARGE = "norm-too-large"
 
 
 def find_problem(content: RecordDict, message: str, direction: Direction) -> ProblemCode | None:
@@ -104,14 +89,9 @@ def _find_array_problem(
     for name, record in content.array_records.items():
         for key, array in record.items():
             row = rows.get((name, key)) or rows[name, ANY_NAME]
-            try:
-                values = array.numpy()
-            except (ValueError, TypeError, EOFError):
-                return ProblemCode.MALFORMED
-            if (str(values.dtype), values.shape) != (array.dtype, tuple(array.shape)):
-                return ProblemCode.MALFORMED
-            if not np.isfinite(values).all():
-                return ProblemCode.NOT_FINITE
+            values = read_array(array, ArraySpec(shape=tuple(array.shape)))
+            if isinstance(values, ProblemCode):
+                return values
             if values.size and not row.low <= values.min() <= values.max() <= row.high:
                 return ProblemCode.VALUE_NOT_ALLOWED
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from io import BytesIO
 from math import isfinite
 from typing import Any
 
@@ -151,6 +152,14 @@ def blob(data: bytes, *, dtype: str = "float32", shape: tuple[int, ...] = (3,)) 
     return Array(dtype=dtype, shape=shape, stype="numpy.ndarray", data=data)
 
 
+def huge_header() -> bytes:
+    """The head of an array of as many elements as are allowed, without the elements."""
+    stream = BytesIO()
+    layout = {"descr": "<f4", "fortran_order": False, "shape": (MOST_ELEMENTS,)}
+    np.lib.format.write_array_header_1_0(stream, layout)
+    return stream.getvalue()
+
+
 @pytest.mark.parametrize(
     ("weights", "code"),
     [
@@ -161,9 +170,11 @@ def blob(data: bytes, *, dtype: str = "float32", shape: tuple[int, ...] = (3,)) 
         (Array(np.array([-1.1e6, 0, 0], np.float32)), "value-not-allowed"),
         (Array(np.zeros(3, np.float64)), "wrong-dtype"),
         (Array(np.zeros(3, np.int32)), "wrong-dtype"),
-        (blob(Array(np.zeros(3)).data), "malformed"),
-        (blob(Array(np.zeros(413, np.float32)).data), "malformed"),
+        (blob(Array(np.zeros(3)).data), "wrong-dtype"),
+        (blob(Array(np.zeros(413, np.float32)).data), "wrong-shape"),
         (blob(b"413 rows"), "malformed"),
+        (blob(Array(np.zeros(3, np.float32)).data + b"413 rows"), "malformed"),
+        (blob(huge_header(), shape=(MOST_ELEMENTS,)), "malformed"),
         (blob(b"", shape=(MOST_ELEMENTS + 1,)), "wrong-shape"),
         (blob(b"", shape=(MOST_ELEMENTS, 2)), "wrong-shape"),
     ],

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from toy_study import make_receipt
 
+from strategies.arrays import ArraySpec
 from strategies.protocol import ARRAYS, CONFIG, QUERY_HELLO, RECEIPT, TRAIN
-from strategies.validation import ArraySpec, Rejection, Reply, check_reply, specs_of
+from strategies.validation import Rejection, Reply, check_reply, specs_of
 
 TaskIdentity.task_id = TaskIdentity.run_id = TaskIdentity.node_id = 1
 
