@@ -137,5 +137,5 @@ class StudyRequest:
                 adversarial_share=self.adversarial_share,
                 evaluation=self.evaluation,
             )
-        except ValueError as error:
+        except (ValueError, ArithmeticError) as error:  # as of an epsilon next to nothing
             raise MalformedRequest(str(error)) from None

@@ -43,9 +43,9 @@ class Spending:
 
     def compute_rdp(self, part: Part) -> float | None:
         """Return the RDP of everything released from a part; None if nothing was."""
-        for each, schedule in make_schedules(self._not_counted).items():
+        new, self._not_counted = self._not_counted, []
+        for each, schedule in make_schedules(new).items():
             self._rdp[each] = self._rdp.get(each, 0.0) + _rdp_of(schedule, self.order)
-        self._not_counted.clear()
         return self._rdp.get(part)
 
 

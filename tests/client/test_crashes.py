@@ -22,9 +22,9 @@ def crash(home: Path, *, kills: int, seed: int = 1, mutant: str = "none", points
     root = Path(client.__file__).parents[1]
     here = Path(__file__)
     paths = [root, here.parents[1] / "helpers", here.parent]
+    program = [sys.executable, str(here.with_name("crashes.py"))]
     found = subprocess.run(
-        [sys.executable, str(here.with_name("crashes.py")), home, str(kills), str(seed)]
-        + [mutant, points],
+        [*program, str(home), str(kills), str(seed), mutant, points],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths)), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

@@ -57,7 +57,7 @@ def ours(schedule: Schedule) -> float:
 SEVERAL = [(4.0, 1.0, 2), (5.0, 0.1, 5), (9.0, 1.0, 1), (7.0, 0.03, 5), (3.5, 0.1, 12)]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(RELEASES)
 @example(SEVERAL)
 @example([(8.0, 0.1, 5)] * 7)

@@ -1,13 +1,16 @@
 """Ten threads that share one ledger object: never more than the budget, never a broken reading."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
+import pytest
 from signed_ledgers import create_ledger, make_policy, open_ledger
 
 from privacy import BudgetExceeded, Event, GaussianEvent, Ledger, SampledGaussianEvent, State
+from privacy import ledger as ledger_module
 
 THREADS = 10
 
@@ -83,3 +86,26 @@ def test_threads_asking_for_the_same_study_share_one_reservation(tmp_path: Path)
     run_together(ask)
     assert len(set(found)) == 1
     assert len(ledger.events()) == 1
+
+
+def test_nobody_writes_while_a_study_is_being_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an event could be taken in between reading what was spent and deciding."""
+    ledger = create_ledger(tmp_path / "l")
+    event = GaussianEvent(noise_multiplier=50, purpose="sketch")
+    real = ledger_module.check_allowed
+    finished = []
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def check_slowly(*arguments) -> None:
+            writing = pool.submit(ledger.change_policy, make_policy(0.5))
+            time.sleep(0.3)
+            finished.append(writing.done())
+            real(*arguments)
+
+        monkeypatch.setattr(ledger_module, "check_allowed", check_slowly)
+        ledger.check([event])
+    assert finished == [False]
+    assert ledger.policy == make_policy(0.5)

@@ -72,6 +72,15 @@ def test_a_huge_epsilon_is_replayed_without_the_slow_third_opinion(tmp_path: Pat
     assert summary.epsilon_prv is None
 
 
+def test_a_long_ledger_is_replayed_without_the_slow_third_opinion(tmp_path: Path) -> None:
+    ledger = create_ledger(tmp_path / "l", make_policy(2))
+    events = [GaussianEvent(noise_multiplier=100 + i, purpose="sketch") for i in range(51)]
+    ledger.reserve("first", events[:50])
+    assert replay_ledger(ledger.path).epsilon_prv is not None
+    ledger.reserve("second", events[50:])
+    assert replay_ledger(ledger.path).epsilon_prv is None
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"path must be an existing ledger.*nowhere"):
         replay_ledger(tmp_path / "nowhere")
