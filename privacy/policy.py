@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -25,7 +25,7 @@ from privacy.keys import PublicKey
 
 __all__ = ["Approver", "Policy", "StudyKind", "check_study", "find_kinds", "find_loosened"]
 
-MIXTURE = "mixture"
+MIXTURE: Final = "mixture"
 """The generator family of tables: a mixture of products behind one network."""
 
 

@@ -1,7 +1,7 @@
 """The ServerApp: hello, sketch, fit, adversarial rounds, evaluation; a list of calls.
 
-The coordinator sees only what is already private. It never learns a row count: sites weigh in by
-the size that their own noisy sketches suggest.
+The coordinator sees only what is already private. It learns no row count, unless a site says that
+its own is public: sites weigh in by the size that their noisy sketches suggest.
 """
 
 from __future__ import annotations
@@ -9,24 +9,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from importlib.metadata import version
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, RecordDict
 from flwr.serverapp import Grid, ServerApp
 
 from privacy import SeededRandomness
+from server.acceptance import check_acceptance
 from server.evaluating import Evaluator
-from server.outcome import Evaluation, PhaseRecord, StudyOutcome
+from server.outcome import Attested, Evaluation, PhaseRecord, StudyOutcome
+from server.question import hello_of, settings_of
 from server.study import Study
 from strategies import protocol
 from strategies.aggregation import PooledSketch, pool_sketches
+from strategies.arrays import ArraySpec, ProblemCode
 from strategies.collect import Answers, ask, make_messages, wait_for_nodes
-from strategies.errors import StudyFailed
 from strategies.federated_generator import Event, FederatedGenerator
-from strategies.gate import ProblemCode
 from strategies.protocol import CONFIG, QUERY_HELLO, QUERY_SKETCH, SKETCH, STATISTICS
-from strategies.validation import UNREACHABLE, ArraySpec, Reply
+from strategies.receipts import ReceiptBook
+from strategies.validation import Reply
 from synthesis.fitting import (
     FitSettings,
     SketchLoss,
@@ -56,10 +57,17 @@ class Coordinator:
         schema: the public schema.
         num_sites: sites to wait for while there is time; the study's minimum is enough.
         on_event: called with a small dict of plain values as the study goes on.
+        receipts: what is held of the sites' ledgers from earlier studies.
     """
 
     def __init__(
-        self, study: Study, schema: Schema, *, num_sites: int, on_event: OnEvent | None = None
+        self,
+        study: Study,
+        schema: Schema,
+        *,
+        num_sites: int,
+        on_event: OnEvent | None = None,
+        receipts: ReceiptBook | None = None,
     ) -> None:
         self.study = study
         self.schema = schema
@@ -67,6 +75,8 @@ class Coordinator:
         self.outcome: StudyOutcome | None = None
         self._layout = SketchLayout.from_schema(schema)
         self._emit = on_event or (lambda event: None)
+        self.receipts = receipts or ReceiptBook()
+        self._counts: dict[int, int] = {}  # of sites whose policy says that theirs is public
         self._phases: list[PhaseRecord] = []
 
     def run(self, grid: Grid, context: Context | None = None) -> StudyOutcome:
@@ -100,6 +110,11 @@ class Coordinator:
             phases=tuple(self._phases),
             rounds=strategy.rounds,
             evaluation=evaluation,
+            receipts={
+                node: Attested(public_key=key, receipt=receipt)
+                for node, key in self.receipts.keys.items()
+                if (receipt := self.receipts.of(node)) is not None
+            },
         )
         return self.outcome
 
@@ -107,27 +122,14 @@ class Coordinator:
         nodes = wait_for_nodes(
             grid, self.study.minimum_sites, self.study.deadline_s, expected=self.num_sites
         )
-        question = ConfigRecord(
-            {
-                protocol.STUDY_ID: self.study.name,
-                protocol.SCHEMA_DIGEST: self.schema.digest(),
-                protocol.SOFTWARE_VERSION: version("fedsynth"),
-                protocol.PROTOCOL: protocol.PROTOCOL_VERSION,
-            }
-        )
-        answers = self._ask(grid, nodes, QUERY_HELLO, question)
-        refused = {
-            node: str(reply.config[protocol.REFUSAL_CODE])
-            for node, reply in answers.valid.items()
-            if not reply.config[protocol.ACCEPTED]
-        }
-        broken = {n: code for n, code in answers.rejected.items() if code not in UNREACHABLE}
-        if codes := broken | refused:
-            reasons = ", ".join(f"site {node}: {code}" for node, code in sorted(codes.items()))
-            raise StudyFailed(
-                f"no budget was spent, because not every site can take part ({reasons})."
-            )
+        answers = self._ask(grid, nodes, QUERY_HELLO, hello_of(self.study, self.schema))
+        check_acceptance(answers, self.study, self.receipts.keys)
         answers.require(self.study.minimum_sites, "an answer")
+        self._counts = {
+            node: int(str(reply.config[protocol.UNIT_COUNT]))
+            for node, reply in answers.valid.items()
+            if protocol.UNIT_COUNT in reply.config
+        }
         return list(answers.valid)
 
     def _collect_sketches(self, grid: Grid, nodes: list[int]) -> Mapping[int, Reply]:
@@ -136,7 +138,7 @@ class Coordinator:
             grid,
             nodes,
             QUERY_SKETCH,
-            self._settings(),
+            settings_of(self.study),
             record=SKETCH,
             expected={STATISTICS: expected},
         )
@@ -171,12 +173,14 @@ class Coordinator:
             node: make_targets(self._layout, reply.arrays[STATISTICS].astype(np.float64), 0.0).rows
             for node, reply in sketches.items()
         }
+        sizes |= {node: max(1.0, count) for node, count in self._counts.items() if node in sizes}
         least = SMALLEST_WEIGHT * sum(sizes.values()) / len(sizes)
         return FederatedGenerator(
             nodes=list(sketches),
             minimum_nodes=self.study.minimum_sites,
             deadline_s=self.study.deadline_s,
             weights={node: max(size, least) for node, size in sizes.items()},
+            receipts=self.receipts,
             pooled_sketch=ArrayRecord({STATISTICS: Array(pooled.values.astype(np.float32))}),
             on_event=self._emit,
         )
@@ -186,7 +190,7 @@ class Coordinator:
     ) -> Generator:
         if self.study.rounds == 0:
             return fitted
-        settings = self._settings()
+        settings = settings_of(self.study)
         settings[protocol.POOLED_NOISE_STD] = targets.rows * targets.noise_variance**0.5
         result = strategy.start(
             grid,
@@ -211,7 +215,7 @@ class Coordinator:
             grid,
             nodes,
             protocol.QUERY_EVALUATE,
-            self._settings(),
+            settings_of(self.study),
             weights=evaluator.weights,
             record=protocol.EVALUATION,
             expected=evaluator.expected,
@@ -234,14 +238,16 @@ class Coordinator:
         content = RecordDict({CONFIG: config})
         if weights is not None:
             content[protocol.ARRAYS] = weights
-        messages = make_messages(nodes, kind, content, ttl_s=deadline)
-        answers = ask(
-            grid,
-            messages,
-            deadline_s=deadline,
-            record=record,
-            expected=expected,
-            max_norm=LARGEST_NORM,
+        messages = self.receipts.attach(make_messages(nodes, kind, content, ttl_s=deadline))
+        answers = self.receipts.screen(
+            ask(
+                grid,
+                messages,
+                deadline_s=deadline,
+                record=record,
+                expected=expected,
+                max_norm=LARGEST_NORM,
+            )
         )
         phase = PhaseRecord(
             name=kind.removeprefix("query."),
@@ -252,26 +258,6 @@ class Coordinator:
         self._phases.append(phase)
         self._emit({"event": "phase-finished", "phase": kind, "valid": list(answers.valid)})
         return answers
-
-    def _settings(self) -> ConfigRecord:
-        """Return the study's public settings as every site reads them."""
-        study = self.study
-        return ConfigRecord(
-            {
-                protocol.STUDY_ID: study.name,
-                protocol.CONFIG_HASH: study.digest(),
-                protocol.EPSILON: study.epsilon,
-                protocol.DELTA: study.delta,
-                protocol.SAMPLE_RATE: study.sample_rate,
-                protocol.EXPECTED_BATCH_SIZE: study.expected_batch_size,
-                protocol.ROUNDS: study.rounds,
-                protocol.DISCRIMINATOR_STEPS: study.discriminator_steps,
-                protocol.GENERATOR_STEPS: study.generator_steps,
-                protocol.ADVERSARIAL_SHARE: study.adversarial_share,
-                protocol.MAX_GRAD_NORM: study.max_grad_norm,
-                protocol.EVALUATION: study.evaluation,
-            }
-        )
 
 
 def _reject_odd_noise(answers: Answers) -> Answers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from privacy import PublicKey, Receipt
 from strategies.federated_generator import RoundRecord
 from synthesis.evaluation import HoldOutFigures, ScoreNetwork
 from synthesis.generator import Generator
@@ -43,6 +44,14 @@ class Evaluation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Attested:
+    """What the coordinator holds of a site's ledger: who signed it, and its last receipt."""
+
+    public_key: PublicKey
+    receipt: Receipt
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyOutcome:
     """The global generator, how it came about and what it cost.
 
@@ -55,6 +64,7 @@ class StudyOutcome:
         phases: hello, sketch and fit, and the evaluation if there was one.
         rounds: one record per adversarial round.
         evaluation: of the generator on hold-outs, if the study has one.
+        receipts: what is held of every site's ledger, by node.
     """
 
     generator: Generator
@@ -65,3 +75,4 @@ class StudyOutcome:
     phases: tuple[PhaseRecord, ...]
     rounds: tuple[RoundRecord, ...]
     evaluation: Evaluation | None = None
+    receipts: Mapping[int, Attested] = field(default_factory=dict)

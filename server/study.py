@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 
 from privacy import Budget, SitePlan, make_plan
 from privacy.calibration import MIN_SHARE
+from privacy.policy import MIXTURE
 from privacy.private_step import MAX_CLIP, MIN_CLIP
 from strategies.protocol import MAX_EPSILON, MAX_STEPS
 from synthesis import InputError
@@ -35,6 +36,7 @@ class Study(BaseModel):
         name: identifier, unique in the life of every site's ledger.
         epsilon: what each site may spend on this study, > 0.
         delta: failure probability, in (1e-10, 1).
+        model: generator family: ``mixture``, a mixture of products behind one network.
         adversarial_share: part of the budget, counted as 1 / noise squared, for the adversarial
             rounds; 0 is the sketch alone and must be asked for.
         rounds: adversarial rounds.
@@ -56,6 +58,7 @@ class Study(BaseModel):
     name: Annotated[str, Field(pattern=r"^[\w.+:-]{1,100}$")] = "study"
     epsilon: Annotated[float, Field(gt=0, le=MAX_EPSILON)] = 1.0
     delta: Annotated[float, Field(gt=LOWEST_DELTA, lt=1)] = 1e-5
+    model: Literal["mixture"] = MIXTURE
     adversarial_share: Annotated[float, Field(ge=0, le=0.95)] = 0.3
     rounds: Annotated[int, Field(ge=0, le=10_000)] = 5
     discriminator_steps: Annotated[int, Field(ge=1, le=10_000)] = 12

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from client.founding import SCHEMA_FILE
 from client.site import SITE_FILE
 from simulations.reporting import LEDGER_FILE
-from simulations.sites import SCHEMA_FILE
 
 KEPT = (SITE_FILE, SCHEMA_FILE, LEDGER_FILE)
 

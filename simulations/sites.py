@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import tomli_w
 
-from client.site import SITE_FILE
+from client.founding import found_site
+from privacy import Policy, Unit
 from server.study import Study
 from simulations.demos import TEST_SHARE, load_demo
 from simulations.partition import (
@@ -30,12 +30,11 @@ from simulations.persons import (
 from simulations.settings import SimulationSettings
 from synthesis import InputError
 from synthesis.encoding import conform
-from synthesis.schema import Schema, check_table, dump_schema, load_schema
+from synthesis.schema import Schema, check_table, load_schema
 from synthesis.tables import read_table, write_table
 
 DEFAULT_DEMO = "adult"
 ROWS_FILE = "rows.parquet"
-SCHEMA_FILE = "schema.toml"
 MAX_NAME = 100
 _SHOWN_VIOLATIONS = 8
 
@@ -106,20 +105,24 @@ def check_study(study: Study, sites: SimulatedSites) -> None:
 def write_sites(
     sites: SimulatedSites, study: Study, folder: Path, *, holdout: float, seed: int
 ) -> None:
-    """Write one folder per site: configuration, schema and rows, as an installed site has them."""
+    """Found one site per table: keys, policy, ledger and rows, as an installed site has them."""
+    policy = Policy(
+        epsilon=study.epsilon,
+        delta=study.delta,
+        unit=Unit(sites.schema.unit.kind),
+        holdout=holdout,
+        max_rounds=study.rounds,
+    )
     for partition, (name, table) in enumerate(zip(sites.names, sites.tables, strict=True)):
         home = site_folder(folder, partition)
-        home.mkdir(parents=True)
-        config = {
-            "name": name,
-            "data": ROWS_FILE,
-            "schema": SCHEMA_FILE,
-            "simulation_seed": seed,
-            "holdout": holdout,
-            "budget": {"epsilon": study.epsilon, "delta": study.delta},
-        }
-        (home / SITE_FILE).write_text(tomli_w.dumps(config), encoding="utf-8")
-        (home / SCHEMA_FILE).write_text(dump_schema(sites.schema), encoding="utf-8")
+        found_site(
+            home,
+            name=name,
+            data=ROWS_FILE,
+            schema=sites.schema,
+            policy=policy,
+            simulation_seed=seed,
+        )
         write_table(table, home / ROWS_FILE)
 
 

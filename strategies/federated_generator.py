@@ -41,6 +41,7 @@ from strategies.collect import (
 from strategies.environment import quiet_flower
 from strategies.errors import StudyFailed
 from strategies.protocol import ARRAYS, CONFIG, POOLED_SKETCH, SERVER_ROUND, TRAIN
+from strategies.receipts import ReceiptBook
 from strategies.validation import Rejection, Reply, check_reply, specs_of
 
 ABSENT = "absent"
@@ -93,6 +94,7 @@ class FederatedGenerator(Strategy):
         max_update_norm: largest L2 norm of the difference between a reply and what was sent.
         weights: public weight per node; all equal when left out. Never derived from row counts.
         pooled_sketch: the pooled statistics, sent to each node until it has given a good reply.
+        receipts: the sites' last receipts, sent back to them and renewed by their replies.
         on_event: called with a small dict of plain values at the start and end of each round.
 
     Raises:
@@ -108,6 +110,7 @@ class FederatedGenerator(Strategy):
         max_update_norm: float = 1e4,
         weights: Mapping[int, float] | None = None,
         pooled_sketch: ArrayRecord | None = None,
+        receipts: ReceiptBook | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
         self.nodes = tuple(sorted(nodes))
@@ -116,6 +119,7 @@ class FederatedGenerator(Strategy):
         self.max_update_norm = max_update_norm
         self.weights = dict.fromkeys(self.nodes, 1.0) if weights is None else dict(weights)
         self.pooled_sketch = pooled_sketch
+        self._receipts = receipts
         self._on_event = on_event
         self._check_settings()
         self._records: list[RoundRecord] = []
@@ -183,6 +187,8 @@ class FederatedGenerator(Strategy):
                 group=str(server_round),
             )
         ]
+        if self._receipts is not None:
+            self._sent = self._receipts.attach(self._sent)
         return self._sent
 
     def aggregate_train(
@@ -232,9 +238,10 @@ class FederatedGenerator(Strategy):
             )
             for node, reply in match_replies(self._sent, replies).items()
         }
-        return sort_answers(
+        answers = sort_answers(
             self._sent, replies, checked=checked, seconds=time.monotonic() - self._started
         )
+        return answers if self._receipts is None else self._receipts.screen(answers)
 
     def _average(self, valid: Mapping[int, Reply]) -> ArrayRecord:
         models = [list(reply.arrays.values()) for reply in valid.values()]

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import tomli_w
 from flwr.app import Context, Message, RecordDict
 from tiny_world import SCHEMA, draw_table
 
 from client.app import SITES_DIR, app
+from client.founding import found_site
 from client.settings import StudyRequest
 from client.site import SITE_FILE, Site, load_site
+from client.site_file import render_site_file
+from privacy import Policy, Unit
 from server.study import Study
 from strategies import protocol
 from synthesis.schema import Schema, dump_schema
@@ -44,6 +46,7 @@ def make_config(**changes: Any) -> dict[str, Any]:
     config = {
         protocol.STUDY_ID: study.name,
         protocol.CONFIG_HASH: study.digest(),
+        protocol.MODEL: study.model,
         protocol.EPSILON: study.epsilon,
         protocol.DELTA: study.delta,
         protocol.SAMPLE_RATE: study.sample_rate,
@@ -66,28 +69,36 @@ def write_site(
     folder: Path,
     *,
     rows: int = ROWS[0],
-    seed: int = 0,
+    seed: int | None = 0,
     epsilon: float = 1.0,
     schema: Schema = SCHEMA,
+    name: str | None = None,
     **more: Any,
 ) -> Site:
-    """Write a site's folder and open it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    config = {
-        "name": folder.name,
-        "data": "rows.parquet",
-        "schema": "schema.toml",
-        "simulation_seed": seed,
-        "budget": {"epsilon": epsilon, "delta": 1e-5},
-    }
-    (folder / SITE_FILE).write_text(tomli_w.dumps(config | more), encoding="utf-8")
-    (folder / "schema.toml").write_text(dump_schema(schema), encoding="utf-8")
-    write_table(draw_table(rows, seed), folder / "rows.parquet")
-    return load_site(folder)
+    """Found a site with rows and open it; ``more`` are settings of its policy."""
+    policy = Policy(epsilon=epsilon, delta=1e-5, unit=Unit(schema.unit.kind), **more)
+    if (folder / SITE_FILE).exists():  # the same site, with another configuration
+        site = load_site(folder, is_simulated=True)
+        config = site.config.model_copy(update={"policy": policy, "simulation_seed": seed})
+        (folder / SITE_FILE).write_text(render_site_file(config), encoding="utf-8")
+        (folder / "schema.toml").write_text(dump_schema(schema), encoding="utf-8")
+    else:
+        found_site(
+            folder,
+            name=name or folder.name,
+            data="rows.parquet",
+            schema=schema,
+            policy=policy,
+            simulation_seed=seed,
+        )
+    write_table(draw_table(rows, seed or 0), folder / "rows.parquet")
+    return load_site(folder, is_simulated=seed is not None)
 
 
-def write_sites(home: Path, number: int = 3) -> list[Site]:
-    return [write_site(home / f"site-{i + 1}", rows=ROWS[i], seed=i) for i in range(number)]
+def write_sites(home: Path, number: int = 3, **policy: Any) -> list[Site]:
+    return [
+        write_site(home / f"site-{i + 1}", rows=ROWS[i], seed=i, **policy) for i in range(number)
+    ]
 
 
 def make_context(home: Path, partition: int = 0) -> Context:
