@@ -66,7 +66,8 @@ def found_site(
     key.save(folder / KEY_FILE)
     _write_private(folder / SPLIT_KEY_FILE, split_key.hex() + "\n")
     _write_private(folder / SCHEMA_FILE, dump_schema(schema))
-    Ledger.create(folder / config.ledger, site=name, dataset=data, policy=policy, key=key)
+    dataset = Path(data).name  # a ledger is shown to others, and where the data lie is not
+    Ledger.create(folder / config.ledger, site=name, dataset=dataset, policy=policy, key=key)
     _write_private(folder / SITE_FILE, render_site_file(config))
     return load_site(folder, is_simulated=simulation_seed is not None)
 

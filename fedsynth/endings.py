@@ -1,7 +1,7 @@
 """How the command line ends: what a person can mend becomes one sentence and an exit code.
 
-0 done, 1 the study could not go on, 2 something given cannot be used, 130 or 143 stopped from
-outside.
+0 done, 1 the study could not go on or a ledger cannot be trusted, 2 something given cannot be used,
+130 or 143 stopped from outside.
 """
 
 from __future__ import annotations
@@ -76,13 +76,13 @@ def sentences() -> Iterator[None]:
 
 def _explain(error: Exception) -> tuple[str, int] | None:
     """Return sentence and exit code, or None for what is a defect of ours."""
-    from privacy.errors import BudgetExceeded
+    from privacy.errors import BudgetExceeded, LedgerBroken, PolicyViolation
     from strategies.errors import StudyFailed
     from synthesis.errors import InputError
 
     if isinstance(error, InputError):
         return str(error), USED_WRONGLY
-    if isinstance(error, StudyFailed | BudgetExceeded):
+    if isinstance(error, StudyFailed | BudgetExceeded | PolicyViolation | LedgerBroken):
         return str(error), FAILED
     if isinstance(error, MemoryError):
         return "there is not enough memory for this; ask for fewer rows, columns or bins.", FAILED

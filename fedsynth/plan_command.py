@@ -6,9 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fedsynth.console import add_row, make_table, say
-from fedsynth.event_cells import event_cells
-from privacy import SampledGaussianEvent, compute_epsilon
+from fedsynth.console import say
+from fedsynth.event_cells import make_event_table
+from privacy import compute_epsilon
 from server.study import parse_study
 from simulations.settings import plan_of, read_settings
 
@@ -22,17 +22,8 @@ def show_plan(console: Console, path: Path) -> None:
     content, _ = read_settings(path, study={}, simulation={})
     study = parse_study(content, source=path.name)
     plan = plan_of(study)
-    table = make_table(
-        f"Study {study.name}: what each site would spend",
-        ["on", "mechanism"],
-        ["noise", "rate", "steps", "epsilon\nif alone"],
-    )
-    for event in plan.events():
-        sampled = isinstance(event, SampledGaussianEvent)
-        mechanism = "Gaussian, Poisson-sampled" if sampled else "Gaussian"
-        alone = compute_epsilon([event], study.delta)
-        add_row(table, [event.purpose, mechanism, *event_cells(event), f"{alone:.4f}"])
-    console.print(table)
+    title = f"Study {study.name}: what each site would spend"
+    console.print(make_event_table(title, plan.events(), study.delta))
     total, rdp = plan.epsilon, compute_epsilon(plan.events(), study.delta, "rdp")
     say(
         console,

@@ -1,0 +1,74 @@
+"""``fedsynth site``: found a data site, and see beforehand what a study would take from it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fedsynth.site.ledger_commands import ledger_app
+from fedsynth.site.policy_commands import policy_app
+
+SiteFolder = Annotated[Path, typer.Option(metavar="DIR", help="The site's folder.")]
+
+site_app = typer.Typer(help="Be a data site.", no_args_is_help=True, rich_markup_mode=None)
+site_app.add_typer(ledger_app, name="ledger")
+site_app.add_typer(policy_app, name="policy")
+
+
+@site_app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder.")],
+    name: Annotated[str, typer.Option(help="How the site calls itself.")],
+    data: Annotated[Path, typer.Option(help="The table: CSV or Parquet.")],
+    schema: Annotated[Path, typer.Option(help="The public schema (TOML).")],
+    epsilon: Annotated[float, typer.Option(help="The most all studies may cost, for life.")],
+    delta: Annotated[float, typer.Option(help="Failure probability, fixed for life.")],
+    max_epsilon_per_study: Annotated[
+        float | None, typer.Option(help="The most one study may cost. (default: all)")
+    ] = None,
+    holdout: Annotated[
+        float, typer.Option(help="Share of units kept for evaluation, fixed for life.")
+    ] = 0.1,
+    expires: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Last day on which a study may start (UTC)."),
+    ] = None,
+    approver: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar='"NAME=KEY"', help="Who may loosen the policy: name and public key; repeatable."
+        ),
+    ] = None,
+) -> None:
+    """Make the folder of a data site: keys, policy and ledger."""
+    from fedsynth.site.init import NewSite, init_site
+
+    init_site(
+        NewSite(
+            folder=folder,
+            name=name,
+            data=data,
+            schema=schema,
+            epsilon=epsilon,
+            delta=delta,
+            max_epsilon_per_study=max_epsilon_per_study,
+            holdout=holdout,
+            expires=None if expires is None else expires.date(),
+            approvers=tuple(approver or ()),
+        )
+    )
+
+
+@site_app.command()
+def check(
+    study: Annotated[Path, typer.Argument(help="Study file (TOML).")],
+    site: SiteFolder = Path("."),
+) -> None:
+    """Show what would leave this site in a study, and its cost; nothing is sent or spent."""
+    from fedsynth.site.check import check_site
+
+    if not check_site(site, study):
+        raise typer.Exit(1)

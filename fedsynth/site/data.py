@@ -1,0 +1,75 @@
+"""A site's own table, held against its schema; what is counted stays on the site's screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fedsynth.console import say, screen
+from synthesis.encoding import read_units
+from synthesis.schema import Rule, Schema, Violation, check_table
+from synthesis.tables import read_records
+
+_MAX_SHOWN = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataReading:
+    """What a site's table holds. For the site's screen only: counts are private.
+
+    Attributes:
+        rows: all rows.
+        units: records or persons that would take part.
+        unit: whom the schema protects.
+        violations: what departs from the schema; such rows do not take part.
+    """
+
+    rows: int
+    units: int
+    unit: str
+    violations: tuple[Violation, ...]
+
+    @property
+    def unit_plural(self) -> str:
+        """The unit in the plural."""
+        return f"{self.unit}s"
+
+
+def read_data(schema: Schema, path: Path) -> DataReading:
+    """Read a table as the site will read it in a study.
+
+    Raises:
+        InputError: if it is absent or unreadable, or lacks a column.
+    """
+    records = read_records(path)
+    units = read_units(schema, records).n_units
+    return DataReading(
+        rows=len(records),
+        units=units,
+        unit=schema.unit.kind,
+        violations=tuple(
+            violation
+            for violation in check_table(schema, records)
+            if violation.rule is not Rule.UNKNOWN_COLUMN  # it is not read
+        ),
+    )
+
+
+def show_data(reading: DataReading) -> None:
+    """Say how the table fits, and that nobody else will learn it."""
+    if not reading.violations:
+        say(
+            screen,
+            f"All {reading.rows:,} rows fit the schema: {reading.units:,} {reading.unit_plural}.",
+        )
+        return
+    say(
+        screen,
+        f"{reading.units:,} {reading.unit_plural} from {reading.rows:,} rows would take part. Rows "
+        "that do not fit the schema are left out, and only this screen says so:",
+    )
+    for violation in reading.violations[:_MAX_SHOWN]:
+        say(screen, f"- {violation.sentence()}")
+    if len(reading.violations) > _MAX_SHOWN:
+        more = len(reading.violations) - _MAX_SHOWN
+        say(screen, f"- and {more} more, which 'fedsynth schema check' lists.")

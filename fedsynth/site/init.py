@@ -1,0 +1,154 @@
+"""``fedsynth site init``: from options to a founded site, and what its people do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from client.founding import found_site
+from client.site import KEY_FILE, SITE_FILE, SPLIT_KEY_FILE, Site
+from fedsynth.console import add_row, make_table, say, screen
+from fedsynth.site.data import DataReading, read_data, show_data
+from privacy import Policy
+from server.study import explain_settings
+from synthesis import InputError
+from synthesis.schema import Schema, load_schema
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewSite:
+    """What was asked for on the command line; the meanings are those of the options."""
+
+    folder: Path
+    name: str
+    data: Path
+    schema: Path
+    epsilon: float
+    delta: float
+    max_epsilon_per_study: float | None
+    holdout: float
+    expires: date | None
+    approvers: tuple[str, ...]
+
+
+def init_site(asked: NewSite) -> None:
+    """Found a site and say where things are and what to do next.
+
+    Raises:
+        InputError: if something given cannot be used; nothing is written.
+    """
+    schema = load_schema(asked.schema)
+    policy = _make_policy(asked, schema)
+    reading = read_data(schema, asked.data)
+    _check_delta(policy, reading)
+    if not (asked.name.strip() and asked.name.isprintable() and len(asked.name) <= 100):
+        raise InputError(
+            "name must be 1 to 100 printable characters on one line; choose another.",
+            argument="name",
+        )
+    site = found_site(
+        asked.folder,
+        name=asked.name,
+        data=str(asked.data.resolve()),
+        schema=schema,
+        policy=policy,
+    )
+    _show_places(site)
+    show_data(reading)
+    _show_next(site)
+
+
+def parse_approver(text: str) -> dict[str, str]:
+    """Return name and public key from ``"Name=KEY"``.
+
+    Raises:
+        InputError: if it is not of that form.
+    """
+    name, _, key = text.rpartition("=")
+    if not name.strip():
+        raise InputError(
+            f"approver must be a name, the sign = and a public key, got {text!r:.100}; "
+            "'fedsynth keys new' makes a key and prints its public half.",
+            argument="approver",
+        )
+    return {"name": name.strip(), "public_key": key.strip().lower()}
+
+
+def _make_policy(asked: NewSite, schema: Schema) -> Policy:
+    if asked.expires is not None and asked.expires < datetime.now(UTC).date():
+        raise InputError(
+            f"expires must be today or later, got {asked.expires.isoformat()}; a policy that has "
+            "expired allows no study.",
+            argument="expires",
+        )
+    content: dict[str, object] = {
+        "epsilon": asked.epsilon,
+        "delta": asked.delta,
+        "unit": schema.unit.kind,
+        "holdout": asked.holdout,
+        "max_epsilon_per_study": asked.max_epsilon_per_study,
+        "approvers": [parse_approver(text) for text in asked.approvers],
+        "expires": asked.expires,
+    }
+    try:
+        return Policy.model_validate(content)
+    except ValidationError as error:
+        raise explain_settings(error, Policy) from None
+
+
+def _check_delta(policy: Policy, reading: DataReading) -> None:
+    if policy.delta * reading.units >= 1:
+        raise InputError(
+            f"delta must be below 1 / number of {reading.unit_plural}, got {policy.delta:g}: with "
+            f"a larger one, a {reading.unit} could be published outright. It is fixed for life; "
+            "1e-05 or less is usual.",
+            argument="delta",
+        )
+
+
+def _show_places(site: Site) -> None:
+    folder, policy = site.folder, site.config.policy
+    table = make_table(f"Site {site.config.name}", ["what", "where"], [])
+    places = {
+        "what this site allows": folder / SITE_FILE,
+        "what was ever spent": folder / site.config.ledger,
+        "its signing key": folder / KEY_FILE,
+        "the key of the hold-out": folder / SPLIT_KEY_FILE,
+        "the schema, approved": folder / site.config.schema_file,
+        "the data, left in place": Path(site.config.data),
+    }
+    for what, where in places.items():
+        add_row(table, [what, str(where)])
+    screen.print(table)
+    say(
+        screen,
+        f"For life, all studies together may cost one {policy.unit.value} at most epsilon "
+        f"{policy.epsilon:g} at delta {policy.delta:g}; {policy.holdout:.0%} of the "
+        f"{policy.unit.value}s are held out for evaluation.",
+    )
+
+
+def _show_next(site: Site) -> None:
+    say(screen, f"Public key:  {site.public_key.hex}")
+    say(screen, f"Fingerprint: {site.public_key.fingerprint}")
+    say(screen, "")
+    say(screen, "What to do next:")
+    who = ", ".join(approver.name for approver in site.config.policy.approvers)
+    steps = [
+        f"Read {site.folder / SITE_FILE} and tighten what you like. "
+        + (
+            f"Loosening it needs a signature of {who}."
+            if who
+            else "Nobody can ever loosen it, for no approver is named."
+        ),
+        "Keep a backup of the folder keys; the ledger may only ever grow, so never put back an "
+        "older one.",
+        "Give the public key to the coordinator, and read the fingerprint out over the telephone.",
+        "Before you join a study, see what it would take: fedsynth site check STUDY.toml --site "
+        f"{site.folder}",
+    ]
+    for number, step in enumerate(steps, start=1):
+        say(screen, f"{number}. {step}")
