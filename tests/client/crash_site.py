@@ -92,7 +92,7 @@ class Seen:
     receipts: list[str] = field(default_factory=list)
     passed: dict[str, int] = field(default_factory=dict)
     rest: bytes = b""
-    seconds: float = 0.0
+    seconds: list[float] = field(default_factory=list)  # from each question to its answer
 
     def take(self, data: bytes) -> None:
         """Take bytes from the pipe; an answer that was cut off counts as a release."""

@@ -25,7 +25,7 @@ from asking import be_inside_a_run
 from crash_site import PHASES, SETTINGS, Fate, Seen, records_of, serve
 from tiny_sites import make_request, write_site
 
-from client.reserving import close_study
+from client.reserving import check_study, close_study
 from client.site import load_site
 from privacy import Ledger, Receipt, compute_epsilon
 from privacy.events import Event, SampledGaussianEvent
@@ -40,7 +40,7 @@ def run_site(
     seen: Seen,
     phases: tuple[str, ...],
     *,
-    kill_at: float | None = None,
+    kill_at: tuple[int, float] | None = None,
     fate: Fate | None = None,
     mutant: str = "",
 ) -> bool:
@@ -59,9 +59,7 @@ def run_site(
             os._exit(code)
     os.close(question_out)
     os.close(answer_in)
-    started = time.monotonic()
     _ask_all(child, seen, phases, question_in, answer_out, kill_at)
-    seen.seconds = time.monotonic() - started
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status not in (0, -signal.SIGKILL):
         raise RuntimeError(f"a site process broke down: {status}")
@@ -74,14 +72,19 @@ def _ask_all(
     phases: tuple[str, ...],
     questions: int,
     answers: int,
-    kill_at: float | None,
+    kill_at: tuple[int, float] | None,
 ) -> None:
-    """Ask the next phase when the last one was answered; kill when it is time; read to the end."""
-    deadline = None if kill_at is None else time.monotonic() + kill_at
-    waiting, open_end = list(phases), True
-    answered = sum(map(len, seen.codes.values()))
-    _send(questions, waiting, seen)
+    """Ask the next phase when the last one was answered; kill when it is time; read to the end.
+
+    ``kill_at`` names a question and the seconds after it.
+    """
+    waiting, open_end, deadline = list(phases), True, None
+    asked = answered = sum(map(len, seen.codes.values()))
+    asked_at = time.monotonic()
+    questions = _send(questions, waiting, seen)
     while open_end:
+        if kill_at is not None and answered - asked == kill_at[0]:
+            deadline, kill_at = time.monotonic() + kill_at[1], None
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         if not select.select([answers], [], [], left)[0]:
             os.kill(child, signal.SIGKILL)
@@ -92,6 +95,8 @@ def _ask_all(
         seen.take(data)
         if sum(map(len, seen.codes.values())) > answered:
             answered += 1
+            seen.seconds.append(time.monotonic() - asked_at)
+            asked_at = time.monotonic()
             questions = _send(questions, waiting, seen)
     if questions >= 0:
         os.close(questions)
@@ -181,7 +186,7 @@ def try_once(
     template: Path,
     folder: Path,
     *,
-    kill_at: float | None = None,
+    kill_at: tuple[int, float] | None = None,
     fate: Fate | None = None,
     mutant: str = "",
 ) -> dict[str, Any]:
@@ -213,14 +218,16 @@ def main(home: Path, kills: int, seed: int, mutant: str, *, every_point: bool) -
         records_of(phase)
     rng = random.Random(seed)
     template, folder = home / "template", home / "site"
-    write_site(template, rows=60, seed=None, holdout=0.3)
-    lengths = []
+    site = write_site(template, rows=60, seed=None, holdout=0.3)
+    check_study(site, make_request(**SETTINGS))  # so that no child spends its life on accounting
+    lives = []
     for _ in range(3):
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(template, folder)
         whole = Seen()
         run_site(folder, whole, PHASES)
-        lengths.append(whole.seconds)
+        lives.append(whole.seconds)
+    shortest = [min(times) for times in zip(*lives, strict=True)]
     points = [(name, n + 1) for name, times in whole.passed.items() for n in range(times)]
     if mutant:
         points = [(name, n) for name, n in points if name in ("half-sent", "after-sending")]
@@ -228,9 +235,10 @@ def main(home: Path, kills: int, seed: int, mutant: str, *, every_point: bool) -
         points = [(name, rng.randint(1, times)) for name, times in whole.passed.items()]
     attempt = partial(try_once, template, folder, mutant=mutant)
     trials = [(name, attempt(fate=Fate(point=name, count=n))) for name, n in points]
-    longest = sorted(lengths)[1]
-    trials += [("random", attempt(kill_at=rng.uniform(0, longest))) for _ in range(kills)]
-    print(json.dumps(summarise(trials) | {"seconds": longest}))
+    for i in range(kills):
+        phase = i % len(PHASES)  # each in turn, at a random moment of it
+        trials.append(("random", attempt(kill_at=(phase, rng.uniform(0, shortest[phase])))))
+    print(json.dumps(summarise(trials) | {"seconds": shortest}))
 
 
 def summarise(trials: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:

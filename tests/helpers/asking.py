@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from client.app import app
 from simulations.grid import LocalGrid
 from strategies import protocol
 from strategies.protocol import ARRAYS, CONFIG, POOLED_SKETCH, STATISTICS
-from synthesis.evaluation import EvaluationLayout, train_score_network
+from synthesis.evaluation import EvaluationLayout, ScoreNetwork, train_score_network
 from synthesis.layout import SketchLayout
 from synthesis.schema import Schema
 
@@ -74,10 +75,14 @@ def ask_train(home: Path, records: dict[str, ArrayRecord] | None = None, **chang
     return send(home, protocol.TRAIN, config, **(train_records() if records is None else records))
 
 
-def score_weights(schema: Schema = SCHEMA) -> dict[str, torch.Tensor]:
-    layout = EvaluationLayout.from_schema(schema)
-    rng = torch.Generator().manual_seed(0)
-    return dict(train_score_network(layout, draw_codes(200), rng=rng).state_dict())
+@cache
+def _score_network() -> ScoreNetwork:
+    layout, rng = EvaluationLayout.from_schema(SCHEMA), torch.Generator().manual_seed(0)
+    return train_score_network(layout, draw_codes(200), rng=rng)
+
+
+def score_weights() -> dict[str, torch.Tensor]:
+    return {name: weight.clone() for name, weight in _score_network().state_dict().items()}
 
 
 def ask_evaluate(home: Path, weights: dict[str, Any] | None = None, **changes: Any) -> Message:
