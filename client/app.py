@@ -24,8 +24,8 @@ from flwr.clientapp import ClientApp
 
 from client.evaluating import release_evaluation
 from client.hello import answer_hello
-from client.incoming import build_generator, read_weights
-from client.refusals import MalformedRequest, refusal_of
+from client.incoming import build_generator, read_arrays
+from client.refusals import MalformedRequest, describe, refusal_of
 from client.settings import StudyRequest
 from client.site import Site, load_site
 from client.sketching import release_sketch
@@ -45,6 +45,7 @@ from strategies.protocol import (
     RefusalCode,
     error_reply,
 )
+from synthesis import InputError
 
 SITES_DIR = "sites-dir"
 """Key of the run's settings that names the folder of all sites, in a simulation."""
@@ -75,13 +76,13 @@ def sketch(site: Site, request: StudyRequest, message: Message) -> RecordDict:
 def train(site: Site, request: StudyRequest, message: Message) -> RecordDict:
     """Run one adversarial round and answer with the local generator's weights."""
     config = message.content.config_records[CONFIG]
-    pooled = message.content.array_records.get(POOLED_SKETCH)
+    pooled = read_arrays(message, POOLED_SKETCH)
     local = train_round(
         site,
         request,
-        build_generator(read_weights(message.content.array_records[ARRAYS]), site.schema),
+        build_generator(read_arrays(message, ARRAYS), site.schema),
         server_round=int(str(config[protocol.SERVER_ROUND])),
-        pooled_sketch=None if pooled is None else read_weights(pooled)[STATISTICS],
+        pooled_sketch=pooled.get(STATISTICS),
         pooled_noise_std=float(str(config[protocol.POOLED_NOISE_STD])),
     )
     return RecordDict({ARRAYS: ArrayRecord(local.state_dict()), CONFIG: ConfigRecord()})
@@ -89,8 +90,7 @@ def train(site: Site, request: StudyRequest, message: Message) -> RecordDict:
 
 def evaluate(site: Site, request: StudyRequest, message: Message) -> RecordDict:
     """Release the noised counts of the hold-out, once per study."""
-    weights = read_weights(message.content.array_records[ARRAYS])
-    release = release_evaluation(site, request, weights)
+    release = release_evaluation(site, request, read_arrays(message, ARRAYS))
     counts = {purpose: Array(c.astype(np.float32)) for purpose, c in release.counts.items()}
     noise = {NOISE_OF[purpose]: float(n) for purpose, n in release.noise_multipliers.items()}
     return RecordDict({EVALUATION: ArrayRecord(counts), CONFIG: ConfigRecord(dict(noise))})
@@ -99,8 +99,7 @@ def evaluate(site: Site, request: StudyRequest, message: Message) -> RecordDict:
 def answer(handler: Handler, message: Message, context: Context) -> Message:
     """Let ``handler`` work between the two gates; what fails leaves as a fixed code."""
     try:
-        folder, is_simulated = site_folder(context)
-        site = load_site(folder, is_simulated=is_simulated)
+        site = open_site(context)
         request = _read_request(message)
         _check_held_receipt(site, message)
         content = handler(site, request, message)
@@ -110,20 +109,36 @@ def answer(handler: Handler, message: Message, context: Context) -> Message:
     except Exception as error:  # the border of a site: Flower would send the text of any error
         code = refusal_of(error)
         if code is RefusalCode.LOCAL_FAILURE:
-            _log.error("failed here, and only the code leaves: %s", error)
+            _log.error("failed here, and only the code leaves: %s", describe(error))
+            _log.debug("failed here", exc_info=True)  # this text may quote a cell
         else:
-            _log.warning("refused (%s): %s", code.value, error)
+            _log.warning("refused (%s): %s", code.value, describe(error))
         return error_reply(message, code)
     return Message(content, reply_to=message)
 
 
-def site_folder(context: Context) -> tuple[Path, bool]:
-    """Return the folder of the site this process serves, and whether this is a simulation."""
+def open_site(context: Context) -> Site:
+    """Open the site this process serves.
+
+    A node's own configuration names the folder of an installed site. Only without it the settings
+    of the run, which come from the coordinator, may name one, and only a folder that says of itself
+    that it is simulated: nobody outside can choose among installed sites.
+
+    Raises:
+        InputError: if there is no such folder, or the run names one that is not simulated.
+    """
     own = context.node_config.get(SITE_DIR)
     if own is not None:
-        return Path(str(own)), False
+        return load_site(str(own))
     number = int(str(context.node_config["partition-id"])) + 1
-    return Path(str(context.run_config[SITES_DIR])) / f"site-{number}", True
+    site = load_site(Path(str(context.run_config[SITES_DIR])) / f"site-{number}", is_simulated=True)
+    if site.config.simulation_seed is None:
+        raise InputError(
+            f"{SITE_DIR} must stand in the node's own configuration to serve an installed site; "
+            "start the node with it.",
+            argument=SITE_DIR,
+        )
+    return site
 
 
 def _read_request(message: Message) -> StudyRequest:

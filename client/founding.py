@@ -11,7 +11,7 @@ import os
 import secrets
 from pathlib import Path
 
-from client.site import KEY_FILE, SITE_FILE, SPLIT_KEY_FILE, Site, SiteConfig, load_site
+from client.site import KEY_FILE, SITE_FILE, SPLIT_KEY_FILE, Site, load_site, parse_config
 from client.site_file import render_site_file
 from privacy import Ledger, Policy, SigningKey
 from synthesis import InputError
@@ -49,7 +49,7 @@ def found_site(
             argument="site",
         )
     check_unit(policy, schema)
-    config = SiteConfig.model_validate(
+    config = parse_config(
         {
             "name": name,
             "data": data,
@@ -59,7 +59,9 @@ def found_site(
         }
     )
     folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    for private in (folder, (folder / KEY_FILE).parent):
+        private.mkdir(exist_ok=True)
+        private.chmod(0o700)
     key, split_key = _make_keys(name, simulation_seed)
     key.save(folder / KEY_FILE)
     _write_private(folder / SPLIT_KEY_FILE, split_key.hex() + "\n")
@@ -91,7 +93,8 @@ def _make_keys(name: str, seed: int | None) -> tuple[SigningKey, bytes]:
 
 
 def _write_private(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

@@ -38,8 +38,17 @@ def answer_hello(
         protocol.POLICY_ROUNDS: policy.max_rounds,
     }
     if policy.row_count_public:
-        answer[protocol.UNIT_COUNT] = site.read_units(Part.TRAINING).n_units
+        answer[protocol.UNIT_COUNT] = _training_units(site)
     return answer
+
+
+def _training_units(site: Site) -> int:
+    """Return how many units training may expect, from the number of all and the public share.
+
+    How many there are in fact is not public: it would tell on which side of the split a unit lies.
+    """
+    number = sum(site.read_units(part).n_units for part in Part)
+    return round(number * (1 - site.config.policy.holdout))
 
 
 def _find_refusal(site: Site, request: StudyRequest, asked: Mapping[str, object]) -> RefusalCode:

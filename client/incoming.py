@@ -1,39 +1,65 @@
-"""What comes from the coordinator as numbers: weights, whose shapes tell a public architecture."""
+"""What comes from the coordinator as numbers: weights, whose shapes tell a public architecture.
+
+Nothing is believed: neither that an array is what its label says, nor that it is small.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 import torch
-from flwr.app import ArrayRecord
+from flwr.app import Array, Message
+from numpy.typing import NDArray
 from torch import Tensor
 
 from client.refusals import MalformedRequest
+from strategies.fields import fields_of
+from strategies.wire_field import Direction
 from synthesis.evaluation import EvaluationLayout, ScoreNetwork
 from synthesis.generator import Generator, GeneratorSettings
 from synthesis.schema import Schema
 
-_LARGEST_SIZE = 100_000
+_WIDEST = 4096
+_MOST_PROBABILITIES = 50_000_000
+_HEADER_BYTES = 1024
 _GENERATOR = {"anchors", "network.0.bias"}
 _SCORE_BIAS = "layers.0.bias"
 
 
-def read_weights(arrays: ArrayRecord) -> dict[str, Tensor]:
-    """Return the arrays of a message as tensors of their own.
+def read_arrays(message: Message, record: str) -> dict[str, Tensor]:
+    """Return the arrays of one record of a message as tensors of their own.
+
+    Args:
+        message: from the coordinator; its form is known to be the listed one.
+        record: name of the record; without it nothing is returned.
 
     Raises:
-        MalformedRequest: if a value is not finite or an array cannot be read.
+        MalformedRequest: if an array is not what its label says, or a value is not finite or
+            beyond the bounds of the table.
     """
+    kind = message.metadata.message_type
+    largest = min(f.high for f in fields_of(kind, Direction.DOWN) if f.record == record)
+    if record not in message.content:
+        return {}
+    arrays = message.content.array_records[record]
+    return {name: torch.from_numpy(_read(array, largest)) for name, array in arrays.items()}
+
+
+def _read(array: Array, largest: float) -> NDArray[np.float32]:
+    shape = tuple(array.shape)
+    if not 0 <= len(array.data) - 4 * math.prod(shape) <= _HEADER_BYTES:
+        raise MalformedRequest("an array from the coordinator is larger or smaller than its shape.")
     try:
-        weights = {name: torch.from_numpy(np.array(a.numpy())) for name, a in arrays.items()}
-    except (ValueError, TypeError, EOFError) as error:
-        raise MalformedRequest(f"weights from the coordinator cannot be read: {error}") from None
-    if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
-        raise MalformedRequest("weights from the coordinator must be finite.")
-    if any(size > _LARGEST_SIZE for weight in weights.values() for size in weight.shape):
-        raise MalformedRequest(f"weights must have at most {_LARGEST_SIZE} in each direction.")
-    return weights
+        values = np.array(array.numpy())
+    except (ValueError, TypeError, EOFError, OSError) as error:
+        raise MalformedRequest(f"an array from the coordinator cannot be read: {error}") from None
+    if values.dtype != np.float32 or values.shape != shape:
+        raise MalformedRequest("an array from the coordinator must have the stated form.")
+    if values.size and not np.abs(values).max() <= largest:  # also refuses what is not a number
+        raise MalformedRequest(f"values from the coordinator must be at most {largest:g} in size.")
+    return values
 
 
 def build_generator(weights: Mapping[str, Tensor], schema: Schema) -> Generator:
@@ -45,11 +71,12 @@ def build_generator(weights: Mapping[str, Tensor], schema: Schema) -> Generator:
     if not weights.keys() >= _GENERATOR or weights["anchors"].ndim != 2:
         raise MalformedRequest("weights from the coordinator must be those of a generator.")
     num_anchors, latent_dim = weights["anchors"].shape
+    hidden, width = weights["network.0.bias"].numel(), sum(schema.sizes)
+    _check_size(weights, hidden, least=hidden * (hidden + width))
+    if num_anchors * max(hidden, width) > _MOST_PROBABILITIES or min(num_anchors, latent_dim) < 1:
+        raise MalformedRequest("the generator must have some latent codes, and fewer than these.")
     settings = GeneratorSettings(
-        sizes=schema.sizes,
-        num_anchors=num_anchors,
-        latent_dim=latent_dim,
-        hidden=len(weights["network.0.bias"]),
+        sizes=schema.sizes, num_anchors=num_anchors, latent_dim=latent_dim, hidden=hidden
     )
     generator = Generator(settings, rng=torch.Generator().manual_seed(0))
     _load(generator, weights)
@@ -63,11 +90,21 @@ def build_score_network(weights: Mapping[str, Tensor], layout: EvaluationLayout)
         MalformedRequest: if a weight is missing, or the shapes fit no network for this schema.
     """
     bias = weights.get(_SCORE_BIAS)
-    if bias is None or bias.ndim != 1 or len(bias) < 1:
+    if bias is None or bias.ndim != 1:
         raise MalformedRequest("weights from the coordinator must be those of a score network.")
+    width = sum(layout.sizes) - layout.sizes[layout.label_index]
+    _check_size(weights, len(bias), least=len(bias) * width)
     network = ScoreNetwork(layout, hidden=len(bias), rng=torch.Generator().manual_seed(0))
     _load(network, weights)
     return network
+
+
+def _check_size(weights: Mapping[str, Tensor], hidden: int, *, least: int) -> None:
+    """Refuse a network much larger than the weights that came: building it would fill memory."""
+    if not 1 <= hidden <= _WIDEST:
+        raise MalformedRequest(f"hidden layers must be 1 to {_WIDEST} wide.")
+    if sum(weight.numel() for weight in weights.values()) < least:
+        raise MalformedRequest("weights from the coordinator must be those of one network.")
 
 
 def _load(network: torch.nn.Module, weights: Mapping[str, Tensor]) -> None:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from client.refusals import MalformedRequest
 from client.settings import StudyRequest
 from client.site import Site
 from client.unit_rule import UNITS, check_same_units
-from privacy import SitePlan
+from privacy import (
+    BudgetExceeded,
+    Event,
+    GaussianEvent,
+    Part,
+    PolicyViolation,
+    SampledGaussianEvent,
+    SitePlan,
+)
+from privacy.policy import check_study as check_policy
+
+MOST_NUMBERS_IN_A_BATCH = 100_000_000
+HUGE = 1e5
 
 
 def reserve_study(site: Site, request: StudyRequest) -> tuple[SitePlan, str]:
@@ -17,6 +30,7 @@ def reserve_study(site: Site, request: StudyRequest) -> tuple[SitePlan, str]:
         StudyChanged: if a study of this name asked for something else.
         InputError: if earlier studies told units or their parts apart in another way.
     """
+    _check_before_accounting(site, request)
     plan = request.make_plan()
     reservation = site.ledger.reserve(
         request.study,
@@ -30,6 +44,7 @@ def reserve_study(site: Site, request: StudyRequest) -> tuple[SitePlan, str]:
 
 def check_study(site: Site, request: StudyRequest) -> SitePlan:
     """Raise what ``reserve_study`` would raise; write nothing and return the plan."""
+    _check_before_accounting(site, request)
     plan = request.make_plan()
     site.ledger.check(
         plan.events(),
@@ -39,6 +54,66 @@ def check_study(site: Site, request: StudyRequest) -> SitePlan:
         details=_details(site, request),
     )
     return plan
+
+
+def close_study(site: Site, study: str) -> None:
+    """Mark a study that will not go on as failed; what it reserved stays spent.
+
+    Raises:
+        AlreadyReleased: if it is done or failed.
+        ValueError: if the ledger knows no study of this name.
+    """
+    site.ledger.mark(find_reservation(site, study), "failed", "closed-by-the-site")
+
+
+def find_reservation(site: Site, study: str) -> str:
+    """Return the id of a study's reservation.
+
+    Raises:
+        ValueError: if the ledger knows no study of this name.
+    """
+    known = [entry.reservation for entry in site.ledger.entries() if study == entry.study != ""]
+    if not known:
+        raise ValueError(f"study must be one that is in the ledger, got {study!r:.80}.")
+    return known[0]
+
+
+def _check_before_accounting(site: Site, request: StudyRequest) -> None:
+    """Refuse what needs no accounting to be refused, so that saying no costs nothing.
+
+    What is in the ledger was allowed when it was reserved, and goes on.
+    """
+    width = sum(site.schema.sizes)
+    if request.expected_batch_size * width > MOST_NUMBERS_IN_A_BATCH:
+        raise MalformedRequest("expected-batch-size must be smaller for rows of this width.")
+    if any(entry.study == request.study for entry in site.ledger.entries()):
+        return
+    policy = site.ledger.policy
+    check_policy(policy, _with_huge_noise(request), rounds=request.rounds, model=request.model)
+    # A study costs what it asks for, so what asks for too much need not be calibrated.
+    if request.budget.epsilon > policy.study_limit and request.budget.delta >= policy.delta:
+        if policy.max_epsilon_per_study is None:
+            raise BudgetExceeded(request.budget.epsilon, site.ledger.remaining())
+        raise PolicyViolation(
+            "max_epsilon_per_study",
+            f"epsilon {request.budget.epsilon:g} was asked for, {policy.study_limit:g} is allowed",
+        )
+
+
+def _with_huge_noise(request: StudyRequest) -> tuple[Event, ...]:
+    """Return events of the kinds that the study has, too noisy to break a rule about noise."""
+    events: list[Event] = [GaussianEvent(noise_multiplier=HUGE, purpose="sketch")]
+    if request.rounds * request.discriminator_steps > 0:
+        events.append(
+            SampledGaussianEvent(
+                noise_multiplier=HUGE, sample_rate=1.0, steps=1, purpose="training"
+            )
+        )
+    if request.evaluation:
+        events.append(
+            GaussianEvent(noise_multiplier=HUGE, purpose="evaluation", part=Part.HOLD_OUT)
+        )
+    return tuple(events)
 
 
 def _details(site: Site, request: StudyRequest) -> dict[str, str]:

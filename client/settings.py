@@ -9,10 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from client.refusals import MalformedRequest
 from privacy import Budget, SitePlan, make_plan
 from privacy.private_step import MAX_CLIP, MIN_CLIP
 from strategies import protocol
 from strategies.protocol import MAX_EPSILON, MAX_STEPS
+
+MAX_PRIVATE_STEPS = 100_000
+"""Discriminator steps of a whole study; beyond it, accounting alone would keep a site busy."""
+MAX_ROWS_DRAWN = 2_000_000_000
+"""Steps of a study times rows of a batch: about what a processor does in a day."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +66,13 @@ class StudyRequest:
             raise ValueError(f"rounds times steps must be between 0 and {MAX_STEPS}.")
         if min(self.rounds, self.discriminator_steps, self.generator_steps) < 0:
             raise ValueError("rounds and steps must be >= 0.")
+        if self.rounds * self.discriminator_steps > MAX_PRIVATE_STEPS:
+            raise ValueError(f"rounds times steps must be at most {MAX_PRIVATE_STEPS}.")
         if not 1 <= self.expected_batch_size <= MAX_STEPS:
             raise ValueError(f"expected-batch-size must be between 1 and {MAX_STEPS}.")
+        steps = self.rounds * (self.discriminator_steps + self.generator_steps)
+        if steps * self.expected_batch_size > MAX_ROWS_DRAWN:
+            raise ValueError(f"steps times expected-batch-size must be at most {MAX_ROWS_DRAWN}.")
         if (self.adversarial_share > 0) != (self.rounds * self.discriminator_steps > 0):
             raise ValueError("adversarial-share and rounds must both be zero or both positive.")
 
@@ -113,11 +124,18 @@ class StudyRequest:
         )
 
     def make_plan(self) -> SitePlan:
-        """Return what this site would spend, computed here and not by the coordinator."""
-        return make_plan(
-            self.budget,
-            sample_rate=self.sample_rate,
-            steps=self.rounds * self.discriminator_steps,
-            adversarial_share=self.adversarial_share,
-            evaluation=self.evaluation,
-        )
+        """Return what this site would spend, computed here and not by the coordinator.
+
+        Raises:
+            MalformedRequest: if no noise fits the numbers.
+        """
+        try:
+            return make_plan(
+                self.budget,
+                sample_rate=self.sample_rate,
+                steps=self.rounds * self.discriminator_steps,
+                adversarial_share=self.adversarial_share,
+                evaluation=self.evaluation,
+            )
+        except (ValueError, ArithmeticError) as error:  # as of an epsilon next to nothing
+            raise MalformedRequest(str(error)) from None

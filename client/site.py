@@ -7,12 +7,13 @@ Nothing a coordinator sends can change this file.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from privacy import (
     Ledger,
@@ -25,6 +26,7 @@ from privacy import (
     SigningKey,
     SystemRandomness,
 )
+from privacy.checks import check_one_line
 from synthesis import InputError
 from synthesis.encoding import read_units
 from synthesis.schema import Schema, load_schema
@@ -55,6 +57,11 @@ class SiteConfig(BaseModel):
     ledger: str = "ledger.sqlite"
     simulation_seed: Annotated[int | None, Field(ge=0)] = None
     policy: Policy
+
+    @field_validator("name", "data")
+    @classmethod
+    def _check_one_line(cls, text: str) -> str:
+        return check_one_line(text, name="it")  # as it must stand in the ledger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,10 +210,18 @@ def load_site(folder: str | Path, *, is_simulated: bool = False) -> Site:
         raise InputError(f"{path} cannot be read: {error.strerror}.", argument="site") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path.name} is not valid TOML: {error}.", argument="site") from None
+    return Site(folder=Path(folder), config=parse_config(content), is_simulated=is_simulated)
+
+
+def parse_config(content: Mapping[str, object]) -> SiteConfig:
+    """Return the configuration with this content.
+
+    Raises:
+        InputError: naming the first setting that is not as it must be.
+    """
     try:
-        config = SiteConfig.model_validate(content)
+        return SiteConfig.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{path.name}: {place}: {first['msg']}.", argument=place) from None
-    return Site(folder=Path(folder), config=config, is_simulated=is_simulated)
+        raise InputError(f"{SITE_FILE}: {place}: {first['msg']}.", argument=place) from None

@@ -37,6 +37,8 @@ _COMMENTS = {
     "expires": "last day (UTC) on which a study may start",
     "approvers": "who may loosen this policy: name and public key",
 }
+_EXAMPLES = {"max_epsilon_per_study": "0.5", "expires": "2030-12-31"}  # of what may be left out
+_NOBODY = {"name": "nobody yet", "public_key": "64 hexadecimal digits"}
 
 
 def render_site_file(config: SiteConfig) -> str:
@@ -48,10 +50,15 @@ def render_site_file(config: SiteConfig) -> str:
     if expires is not None:
         policy["expires"] = expires  # a date of TOML, not a text
     parts = [_HEAD, _lines(content), _POLICY, "[policy]\n", _lines(policy)]
-    if approvers:
-        table = tomli_w.dumps({"policy": {"approvers": approvers}})
-        parts += [f"\n# {_COMMENTS['approvers']}\n", table]
-    return "".join(parts)
+    parts += [
+        f"# {_COMMENTS[name]}\n# {name} = {example}\n"
+        for name, example in _EXAMPLES.items()
+        if name not in policy
+    ]
+    people = "".join(f"[[policy.approvers]]\n{tomli_w.dumps(a)}" for a in approvers or [_NOBODY])
+    if not approvers:
+        people = "".join(f"# {line}\n" for line in people.splitlines())
+    return "".join([*parts, f"\n# {_COMMENTS['approvers']}\n", people])
 
 
 def _lines(settings: dict[str, Any]) -> str:

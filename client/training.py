@@ -14,11 +14,19 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from client.refusals import MalformedRequest
 from client.reserving import reserve_study
 from client.settings import StudyRequest
 from client.site import Site
 from client.state import StudyState
-from privacy import Part, PrivateTrainer, RandomStream, SampledGaussianEvent, SitePlan
+from privacy import (
+    AlreadyReleased,
+    Part,
+    PrivateTrainer,
+    RandomStream,
+    SampledGaussianEvent,
+    SitePlan,
+)
 from synthesis.adversarial import GeneratorStepSettings, improve_generator
 from synthesis.discriminator import Discriminator
 from synthesis.fitting import SketchLoss
@@ -28,6 +36,7 @@ from synthesis.rows import to_one_hot
 from synthesis.targets import make_targets
 
 DISCRIMINATOR_LEARNING_RATE = 2e-2
+MAX_POOLED_NOISE = 1e12
 
 
 def train_round(
@@ -50,15 +59,18 @@ def train_round(
         pooled_noise_std: standard deviation of the noise in the pooled sketch.
 
     Raises:
-        RuntimeError: if this round has been run before, or more rounds are asked than planned.
+        AlreadyReleased: if this round or a later one has begun before.
+        MalformedRequest: if the round was not planned, or the pooled sketch is missing or odd.
     """
     if not 1 <= server_round <= request.rounds:
-        raise RuntimeError("server-round must be one of the rounds that were reserved.")
+        raise MalformedRequest("server-round must be one of the rounds that were reserved.")
     plan, reservation = reserve_study(site, request)
+    _check_not_going_back(site, reservation, server_round)
     state = StudyState(site.folder, request.study)
-    if pooled_sketch is not None:
+    pooled = _pooled_sketch(state) if pooled_sketch is None else pooled_sketch
+    penalty = _sketch_loss(site, pooled, pooled_noise_std)
+    if pooled_sketch is not None:  # only now is it known to be of the right form
         state.save_pooled_sketch(pooled_sketch)
-    penalty = _sketch_loss(site, state.load_pooled_sketch(), pooled_noise_std)
     site.ledger.mark(reservation, "running", f"round-{server_round}")
     rng = partial(site.randomness.torch, site.config.name, request.study, server_round)
     discriminator = Discriminator(sum(site.schema.sizes), rng=rng("discriminator"))
@@ -82,6 +94,17 @@ def train_round(
     if server_round == request.rounds and not plan.evaluation:
         site.ledger.mark(reservation, "done")
     return local
+
+
+def _check_not_going_back(site: Site, reservation: str, server_round: int) -> None:
+    """Refuse rounds out of order; a round that this site missed may be left out."""
+    begun = [
+        int(entry.note.removeprefix("round-"))
+        for entry in site.ledger.entries()
+        if entry.reservation == reservation and entry.note.startswith("round-")
+    ]
+    if server_round < max(begun, default=0):
+        raise AlreadyReleased("a later round of this study has begun before.")
 
 
 def _generator_steps(
@@ -144,6 +167,17 @@ def _train_discriminator(
     trainer.train(units.n_units, take_rows, draw_fakes, steps=request.discriminator_steps)
 
 
+def _pooled_sketch(state: StudyState) -> Tensor:
+    try:
+        return state.load_pooled_sketch()
+    except FileNotFoundError:
+        raise MalformedRequest("the pooled sketch must come before the first round.") from None
+
+
 def _sketch_loss(site: Site, pooled: Tensor, noise_std: float) -> SketchLoss:
     layout = SketchLayout.from_schema(site.schema)
+    if pooled.shape != (layout.dimension,):
+        raise MalformedRequest(f"the pooled sketch must have shape ({layout.dimension},).")
+    if not 0 <= noise_std <= MAX_POOLED_NOISE:
+        raise MalformedRequest(f"pooled-noise-std must be between 0 and {MAX_POOLED_NOISE:g}.")
     return SketchLoss(make_targets(layout, pooled.double().numpy(), noise_std))

@@ -13,7 +13,6 @@ Opacus' `gdp` is refused: it is an approximation that reports too little.
 import logging
 import math
 import warnings
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -22,29 +21,24 @@ from typing import Literal, TypeAlias
 import dp_accounting
 import numpy as np
 from dp_accounting import rdp
-from dp_accounting.pld import privacy_loss_distribution
-from dp_accounting.pld.privacy_loss_distribution import PrivacyLossDistribution
 
-from privacy.budget import Adjacency, Part
+from privacy.budget import Adjacency
 from privacy.checks import check_accounting_delta
-from privacy.events import Event, GaussianEvent
+from privacy.events import Event
+from privacy.losses import NEIGHBOURS, compose_losses
+from privacy.schedules import Schedule, make_schedules
 
 __all__ = [
     "MIN_NOISE_MULTIPLIER",
     "RDP_ORDERS",
     "AccountantName",
-    "Schedule",
     "compute_epsilon",
     "compute_pld_epsilon",
     "compute_rdp",
     "compute_rdp_epsilon",
-    "make_schedule",
-    "make_schedules",
 ]
 
 AccountantName: TypeAlias = Literal["pld", "rdp", "prv"]
-Schedule: TypeAlias = tuple[tuple[float, float, int], ...]
-"""(noise multiplier, sample rate, steps), sorted, each pair of the first two once."""
 
 MIN_NOISE_MULTIPLIER = 0.3
 """Below this PLD takes minutes and the epsilon of even one release is above 19."""
@@ -55,10 +49,7 @@ _INTERVAL = 1e-4
 _EPSILON_AT_FINEST_INTERVAL = 2.0
 _EVENTS_AT_FINEST_INTERVAL = 100
 _ORDERS_OF_ESTIMATE = (1.25, 2, 4, 8, 16, 64)
-_NEIGHBOURS = {
-    Adjacency.ADD_OR_REMOVE_ONE: dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE,
-    Adjacency.REPLACE_ONE: dp_accounting.NeighboringRelation.REPLACE_ONE,
-}
+_NOT_FINITE = "the events are too many or too little noised for a finite epsilon"
 _GDP_REFUSED = (
     "accountant 'gdp' is never used: it is an approximation that underestimates epsilon "
     "(0.65 where 2.51 is right); use 'pld'"
@@ -101,29 +92,6 @@ def compute_epsilon(
     return max((cost(schedule) for schedule in make_schedules(events).values()), default=0.0)
 
 
-def make_schedules(events: Iterable[Event]) -> dict[Part, Schedule]:
-    """Return one schedule for each part of the data set that the events touch.
-
-    A unit lies in one part for life, so the events of another part cost it nothing and the cost of
-    all is the largest of the schedules' costs.
-    """
-    parts: defaultdict[Part, list[Event]] = defaultdict(list)
-    for event in events:
-        parts[event.part].append(event)
-    return {part: make_schedule(parts[part]) for part in sorted(parts)}
-
-
-def make_schedule(events: Iterable[Event]) -> Schedule:
-    """Return the events as accountants see them: order, purpose and grouping do not matter."""
-    steps: defaultdict[tuple[float, float], int] = defaultdict(int)
-    for event in events:
-        if isinstance(event, GaussianEvent):
-            steps[event.noise_multiplier, 1.0] += 1
-        else:
-            steps[event.noise_multiplier, event.sample_rate] += event.steps
-    return tuple(sorted((noise, rate, count) for (noise, rate), count in steps.items()))
-
-
 @lru_cache(maxsize=1024)
 def compute_pld_epsilon(
     schedule: Schedule,
@@ -151,46 +119,13 @@ def compute_pld_epsilon(
             f"noise_multiplier must be >= {MIN_NOISE_MULTIPLIER} for accountant 'pld', "
             f"got {smallest!r}; add noise, or use 'rdp' if a loose bound is enough"
         )
-    width = interval or choose_interval(schedule, delta)
     with _quiet():
-        losses = [
-            _loss_distribution(noise, rate, steps, width, adjacency)
-            for noise, rate, steps in _merge_gaussians(schedule)
-        ]
-        return max(0.0, float(_compose_in_pairs(losses).get_epsilon_for_delta(delta)))
-
-
-def _merge_gaussians(schedule: Schedule) -> Schedule:
-    """Return a schedule in which one Gaussian release stands for all that no sampling precedes.
-
-    Gaussian releases compose exactly: their 1 / noise squared add up.
-    """
-    plain = [(noise, steps) for noise, rate, steps in schedule if rate == 1]
-    if not plain:
-        return schedule
-    merged = math.sqrt(1 / sum(steps / noise**2 for noise, steps in plain))
-    return ((merged, 1.0, 1), *(item for item in schedule if item[1] != 1))
-
-
-def _loss_distribution(
-    noise: float, rate: float, steps: int, width: float, adjacency: Adjacency
-) -> PrivacyLossDistribution:
-    one = privacy_loss_distribution.from_gaussian_mechanism(
-        standard_deviation=noise,
-        value_discretization_interval=width,
-        sampling_prob=rate,
-        neighboring_relation=_NEIGHBOURS[adjacency],
-    )
-    return one.self_compose(steps)
-
-
-def _compose_in_pairs(losses: list[PrivacyLossDistribution]) -> PrivacyLossDistribution:
-    """Compose small with small, so that a long ledger does not convolve its whole sum each time."""
-    while len(losses) > 1:
-        pairs = zip(losses[::2], losses[1::2], strict=False)
-        odd = losses[len(losses) - len(losses) % 2 :]
-        losses = [one.compose(other) for one, other in pairs] + odd
-    return losses[0]
+        try:
+            width = interval or choose_interval(schedule, delta)
+            losses = compose_losses(schedule, width, adjacency)
+            return max(0.0, float(losses.get_epsilon_for_delta(delta)))
+        except OverflowError:
+            raise ValueError(_NOT_FINITE) from None
 
 
 def choose_interval(schedule: Schedule, delta: float) -> float:
@@ -201,7 +136,7 @@ def choose_interval(schedule: Schedule, delta: float) -> float:
         for order in _ORDERS_OF_ESTIMATE
     )
     if not math.isfinite(largest):
-        raise ValueError("the events are too many or too little noised for a finite epsilon")
+        raise ValueError(_NOT_FINITE)
     many = len(schedule) / _EVENTS_AT_FINEST_INTERVAL
     return _INTERVAL * max(1.0, largest / _EPSILON_AT_FINEST_INTERVAL, many)
 
@@ -217,7 +152,7 @@ def compute_rdp_epsilon(
         delta: failure probability, in (1e-10, 1).
         orders: Rényi orders, each > 1. A single one, fixed beforehand, makes a privacy filter.
     """
-    neighbours = _NEIGHBOURS[Adjacency.ADD_OR_REMOVE_ONE]
+    neighbours = NEIGHBOURS[Adjacency.ADD_OR_REMOVE_ONE]
     accountant = rdp.RdpAccountant(orders, neighboring_relation=neighbours)
     with _quiet():
         accountant.compose(_to_dp_event(schedule))
@@ -232,7 +167,7 @@ def compute_rdp(noise_multiplier: float, sample_rate: float, order: float) -> fl
     """
     if sample_rate == 1:
         return order / (2 * noise_multiplier**2)
-    neighbours = _NEIGHBOURS[Adjacency.ADD_OR_REMOVE_ONE]
+    neighbours = NEIGHBOURS[Adjacency.ADD_OR_REMOVE_ONE]
     accountant = rdp.RdpAccountant((order,), neighboring_relation=neighbours)
     with _quiet():
         accountant.compose(_to_dp_event(((noise_multiplier, sample_rate, 1),)))

@@ -16,11 +16,11 @@ from privacy.accounting import (
     choose_interval,
     compute_epsilon,
     compute_pld_epsilon,
-    make_schedule,
 )
 from privacy.budget import Budget, Part
 from privacy.checks import check_in_unit_interval, check_positive_int
 from privacy.events import Event, GaussianEvent, SampledGaussianEvent
+from privacy.schedules import make_schedule
 
 __all__ = [
     "EVALUATION_SHARES",

@@ -26,6 +26,9 @@ __all__ = [
 
 JsonValue: TypeAlias = str | int | float
 
+MOST_STEPS = 1_000_000
+"""More steps in one event keep an accountant busy for hours, which nobody may ask of a site."""
+
 _NOISE_HINT = "use calibrate_gaussian(...) or make_plan(...) to derive it"
 
 
@@ -63,7 +66,7 @@ class SampledGaussianEvent:
     Args:
         noise_multiplier: noise standard deviation divided by the L2 sensitivity, > 0.
         sample_rate: probability that a unit enters a step, declared in public, in (0, 1].
-        steps: number of releases, empty samples included, >= 1.
+        steps: number of releases, empty samples included, in [1, 1000000].
         purpose: what the releases are for, one line.
         part: the units they may touch.
 
@@ -80,7 +83,12 @@ class SampledGaussianEvent:
         _check_common(self)
         rate = check_in_unit_interval(self.sample_rate, name="sample_rate")
         object.__setattr__(self, "sample_rate", rate)
-        object.__setattr__(self, "steps", check_positive_int(self.steps, name="steps"))
+        steps = check_positive_int(self.steps, name="steps")
+        if steps > MOST_STEPS:
+            raise ValueError(
+                f"steps must be at most {MOST_STEPS}, got more; use larger samples instead"
+            )
+        object.__setattr__(self, "steps", steps)
 
     def to_dict(self) -> dict[str, JsonValue]:
         """Return a JSON-ready mapping that `event_from_dict` reads back without loss."""

@@ -140,12 +140,13 @@ class Ledger:
         details: Mapping[str, str] | None = None,
     ) -> None:
         """Raise what `reserve` would raise; write nothing. Without a study it is taken as new."""
-        book = self._store.read()
-        known = book.of_study(study) if study else ()
-        if known:
-            check_same(known, tuple(events), hash_details(dict(details or {})))
-        else:
-            check_allowed(book, tuple(events), rounds, model)
+        with self._store.lock:
+            book = self._store.read()
+            known = book.of_study(study) if study else ()
+            if known:
+                check_same(known, tuple(events), hash_details(dict(details or {})))
+            else:
+                check_allowed(book, tuple(events), rounds, model)
 
     def reserve(
         self,
@@ -246,7 +247,8 @@ class Ledger:
 
     def epsilon(self, accountant: AccountantName = "pld") -> float:
         """Return the epsilon of everything reserved, at the budget's delta."""
-        return compute_epsilon(self.events(), self.budget.delta, accountant)
+        book = self._store.read()
+        return compute_epsilon(book.events(), book.policy.delta, accountant)
 
     def remaining(self) -> float:
         """Return the budget's epsilon minus what is reserved by PLD, at least 0.

@@ -1,7 +1,8 @@
 """A verified reading of a ledger: its entries, and what follows from them.
 
 A book grows by stored rows and checks each as it comes: its place in the chain, the site's
-signature, and that a looser policy was approved by somebody who may.
+signature, and that a looser policy was approved by somebody who may. It keeps the rows themselves,
+so that it can tell whether what is stored is still what was verified, to the last letter.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from privacy.ledger_entries import (
 )
 from privacy.policy import Policy
 from privacy.receipts import Receipt
-from privacy.stop_rule import Steps, count_event
+from privacy.stop_rule import Spending, choose_order
 
 __all__ = ["Book"]
 
@@ -38,19 +39,20 @@ class Book:
         header: what the ledger was opened with.
         policy: the policy in force.
         policy_digest: digest of the entry that put it in force, to which approvals refer.
-        steps: releases so far, per part and then per (noise multiplier, sample rate).
+        spending: what all events cost, as the stop rule counts it.
     """
 
     header: LedgerHeader
     policy: Policy
     policy_digest: str
+    spending: Spending
 
     def __init__(self, rows: Iterable[Row], *, public_key: PublicKey | None = None) -> None:
+        self._rows: list[Row] = []
         self._entries: list[LedgerEntry] = []
         self._studies: defaultdict[str, list[LedgerEntry]] = defaultdict(list)
         self._reservations: defaultdict[str, list[LedgerEntry]] = defaultdict(list)
         self._expected_key = public_key
-        self.steps: Steps = {}
         self.extend(rows)
         if not self._entries:
             raise LedgerBroken("there is no first row")
@@ -87,21 +89,31 @@ class Book:
             LedgerBroken: naming the first row that is not what it should be; rows before it stay.
         """
         for row in rows:
-            position = len(self._entries) + 1
-            check_link(row, position=position, previous=self.head)
-            entry = parse_row(row)
-            if position == 1:
-                self._open(entry)
+            check_link(row, position=len(self._rows) + 1, previous=self.head)
+            if not self._rows:
+                self._open(row)
             check_signature(row, self.header.public_key)
-            self._take(entry)
+            self._take(parse_row(row))
+            self._rows.append(row)
 
-    def check_same(self, rows: Sequence[Row]) -> None:
-        """Raise LedgerBroken unless the stored rows are still those of this book."""
-        previous = NO_DIGEST
-        for position, row in enumerate(rows, start=1):
-            previous = check_link(row, position=position, previous=previous)
-        if previous != self.head:
-            raise LedgerBroken("rows that were verified before are not there any more")
+    def extend_from(self, start: int, rows: Sequence[Row]) -> None:
+        """Check that stored rows are still those of this book, and take in those that are new.
+
+        Args:
+            start: how many rows of this book lie before the first of these.
+            rows: all stored rows from there on.
+
+        Raises:
+            LedgerBroken: if a row that was verified before is gone or reads differently now.
+        """
+        known = self._rows[start:]
+        if list(rows[: len(known)]) != known:
+            at = (i for i, pair in enumerate(zip(known, rows, strict=False)) if pair[0] != pair[1])
+            changed = start + 1 + next(at, len(rows))
+            raise LedgerBroken(
+                f"row {changed} was verified before and was altered or removed since"
+            )
+        self.extend(rows[len(known) :])
 
     def check_receipt(self, receipt: Receipt) -> None:
         """Raise unless the ledger is the one that the receipt was given for, at its age or older.
@@ -125,9 +137,11 @@ class Book:
                 "copied, and this copy was written on by itself"
             )
 
-    def _open(self, entry: LedgerEntry) -> None:
-        self.header = parse_header([entry])
+    def _open(self, row: Row) -> None:
+        self.header = parse_header(parse_row(row))
         self.policy = self.header.policy
+        # The order of the filter was fixed when the ledger was opened, before any release.
+        self.spending = Spending(choose_order(self.header.budget))
         expected = self._expected_key
         if expected is not None and expected != self.header.public_key:
             raise LedgerBroken(
@@ -141,6 +155,8 @@ class Book:
                 self.policy = check_change(self.policy, entry.details, self.policy_digest)
             except (PolicyViolation, ValueError, KeyError) as error:
                 raise LedgerBroken(f"row {entry.id} changes the policy: {error}") from error
+        elif entry.state is State.OPENED and self._entries:
+            raise LedgerBroken(f"row {entry.id} opens the ledger once more")
         if entry.state in (State.OPENED, State.POLICY):
             self.policy_digest = entry.digest
         self._entries.append(entry)
@@ -148,4 +164,4 @@ class Book:
             self._studies[entry.study].append(entry)
             self._reservations[entry.reservation].append(entry)
         if entry.event is not None:
-            count_event(self.steps, entry.event)
+            self.spending.add(entry.event)

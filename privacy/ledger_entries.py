@@ -6,7 +6,7 @@ even one that reads the same.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from types import MappingProxyType
@@ -231,21 +231,28 @@ def parse_row(row: Row) -> LedgerEntry:
     try:
         fields["state"] = State(fields["state"])
         fields["event"] = event_from_dict(json.loads(mechanism)) if mechanism else None
-        fields["details"] = MappingProxyType(dict(json.loads(fields["details"])))
-        fields["libraries"] = MappingProxyType(dict(json.loads(fields["libraries"])))
-    except (ValueError, TypeError, AttributeError) as error:
+        fields["details"] = _read_texts(fields["details"])
+        fields["libraries"] = _read_texts(fields["libraries"])
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise LedgerBroken(f"row {row[0]} cannot be read: {error}") from error
     return LedgerEntry(**fields)
 
 
-def parse_header(entries: Sequence[LedgerEntry]) -> LedgerHeader:
+def _read_texts(text: str) -> Mapping[str, str]:
+    found = json.loads(text)
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise ValueError(f"names and texts were expected, got {text:.80}")
+    return MappingProxyType(found)
+
+
+def parse_header(entry: LedgerEntry) -> LedgerHeader:
     """Return the header in the first entry.
 
     Raises:
-        LedgerBroken: if there is no readable opening entry.
+        LedgerBroken: if it does not open a ledger.
     """
-    details = dict(entries[0].details) if entries else {}
-    if details.pop("format", None) != FORMAT:
+    details = entry.details
+    if entry.state is not State.OPENED or details.get("format") != FORMAT:
         raise LedgerBroken(f"the first row must open a ledger of format {FORMAT}")
     try:
         return LedgerHeader(

@@ -13,7 +13,15 @@ from pathlib import Path
 from privacy.errors import LedgerBroken
 from privacy.ledger_entries import COLUMNS, Row
 
-__all__ = ["append", "create_file", "naming", "read_rows", "select_rows", "transaction"]
+__all__ = [
+    "append",
+    "create_file",
+    "has_log",
+    "naming",
+    "read_rows",
+    "select_rows",
+    "transaction",
+]
 
 BUSY_SECONDS = 60.0
 
@@ -63,7 +71,8 @@ def create_file(path: Path, opening: Row) -> None:
         ValueError: if the path already holds something.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    with suppress(FileExistsError):  # an open ledger must not be closed: that would drop its locks
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
         with _begin(path) as connection:
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
@@ -95,7 +104,9 @@ def append(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
 
 
 def select_rows(connection: sqlite3.Connection, *, after: int = 0) -> list[Row]:
-    """Return the stored rows behind the given position, in order."""
+    """Return the stored rows behind the given position, in order; with 0, every row there is."""
+    if after == 0:  # also rows whose id was altered to 0 or below
+        return connection.execute(f"SELECT {_COLUMNS} FROM events ORDER BY id").fetchall()
     query = f"SELECT {_COLUMNS} FROM events WHERE id > ? ORDER BY id"
     return connection.execute(query, (after,)).fetchall()
 
@@ -104,18 +115,36 @@ def read_rows(path: Path, *, after: int = 0) -> list[Row]:
     """Return the stored rows behind the given position; nothing is written.
 
     Raises:
-        ValueError: if the file is missing or is not a ledger.
+        ValueError: if the file is missing, or is not a ledger, or cannot be read where it is.
     """
     _check_exists(path)
-    with naming(path):
-        try:
-            with _connect(path, "mode=rw") as connection:
-                connection.execute("PRAGMA query_only = ON")
-                connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-                return select_rows(connection, after=after)
-        except sqlite3.OperationalError:  # a folder without write permission has no room for a WAL
-            with _connect(path, "mode=ro&immutable=1") as connection:
-                return select_rows(connection, after=after)
+    try:
+        with _connect(path, "mode=rw") as connection:
+            connection.execute("PRAGMA query_only = ON")
+            return select_rows(connection, after=after)
+    except sqlite3.OperationalError as error:
+        if not error.sqlite_errorname.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
+            raise
+    return _read_where_nobody_writes(path, after)
+
+
+def _read_where_nobody_writes(path: Path, after: int) -> list[Row]:
+    """Read in a folder without write permission, which has no room for a log."""
+    if has_log(path):
+        raise ValueError(
+            f"ledger {path} has its latest entries in the log beside it, which cannot be read in a "
+            "folder without write permission; copy both files to another folder"
+        )
+    with _connect(path, "mode=ro&immutable=1") as connection:
+        return select_rows(connection, after=after)
+
+
+def has_log(path: Path) -> bool:
+    """Return whether rows may lie in a log (WAL) beside the file that are not in the file yet."""
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
@@ -125,10 +154,12 @@ def naming(path: Path) -> Iterator[None]:
         yield
     except LedgerBroken as error:
         raise LedgerBroken(f"ledger {path} cannot be trusted: {error}") from error
+    except UnicodeDecodeError as error:
+        raise LedgerBroken(f"path must be a ledger, got {path}: {error}") from error
     except sqlite3.DatabaseError as error:
         is_foreign = "no such table" in str(error) or "no such column" in str(error)
         name = getattr(error, "sqlite_errorname", "")
-        if is_foreign or name in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+        if is_foreign or name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
             raise LedgerBroken(f"path must be a ledger, got {path}: {error}") from error
         raise
 
@@ -160,7 +191,8 @@ def _begin(path: Path) -> Iterator[sqlite3.Connection]:
         try:
             yield connection
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a full disk has undone it already
+                connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
 

@@ -12,7 +12,7 @@ from privacy.events import Event
 from privacy.ledger_book import Book
 from privacy.ledger_entries import LedgerEntry, State, hash_details
 from privacy.policy import check_study
-from privacy.stop_rule import check_within_budget, choose_order
+from privacy.stop_rule import check_within_budget
 
 __all__ = [
     "check_allowed",
@@ -38,9 +38,7 @@ def check_note(note: str) -> None:
 def check_allowed(book: Book, events: tuple[Event, ...], rounds: int, model: str) -> None:
     """Raise BudgetExceeded or PolicyViolation unless a new study with these events is allowed."""
     check_study(book.policy, events, rounds=rounds, model=model)
-    # Which order the filter uses was decided when the ledger was opened, before any release.
-    order = choose_order(book.header.budget)
-    check_within_budget(book.steps, events, book.policy.budget, order=order)
+    check_within_budget(book.spending, events, book.policy.budget)
 
 
 def select_reservation(book: Book, reservation: str) -> Sequence[LedgerEntry]:

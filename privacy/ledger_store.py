@@ -1,20 +1,23 @@
 """A ledger that is in use: its file, what was verified of it, and the one way to write.
 
-Rows that were verified are not verified again unless the file was changed by somebody else; then
-their digests are. So an entry costs the same in a long ledger as in a short one.
+Decisions rest on what was verified and is kept in memory, never on old rows read again. Whether the
+stored rows are still the same is looked at whenever the file system says that somebody else wrote.
+So an entry costs the same in a long ledger as in a short one. A file system's clock may be too
+coarse to tell a write from one just before it; then such a change is found the next time.
 """
 
+from __future__ import annotations
+
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from privacy.errors import LedgerBroken
 from privacy.keys import PublicKey, SigningKey
 from privacy.ledger_book import Book
 from privacy.ledger_entries import LedgerEntry, Row, seal
-from privacy.ledger_file import append, naming, read_rows, select_rows, transaction
+from privacy.ledger_file import append, has_log, naming, read_rows, select_rows, transaction
 
 __all__ = ["LedgerStore", "Page", "read_book"]
 
@@ -46,14 +49,17 @@ class LedgerStore:
         path: the file.
         book: its verified content.
         key: the site's key; without it nothing can be written.
+
+    Attributes:
+        lock: held by the thread that reads or writes; hold it to keep a book as it was read.
     """
 
     def __init__(self, path: Path, book: Book, key: SigningKey | None) -> None:
         self.path = path
+        self.lock = threading.RLock()
         self._book = book
         self._key = key
-        self._stamp = _Stamp()
-        self._lock = threading.Lock()
+        self._stamp: _Stamp | None = None
 
     @property
     def key(self) -> SigningKey:
@@ -68,12 +74,10 @@ class LedgerStore:
 
     def read(self) -> Book:
         """Return the content as it is on disk now."""
-        with self._lock, naming(self.path):
+        with self.lock, naming(self.path):
             stamp = _stamp(self.path)
-            if stamp != self._stamp or stamp == _Stamp():
-                self._take_over(read_rows(self.path))
-            else:
-                self._extend(read_rows(self.path, after=len(self._book) - 1))
+            start = self._first_to_check(stamp)
+            self._book.extend_from(start, read_rows(self.path, after=start))
             self._stamp = stamp
             return self._book
 
@@ -84,30 +88,20 @@ class LedgerStore:
         Nothing is written if an exception leaves the block.
         """
         key = self.key
-        with self._lock, transaction(self.path) as connection:
-            stamp, known = _stamp(self.path, ignore_log=True), self._stamp
-            self._stamp = _Stamp()
-            if stamp == known:
-                self._extend(select_rows(connection, after=len(self._book) - 1))
-            else:
-                self._take_over(select_rows(connection))
-            page = Page(self._book, key)
-            yield self._book, page
-            append(connection, page.rows)
-        with self._lock:
+        with self.lock:
+            with transaction(self.path) as connection:
+                start = self._first_to_check(_stamp(self.path))
+                self._stamp = None
+                self._book.extend_from(start, select_rows(connection, after=start))
+                page = Page(self._book, key)
+                yield self._book, page
+                append(connection, page.rows)
             self._stamp = _stamp(self.path)
 
-    def _take_over(self, rows: Sequence[Row]) -> None:
-        """Check that everything verified before is unchanged, and verify what is new."""
-        known = len(self._book)
-        self._book.check_same(rows[:known])
-        self._book.extend(rows[known:])
-
-    def _extend(self, rows: Sequence[Row]) -> None:
-        """Verify what is new; the first row is the last one that was verified before."""
-        if not rows or rows[0][-2] != self._book.head:
-            raise LedgerBroken("its last entry is not there any more")
-        self._book.extend(rows[1:])
+    def _first_to_check(self, stamp: _Stamp | None) -> int:
+        """Return how many rows need not be read again: all but the last if nobody else wrote."""
+        is_untouched = stamp is not None and stamp == self._stamp
+        return len(self._book) - 1 if is_untouched else 0
 
 
 def read_book(path: Path, *, public_key: PublicKey | None = None) -> Book:
@@ -123,19 +117,24 @@ def read_book(path: Path, *, public_key: PublicKey | None = None) -> Book:
 
 @dataclass(frozen=True)
 class _Stamp:
-    """What a file system says of a file; it changes when somebody writes."""
+    """What a file system says of a file; it changes when somebody writes.
 
-    inode: int = -1
-    size: int = -1
-    modified: int = -1
+    `changed` is the time of the last change of any kind, which cannot be set back as `modified`
+    can.
+    """
+
+    inode: int
+    size: int
+    modified: int
+    changed: int
 
 
-def _stamp(path: Path, *, ignore_log: bool = False) -> _Stamp:
-    """Return the stamp of a ledger; that of nothing while others may be writing."""
-    if not ignore_log and path.with_name(path.name + "-wal").exists():
-        return _Stamp()
+def _stamp(path: Path) -> _Stamp | None:
+    """Return the stamp of a ledger; none while rows may lie in the log beside it."""
+    if has_log(path):
+        return None
     try:
         found = path.stat()
     except FileNotFoundError:
-        return _Stamp()
-    return _Stamp(found.st_ino, found.st_size, found.st_mtime_ns)
+        return None
+    return _Stamp(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

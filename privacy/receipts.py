@@ -27,12 +27,18 @@ class Receipt:
         entries: number of entries, >= 1.
         head: digest of the last of them.
         signature: the site's signature over the three, hexadecimal.
+
+    Raises:
+        ValueError: if a part is not what it should be.
     """
 
     ledger: str
     entries: int
     head: str
     signature: str
+
+    def __post_init__(self) -> None:
+        _split(self.to_text())
 
     @classmethod
     def sign(cls, key: SigningKey, *, ledger: str, entries: int, head: str) -> Receipt:
@@ -47,13 +53,7 @@ class Receipt:
         Raises:
             ValueError: if it is no receipt.
         """
-        found = _TEXT.fullmatch(text.strip())
-        if found is None:
-            raise ValueError(
-                "a receipt must be four parts joined by colons, as 'fedsynth site ledger export' "
-                f"writes them, got {text!r:.40}"
-            )
-        ledger, entries, head, signature = found.groups()
+        ledger, entries, head, signature = _split(text.strip())
         return cls(ledger=ledger, entries=int(entries), head=head, signature=signature)
 
     def to_text(self) -> str:
@@ -83,6 +83,16 @@ class Receipt:
                 f"two receipts over {self.entries} entries differ: the ledger was copied and both "
                 "copies were used"
             )
+
+
+def _split(text: str) -> tuple[str, ...]:
+    found = _TEXT.fullmatch(text)
+    if found is None:
+        raise ValueError(
+            "a receipt must be four parts joined by colons, as 'fedsynth site ledger export' "
+            f"writes them, got {text!r:.40}"
+        )
+    return found.groups()
 
 
 def _statement(ledger: str, entries: int, head: str) -> bytes:

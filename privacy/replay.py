@@ -16,6 +16,7 @@ from privacy.receipts import Receipt
 __all__ = ["EventSummary", "LedgerSummary", "ReservationSummary", "replay_ledger"]
 
 _LARGEST_FOR_PRV = 50.0
+_MOST_FOR_PRV = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +49,10 @@ class LedgerSummary:
     """What a ledger says when it is replayed.
 
     `epsilon_pld` is the reported value; `epsilon_rdp` and `epsilon_prv` are cross-checks and a
-    little larger. PRV is left out (None) above an epsilon of 50, where it takes minutes. Single
-    epsilons add up to more than the total, which is how composition works. `head` is the digest of
-    the last entry. `policy` is the one in force; `header` holds the first.
+    little larger. PRV is left out (None) above an epsilon of 50 or beyond 50 different events,
+    where it takes minutes. Single epsilons add up to more than the total, which is how composition
+    works. `head` is the digest of the last entry. `policy` is the one in force; `header` holds the
+    first.
     """
 
     header: LedgerHeader
@@ -121,6 +123,7 @@ def summarise_book(book: Book) -> LedgerSummary:
     delta = book.policy.delta
     events = book.events()
     epsilon = compute_epsilon(events, delta)
+    is_quick_by_prv = epsilon <= _LARGEST_FOR_PRV and len(set(events)) <= _MOST_FOR_PRV
     names = dict.fromkeys(entry.reservation for entry in book.entries if entry.reservation)
     return LedgerSummary(
         header=book.header,
@@ -128,9 +131,7 @@ def summarise_book(book: Book) -> LedgerSummary:
         reservations=tuple(_summarise(book.of_reservation(name), delta) for name in names),
         epsilon_pld=epsilon,
         epsilon_rdp=compute_epsilon(events, delta, "rdp"),
-        epsilon_prv=(
-            compute_epsilon(events, delta, "prv") if epsilon <= _LARGEST_FOR_PRV else None
-        ),
+        epsilon_prv=compute_epsilon(events, delta, "prv") if is_quick_by_prv else None,
         remaining=max(0.0, book.policy.epsilon - epsilon),
         entries=len(book),
         head=book.head,

@@ -9,47 +9,53 @@ by another one.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import TypeAlias
 
-from privacy.accounting import (
-    RDP_ORDERS,
-    Schedule,
-    compute_pld_epsilon,
-    compute_rdp,
-    make_schedules,
-)
+from privacy.accounting import RDP_ORDERS, compute_pld_epsilon, compute_rdp
 from privacy.budget import Budget, Part
 from privacy.errors import BudgetExceeded
-from privacy.events import Event, GaussianEvent
+from privacy.events import Event
+from privacy.schedules import Schedule, make_schedules
 
-__all__ = ["Steps", "check_within_budget", "choose_order", "count_event"]
-
-Steps: TypeAlias = dict[Part, dict[tuple[float, float], int]]
-"""How often each (noise multiplier, sample rate) was released, per part of the data set."""
+__all__ = ["Spending", "check_within_budget", "choose_order"]
 
 
-def count_event(steps: Steps, event: Event) -> None:
-    """Add one event to the counts."""
-    counts = steps.setdefault(event.part, {})
-    if isinstance(event, GaussianEvent):
-        pair, times = (event.noise_multiplier, 1.0), 1
-    else:
-        pair, times = (event.noise_multiplier, event.sample_rate), event.steps
-    counts[pair] = counts.get(pair, 0) + times
+class Spending:
+    """The RDP of all events so far, at one order, for each part of the data set.
+
+    A fold over the events that goes on where it stopped, so that a new study is decided as quickly
+    after ten thousand events as after ten.
+
+    Args:
+        order: Rényi order, > 1, fixed before the first release.
+        events: everything reserved so far.
+    """
+
+    def __init__(self, order: float, events: Iterable[Event] = ()) -> None:
+        self.order = order
+        self._rdp: dict[Part, float] = {}
+        self._not_counted = list(events)
+
+    def add(self, event: Event) -> None:
+        """Take in one more event."""
+        self._not_counted.append(event)
+
+    def compute_rdp(self, part: Part) -> float | None:
+        """Return the RDP of everything released from a part; None if nothing was."""
+        new, self._not_counted = self._not_counted, []
+        for each, schedule in make_schedules(new).items():
+            self._rdp[each] = self._rdp.get(each, 0.0) + _rdp_of(schedule, self.order)
+        return self._rdp.get(part)
 
 
-def check_within_budget(
-    reserved: Steps, new: Sequence[Event], budget: Budget, *, order: float | None = None
-) -> None:
+def check_within_budget(spending: Spending, new: Sequence[Event], budget: Budget) -> None:
     """Raise unless the new events may follow the reserved ones.
 
     Args:
-        reserved: everything reserved before.
+        spending: everything reserved before.
         new: the events of one reservation.
         budget: what holds now.
-        order: Rényi order of the filter; `choose_order(budget)` when left out.
 
     Raises:
         BudgetExceeded: if they may not. Its `requested` and `remaining` are counted by PLD for a
@@ -57,14 +63,12 @@ def check_within_budget(
         ValueError: if an event has less noise than PLD can handle.
     """
     for part, schedule in make_schedules(new).items():
-        before, after = 0.0, 0.0
-        if counts := reserved.get(part):
-            order = order or choose_order(budget)
-            spent = sum(times * compute_rdp(*pair, order) for pair, times in counts.items())
+        spent, order = spending.compute_rdp(part), spending.order
+        if spent is None:
+            before, after = 0.0, compute_pld_epsilon(schedule, budget.delta)
+        else:
             before = _to_epsilon(spent, budget.delta, order)
             after = _to_epsilon(spent + _rdp_of(schedule, order), budget.delta, order)
-        else:
-            after = compute_pld_epsilon(schedule, budget.delta)
         if after > budget.epsilon:
             raise BudgetExceeded(after - before, max(0.0, budget.epsilon - before))
 

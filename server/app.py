@@ -15,19 +15,19 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, RecordDict
 from flwr.serverapp import Grid, ServerApp
 
 from privacy import SeededRandomness
+from server.acceptance import check_acceptance
 from server.evaluating import Evaluator
 from server.outcome import Attested, Evaluation, PhaseRecord, StudyOutcome
 from server.question import hello_of, settings_of
 from server.study import Study
 from strategies import protocol
 from strategies.aggregation import PooledSketch, pool_sketches
+from strategies.arrays import ArraySpec, ProblemCode
 from strategies.collect import Answers, ask, make_messages, wait_for_nodes
-from strategies.errors import StudyFailed
 from strategies.federated_generator import Event, FederatedGenerator
-from strategies.gate import ProblemCode
 from strategies.protocol import CONFIG, QUERY_HELLO, QUERY_SKETCH, SKETCH, STATISTICS
 from strategies.receipts import ReceiptBook
-from strategies.validation import UNREACHABLE, ArraySpec, Reply
+from strategies.validation import Reply
 from synthesis.fitting import (
     FitSettings,
     SketchLoss,
@@ -123,17 +123,7 @@ class Coordinator:
             grid, self.study.minimum_sites, self.study.deadline_s, expected=self.num_sites
         )
         answers = self._ask(grid, nodes, QUERY_HELLO, hello_of(self.study, self.schema))
-        refused = {
-            node: str(reply.config[protocol.REFUSAL_CODE])
-            for node, reply in answers.valid.items()
-            if not reply.config[protocol.ACCEPTED]
-        }
-        broken = {n: code for n, code in answers.rejected.items() if code not in UNREACHABLE}
-        if codes := broken | refused:
-            reasons = ", ".join(f"site {node}: {code}" for node, code in sorted(codes.items()))
-            raise StudyFailed(
-                f"no budget was spent, because not every site can take part ({reasons})."
-            )
+        check_acceptance(answers, self.study, self.receipts.keys)
         answers.require(self.study.minimum_sites, "an answer")
         self._counts = {
             node: int(str(reply.config[protocol.UNIT_COUNT]))
@@ -183,7 +173,7 @@ class Coordinator:
             node: make_targets(self._layout, reply.arrays[STATISTICS].astype(np.float64), 0.0).rows
             for node, reply in sketches.items()
         }
-        sizes |= {node: float(count) for node, count in self._counts.items() if node in sizes}
+        sizes |= {node: max(1.0, count) for node, count in self._counts.items() if node in sizes}
         least = SMALLEST_WEIGHT * sum(sizes.values()) / len(sizes)
         return FederatedGenerator(
             nodes=list(sketches),

@@ -17,10 +17,10 @@ from privacy import SeededRandomness
 from server.outcome import Evaluation
 from server.study import Study
 from strategies.aggregation import pool_by_noise
+from strategies.arrays import ArraySpec, ProblemCode
 from strategies.collect import Answers
-from strategies.gate import ProblemCode
 from strategies.protocol import NOISE_OF
-from strategies.validation import ArraySpec, Reply
+from strategies.validation import Reply
 from synthesis.evaluation import (
     SCORE_BINS,
     SCORES_SENSITIVITY,

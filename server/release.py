@@ -1,8 +1,9 @@
-"""The release folder: synthetic data, generator, schema and report, written as one whole."""
+"""The release folder: synthetic data, generator, schema, report and receipts, as one whole."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from synthesis.tables import write_table
 
 SYNTHETIC_FILE = "synthetic.parquet"
 SCHEMA_FILE = "schema.toml"
+RECEIPTS_FOLDER = "receipts"
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,62}[A-Za-z0-9]|[A-Za-z0-9]")
 
 
 def check_output(folder: Path) -> None:
@@ -111,3 +114,23 @@ def write_release(
     save_generator(folder, generator, schema)
     (folder / SCHEMA_FILE).write_text(dump_schema(schema), encoding="utf-8")
     write_report(report, folder)
+    write_receipts(report, folder / RECEIPTS_FOLDER)
+
+
+def write_receipts(report: Report, folder: Path) -> None:
+    """Write the last receipt of each site's ledger, if any is held, one line in one file each.
+
+    Files are called by the sites, or by their numbers in the report, from 1, if a name of any site
+    could not be the name of a file everywhere.
+    """
+    held = {n: site for n, site in enumerate(report.sites, start=1) if site.receipt is not None}
+    if not held:
+        return
+    folder.mkdir()
+    names = [site.name for site in report.sites]
+    distinct = {name.lower() for name in names}
+    by_name = len(distinct) == len(names) and all(_PLAIN.fullmatch(name) for name in names)
+    for number, site in held.items():
+        if site.receipt is not None:
+            name = site.name if by_name else f"site-{number}"
+            (folder / f"{name}.txt").write_text(f"{site.receipt.text}\n", encoding="ascii")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from privacy import Unit, replay_ledger
+from privacy import Ledger, Unit, replay_ledger
 from server.outcome import StudyOutcome
 from server.report import (
     LOCAL_TRUST,
@@ -86,7 +86,7 @@ def make_report(
             trust_model=LOCAL_TRUST,
             not_promised=NOT_PROMISED,
         ),
-        sites=_replay_sites(home, study, len(sites.names)),
+        sites=_replay_sites(home, study, outcome, len(sites.names)),
         utility=assessment.utility,
         evaluation=_report_evaluation(outcome, sites, run),
         pictures=assessment.pictures,
@@ -112,14 +112,24 @@ def _report_evaluation(
     return build_evaluation(outcome.evaluation, name_nodes(sites, run.partitions), exact)
 
 
-def _replay_sites(home: Path, study: Study, num_sites: int) -> tuple[SiteReport, ...]:
-    return tuple(
-        build_site(
-            replay_ledger(site_folder(home, partition) / LEDGER_FILE),
-            adversarial_share=study.adversarial_share,
+def _replay_sites(
+    home: Path, study: Study, outcome: StudyOutcome, num_sites: int
+) -> tuple[SiteReport, ...]:
+    """Read every ledger, and hold it to the receipt that the coordinator has of it."""
+    held = {attested.public_key: attested for attested in outcome.receipts.values()}
+    reports = []
+    for partition in range(num_sites):
+        path = site_folder(home, partition) / LEDGER_FILE
+        attested = held.get(Ledger.open(path).header.public_key)
+        receipts = () if attested is None else (attested.receipt,)
+        reports.append(
+            build_site(
+                replay_ledger(path, receipts=receipts),
+                adversarial_share=study.adversarial_share,
+                attested=attested,
+            )
         )
-        for partition in range(num_sites)
-    )
+    return tuple(reports)
 
 
 def _make_cost(

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import strategies.environment  # noqa: F401  first: it sets Flower's switches before Flower is imported
 from strategies.aggregation import PooledSketch, pool_sketches, weighted_average
+from strategies.arrays import ArraySpec
 from strategies.collect import Answers, ask, make_messages, wait_for_nodes
 from strategies.errors import StudyFailed
 from strategies.federated_generator import FederatedGenerator, RoundRecord
 from strategies.fields import FIELDS
 from strategies.gate import check_incoming, check_outgoing
 from strategies.protocol import RefusalCode, error_reply
-from strategies.validation import ArraySpec, Rejection, Reply, check_reply
+from strategies.validation import Rejection, Reply, check_reply
 from strategies.wire_field import Direction, WireField, WireType
 
 __all__ = [

@@ -26,8 +26,9 @@ from flwr.app import Message, RecordDict
 from flwr.serverapp import Grid
 
 from strategies.aggregation import FloatArray
+from strategies.arrays import ArraySpec
 from strategies.errors import StudyFailed
-from strategies.validation import NO_REPLY, ArraySpec, Rejection, Reply, check_reply
+from strategies.validation import NO_REPLY, Rejection, Reply, check_reply
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,35 +9,21 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection
-from enum import StrEnum
 from typing import Final
 
-import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 
+from strategies.arrays import ArraySpec, ProblemCode, read_array
 from strategies.fields import fields_of
 from strategies.protocol import ANY_NAME, ARRAYS
 from strategies.wire_field import MOST_ELEMENTS, Direction, WireField, WireType
 
 
-class ProblemCode(StrEnum):
-    """What can be wrong with the content of a message."""
-
-    MISSING_KEY = "missing-key"
-    UNEXPECTED_KEY = "unexpected-key"
-    WRONG_TYPE = "wrong-type"
-    VALUE_NOT_ALLOWED = "value-not-allowed"
-    WRONG_SHAPE = "wrong-shape"
-    WRONG_DTYPE = "wrong-dtype"
-    MALFORMED = "malformed"
-    NOT_FINITE = "not-finite"
-    NORM_TOO_LARGE = "norm-too-large"
-
-
 def find_problem(content: RecordDict, message: str, direction: Direction) -> ProblemCode | None:
     """Return the first way in which ``content`` departs from the table, or None.
 
-    Checks records, keys, types and patterns; sizes and values of arrays are not looked at.
+    Checks records, keys, types, patterns and bounds of numbers. Of arrays it checks what they say
+    of themselves; their values are not read.
     """
     rows = fields_of(message, direction)
     known = {(row.record, row.key): row for row in rows}
@@ -58,8 +44,11 @@ def find_problem(content: RecordDict, message: str, direction: Direction) -> Pro
 
 def check_incoming(message: Message) -> None:
     """Raise ValueError unless a message from the coordinator is of the listed form."""
-    kind = message.metadata.message_type
-    if problem := find_problem(message.content, kind, Direction.DOWN):
+    kind, content = message.metadata.message_type, message.content
+    problem = find_problem(content, kind, Direction.DOWN)
+    if problem is None:
+        problem = _find_array_problem(content, kind, Direction.DOWN)
+    if problem:
         raise ValueError(f"message {kind!r} from the coordinator refused: {problem.value}")
 
 
@@ -83,7 +72,7 @@ def check_outgoing(
     if problem is None and any(key in withheld for record in content.values() for key in record):
         problem = ProblemCode.UNEXPECTED_KEY
     if problem is None:
-        problem = _find_value_out_of_bounds(content, kind)
+        problem = _find_array_problem(content, kind, Direction.UP)
     if problem is None and ARRAYS in content:
         sent = message.content.array_records.get(ARRAYS, ArrayRecord())
         if _layout(content.array_records[ARRAYS]) != _layout(sent):
@@ -92,15 +81,17 @@ def check_outgoing(
         raise ValueError(f"reply to {kind!r} must not leave the site: {problem.value}")
 
 
-def _find_value_out_of_bounds(content: RecordDict, message: str) -> ProblemCode | None:
-    """Look at every value of every array that would leave."""
-    rows = {(row.record, row.key): row for row in fields_of(message, Direction.UP)}
+def _find_array_problem(
+    content: RecordDict, message: str, direction: Direction
+) -> ProblemCode | None:
+    """Look at every value of every array; the form must have been checked before."""
+    rows = {(row.record, row.key): row for row in fields_of(message, direction)}
     for name, record in content.array_records.items():
         for key, array in record.items():
             row = rows.get((name, key)) or rows[name, ANY_NAME]
-            values = array.numpy()
-            if not np.isfinite(values).all():
-                return ProblemCode.NOT_FINITE
+            values = read_array(array, ArraySpec(shape=tuple(array.shape)))
+            if isinstance(values, ProblemCode):
+                return values
             if values.size and not row.low <= values.min() <= values.max() <= row.high:
                 return ProblemCode.VALUE_NOT_ALLOWED
     return None

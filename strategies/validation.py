@@ -6,17 +6,16 @@ fixed code. Nothing a site can send makes it raise.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, cast
+from typing import Final, cast
 
 import numpy as np
 from flwr.app import Array, Message
 
 from strategies.aggregation import FloatArray
-from strategies.gate import ProblemCode, find_problem
+from strategies.arrays import ArraySpec, ProblemCode, read_array
+from strategies.gate import find_problem
 from strategies.protocol import CONFIG, REFUSAL_ERROR, RefusalCode
 from strategies.wire_field import Direction
 
@@ -33,21 +32,6 @@ _ERROR_CODES: Final = {
 NO_REPLY: Final = "no-reply"
 UNREACHABLE: Final = frozenset({NO_REPLY, "expired", "node-unavailable"})
 """Codes of sites that are gone, as against sites that refused or answered nonsense."""
-
-# What np.save writes in front of the values of a plain array.
-_MAGIC: Final = b"\x93NUMPY\x01\x00"
-_HEADER: Final = re.compile(
-    rb"\{'descr': '([<>|=]\w{2,4})', 'fortran_order': (True|False), 'shape': (\([\d, ]*\)), \}\s*"
-)
-_DTYPES: Final = {"<f4": "float32", "<f8": "float64"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArraySpec:
-    """Shape and allowed dtypes of one expected array."""
-
-    shape: tuple[int, ...]
-    dtypes: tuple[str, ...] = ("float32",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,30 +114,11 @@ def _read_arrays(
         return ProblemCode.UNEXPECTED_KEY
     arrays: dict[str, FloatArray] = {}
     for name, spec in expected.items():
-        array = _read_array(record[name], spec)
+        array = read_array(record[name], spec)
         if isinstance(array, ProblemCode):
             return array
         arrays[name] = array
     return arrays
-
-
-def _read_array(array: Array, spec: ArraySpec) -> FloatArray | ProblemCode:
-    """Read one ``.npy`` blob by its exact form, so no header can ask for more than there is."""
-    size = int.from_bytes(array.data[8:10], "little")
-    header = _HEADER.fullmatch(array.data[10 : 10 + size])
-    if header is None or array.data[:8] != _MAGIC:
-        return ProblemCode.MALFORMED
-    descr, is_fortran, shape = (part.decode() for part in header.groups())
-    if shape != repr(spec.shape):
-        return ProblemCode.WRONG_SHAPE
-    if _DTYPES.get(descr) not in spec.dtypes:
-        return ProblemCode.WRONG_DTYPE
-    values = array.data[10 + size :]
-    if len(values) != math.prod(spec.shape) * np.dtype(descr).itemsize:
-        return ProblemCode.MALFORMED
-    order: Literal["C", "F"] = "F" if is_fortran == "True" else "C"
-    read = np.frombuffer(values, dtype=descr).reshape(spec.shape, order=order).copy()
-    return read if np.all(np.isfinite(read)) else ProblemCode.NOT_FINITE
 
 
 def _norm(arrays: Mapping[str, FloatArray], around: Mapping[str, FloatArray]) -> float:

@@ -43,6 +43,7 @@ def answer_questions(report: Report) -> tuple[tuple[str, str], ...]:
             "Was anything fitted on private data outside the budget?",
             _outside_words(report),
         ),
+        ("Can the ledgers be checked?", _receipt_words(report)),
         ("Who sees what?", promise.trust_model),
         ("Where does the noise come from?", noise),
         (
@@ -70,6 +71,17 @@ def _total_words(report: Report) -> str:
     return (
         f"{history} {several} the largest epsilon of any site; a person known to several sites "
         "pays the sum of theirs."
+    )
+
+
+def _receipt_words(report: Report) -> str:
+    held = sum(site.receipt is not None for site in report.sites)
+    if not held:
+        return "Not from this report: it holds no receipt of any ledger."
+    return (
+        f"Yes, where a site shows its ledger: receipts of {held} of {len(report.sites)} ledgers "
+        "are held here, and replaying a ledger with its receipt finds entries that were changed or "
+        "taken out. A receipt does not show that a site added the noise that it wrote down."
     )
 
 

@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from privacy import Event as LedgerEvent
 from privacy import LedgerSummary, SampledGaussianEvent, SitePlan, compute_epsilon
+from privacy import Policy as PolicyInForce
 from server.report.parts import (
     ColumnPicture,
     Event,
+    HeldReceipt,
     Pictures,
+    Policy,
     Rejection,
     Round,
     Site,
@@ -18,17 +21,24 @@ from server.report.parts import (
 from synthesis.quality import Comparison, Quality
 
 if TYPE_CHECKING:  # reading a record takes no Flower
+    from server.outcome import Attested
     from strategies.federated_generator import RoundRecord
 
 EventState: TypeAlias = Literal["reserved", "running", "done", "failed"]
 
 
-def build_site(summary: LedgerSummary, *, adversarial_share: float | None) -> Site:
+def build_site(
+    summary: LedgerSummary,
+    *,
+    adversarial_share: float | None,
+    attested: "Attested | None" = None,
+) -> Site:
     """Return a site's part from its replayed ledger.
 
     Args:
         summary: what `privacy.replay_ledger` returned.
         adversarial_share: part of this study's budget that the adversarial rounds took.
+        attested: what the coordinator holds of this ledger.
     """
     budget = summary.policy.budget
     return Site(
@@ -49,10 +59,14 @@ def build_site(summary: LedgerSummary, *, adversarial_share: float | None) -> Si
         left=summary.remaining,
         adversarial_share=adversarial_share,
         ledger_head=summary.head,
+        receipt=build_receipt(attested) if attested else None,
+        policy=build_policy(summary.policy),
     )
 
 
-def build_site_from_plan(name: str, study: str, plan: SitePlan) -> Site:
+def build_site_from_plan(
+    name: str, study: str, plan: SitePlan, attested: "Attested | None" = None
+) -> Site:
     """Return a site's part from its declared plan, where the ledger itself stays at the site."""
     events, delta = plan.events(), plan.budget.delta
     pld, rdp, prv = (compute_epsilon(events, delta, by) for by in ("pld", "rdp", "prv"))
@@ -67,6 +81,30 @@ def build_site_from_plan(name: str, study: str, plan: SitePlan) -> Site:
         total=Totals(pld=pld, rdp=rdp, prv=prv),
         left=max(0.0, plan.budget.epsilon - pld),
         adversarial_share=plan.adversarial_share,
+        receipt=build_receipt(attested) if attested else None,
+    )
+
+
+def build_receipt(attested: "Attested") -> HeldReceipt:
+    """Return what the coordinator holds of a ledger, in full and in short."""
+    key, receipt = attested.public_key, attested.receipt
+    return HeldReceipt(
+        public_key=key.hex,
+        fingerprint=key.fingerprint,
+        entries=receipt.entries,
+        head=receipt.head,
+        text=receipt.to_text(),
+    )
+
+
+def build_policy(policy: PolicyInForce) -> Policy:
+    """Return what a reader may want to know of a policy."""
+    return Policy(
+        epsilon=policy.epsilon,
+        epsilon_per_study=policy.study_limit,
+        unit=policy.unit,
+        holdout=policy.holdout,
+        expires=policy.expires,
     )
 
 

@@ -23,7 +23,7 @@ from server.report.guarantee import (
     worst_epsilon,
 )
 from server.report.model import STAMP, Report
-from server.report.parts import SIMULATION_MARK, ColumnPicture, Event, Pictures, Round, Site
+from server.report.parts import SIMULATION_MARK, ColumnPicture, Event, Pictures, Policy, Round, Site
 from server.report.pictures import draw_bins, draw_distances, draw_levels
 
 MAX_PICTURED = 36
@@ -43,6 +43,7 @@ def render_html(report: Report) -> str:
         even=compute_belief(epsilon, 0.5) if epsilon else None,
         detection=compute_detection_rate(epsilon, delta, 0.01) if epsilon and delta else None,
         event_groups=_group_events(report.sites),
+        policy_groups=_group_policies(report.sites),
         measures=MEASURES,
         changes=changes,
         changes_summary=summarise_changes(changes),
@@ -91,6 +92,14 @@ def _group_events(sites: tuple[Site, ...]) -> list[tuple[list[str], tuple[Event,
     for site in sites:
         groups.setdefault(site.events, []).append(site.name)
     return [(names, events) for events, names in groups.items()]
+
+
+def _group_policies(sites: tuple[Site, ...]) -> list[tuple[list[str], Policy]]:
+    groups: dict[Policy, list[str]] = {}
+    for site in sites:
+        if site.policy is not None:
+            groups.setdefault(site.policy, []).append(site.name)
+    return [(names, policy) for policy, names in groups.items()]
 
 
 def _draw_columns(pictures: Pictures) -> list[tuple[ColumnPicture, Bars, Markup]]:

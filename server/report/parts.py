@@ -1,5 +1,6 @@
 """The parts of a report: plain frozen values, each readable on its own in report.json."""
 
+from datetime import date
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +12,7 @@ SIMULATION_MARK: Final = "simulation: drawn from real rows"
 Share = Annotated[float, Field(ge=0, le=1 + 1e-9)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Part(BaseModel):
@@ -85,6 +87,36 @@ class Totals(Part):
     """Opacus' privacy random variable accountant: a third opinion."""
 
 
+class Policy(Part):
+    """What a site's policy in force allows; a looser one takes an approver's signature."""
+
+    epsilon: NotNegative
+    """The most that all studies in the life of the data set may cost one unit together."""
+    epsilon_per_study: NotNegative
+    """The most one study may cost."""
+    unit: Unit
+    """Whom it protects, fixed for life."""
+    holdout: Share
+    """Share of units that nothing is trained on, fixed for life."""
+    expires: date | None = None
+    """Last day (UTC) on which a study may be reserved."""
+
+
+class HeldReceipt(Part):
+    """The last signed receipt of a site's ledger, as the coordinator holds it."""
+
+    public_key: Digest
+    """The key that signed it: Ed25519, hexadecimal."""
+    fingerprint: str
+    """A short form of the key, to read out and compare."""
+    entries: Annotated[int, Field(ge=1)]
+    """How many entries the ledger had."""
+    head: Digest
+    """SHA-256 of the last of them."""
+    text: str
+    """The whole receipt in one line, with which a copy of the ledger can be checked."""
+
+
 class Site(Part):
     """The ledger of one site."""
 
@@ -104,6 +136,10 @@ class Site(Part):
     """Part of this study's budget, counted as 1 / noise squared, for the adversarial rounds."""
     ledger_head: str | None = None
     """SHA-256 of the ledger's last entry, where the ledger was read."""
+    receipt: HeldReceipt | None = None
+    """What the coordinator holds of the ledger; None where none was given."""
+    policy: Policy | None = None
+    """What the site allows, where its ledger was read."""
 
 
 class UtilityRow(Part):

@@ -2,82 +2,47 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
-from tiny_sites import make_config, make_context, write_site
+from asking import (
+    DIMENSION,
+    ask_hello,
+    ask_sketch,
+    ask_train,
+    be_inside_a_run,
+    code_of,
+    hello_config,
+    make_message,
+    settings_of,
+    to_record,
+    train_records,
+)
+from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
+from tiny_sites import make_context, write_site
 from tiny_world import SCHEMA, make_generator
 
 from client import app as client_app_module
-from client.app import app
-from client.site import Site
-from privacy import Part
-from simulations.grid import LocalGrid
+from client.app import answer, open_site
+from client.refusals import refusal_of
+from client.settings import StudyRequest
+from client.site import Site, load_site
+from privacy import Part, PolicyViolation
 from strategies import protocol
 from strategies.gate import find_problem
-from strategies.protocol import ARRAYS, CONFIG, POOLED_SKETCH, SKETCH, STATISTICS
+from strategies.protocol import ARRAYS, CONFIG, RECEIPT, SKETCH, STATISTICS
 from strategies.wire_field import Direction
-from synthesis.layout import SketchLayout
+from synthesis import InputError
 
-DIMENSION = SketchLayout.from_schema(SCHEMA).dimension
 SECRET = "Mrs Doubtfire, 137 rows"
-
-
-def hello_config(**changes: Any) -> dict[str, Any]:
-    config = {
-        protocol.STUDY_ID: "tiny-study",
-        protocol.SCHEMA_DIGEST: SCHEMA.digest(),
-        protocol.SOFTWARE_VERSION: "0.1.0",
-        protocol.PROTOCOL: protocol.PROTOCOL_VERSION,
-    }
-    return config | changes
-
-
-def send(home: Path, kind: str, config: dict[str, Any], **records: Any) -> Message:
-    content = RecordDict({CONFIG: ConfigRecord(config), **records})
-    message = Message(content, 101, kind)
-    message.metadata.__dict__["_message_id"] = "1"
-    return app(message, make_context(home))
-
-
-def ask_hello(home: Path, **changes: Any) -> Message:
-    return send(home, protocol.QUERY_HELLO, hello_config(**changes))
-
-
-def ask_sketch(home: Path, **changes: Any) -> Message:
-    return send(home, protocol.QUERY_SKETCH, make_config(**changes))
-
-
-def train_records(sizes: tuple[int, ...] = SCHEMA.sizes) -> dict[str, ArrayRecord]:
-    pooled = Array(np.ones(DIMENSION, np.float32))
-    return {
-        ARRAYS: ArrayRecord(make_generator(sizes).state_dict()),
-        POOLED_SKETCH: ArrayRecord({STATISTICS: pooled}),
-    }
-
-
-def ask_train(home: Path, records: dict[str, ArrayRecord] | None = None, **changes: Any) -> Message:
-    config = make_config(**{"server_round": 1, "pooled_noise_std": 3.0} | changes)
-    records = train_records() if records is None else records
-    return send(
-        home, protocol.TRAIN, config, **{k.replace("_", "-"): v for k, v in records.items()}
-    )
-
-
-def code_of(reply: Message) -> str:
-    assert reply.has_error() and not reply.has_content()
-    assert reply.error.code == protocol.REFUSAL_ERROR
-    return str(reply.error.reason)
 
 
 @pytest.fixture(autouse=True)
 def _inside_a_run() -> None:
-    """Flower makes messages only inside a run; the app itself is called without the grid's lid."""
-    LocalGrid(app, 1)
+    be_inside_a_run()
 
 
 @pytest.fixture
@@ -86,14 +51,18 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def entries_of(home: Path) -> int:
+    """Entries of the ledger; the first one opened it."""
+    return len(load_site(home / "site-1", is_simulated=True).ledger.entries())
+
+
 def test_a_site_that_agrees_accepts_and_reads_nothing(home: Path) -> None:
     (home / "site-1" / "rows.parquet").unlink()
-    reply = ask_hello(home)
-    answer = dict(reply.content.config_records[CONFIG])
+    answer = settings_of(ask_hello(home))
     assert answer[protocol.ACCEPTED] is True
     assert answer[protocol.SCHEMA_DIGEST] == SCHEMA.digest()
     assert answer[protocol.REFUSAL_CODE] == "none"
-    assert not (home / "site-1" / "ledger.sqlite").exists()
+    assert entries_of(home) == 1
 
 
 @pytest.mark.parametrize(
@@ -101,6 +70,10 @@ def test_a_site_that_agrees_accepts_and_reads_nothing(home: Path) -> None:
     [
         ({protocol.SCHEMA_DIGEST: "0" * 64}, "schema-mismatch"),
         ({protocol.PROTOCOL: 2}, "version-mismatch"),
+        ({protocol.EPSILON: 1.5}, "budget-exceeded"),
+        ({protocol.EVALUATION: True}, "policy-holdout"),
+        ({protocol.MODEL: "another"}, "policy-models"),
+        ({protocol.ADVERSARIAL_SHARE: 0.001}, "malformed"),
     ],
 )
 def test_a_site_that_disagrees_says_which_way(home: Path, change, code: str) -> None:
@@ -116,6 +89,7 @@ def test_a_sketch_and_its_plan_leave_and_nothing_else(home: Path) -> None:
     assert set(reply.content.config_records[CONFIG]) == {
         protocol.NOISE_MULTIPLIER,
         protocol.PLAN_EPSILON,
+        RECEIPT,
     }
     values = reply.content.array_records[SKETCH][STATISTICS].numpy()
     assert values.shape == (DIMENSION,) and values.dtype == np.float32
@@ -130,7 +104,8 @@ def test_a_second_sketch_is_refused_by_code(home: Path) -> None:
 def test_a_round_answers_with_weights_of_the_same_form(home: Path) -> None:
     ask_sketch(home)
     reply = ask_train(home)
-    assert set(reply.content) == {ARRAYS}
+    assert set(reply.content) == {ARRAYS, CONFIG}
+    assert set(reply.content.config_records[CONFIG]) == {RECEIPT}
     sent = make_generator().state_dict()
     found = reply.content.array_records[ARRAYS]
     assert {name: tuple(a.shape) for name, a in found.items()} == {
@@ -157,15 +132,15 @@ def test_a_round_answers_with_weights_of_the_same_form(home: Path) -> None:
     ],
 )
 def test_hostile_settings_cost_nothing_and_leave_a_code(home: Path, change) -> None:
-    assert code_of(ask_sketch(home, **change)) == "local-failure"
-    assert not (home / "site-1" / "ledger.sqlite").exists()
+    assert code_of(ask_sketch(home, **change)) == "malformed"
+    assert entries_of(home) == 1
 
 
 def spoiled(change) -> dict[str, ArrayRecord]:
     records = train_records()
     weights = {name: a.numpy().copy() for name, a in records[ARRAYS].items()}
     change(weights)
-    return records | {ARRAYS: ArrayRecord({name: Array(w) for name, w in weights.items()})}
+    return records | {ARRAYS: to_record(weights)}
 
 
 @pytest.mark.parametrize(
@@ -184,15 +159,15 @@ def spoiled(change) -> dict[str, ArrayRecord]:
 )
 def test_hostile_weights_cost_no_round_and_leave_a_code(home: Path, change) -> None:
     ask_sketch(home)
-    assert code_of(ask_train(home, spoiled(change))) == "local-failure"
-    assert code_of(ask_train(home, train_records((3, 2)))) == "local-failure"
+    assert code_of(ask_train(home, spoiled(change))) == "malformed"
+    assert code_of(ask_train(home, train_records((3, 2)))) == "malformed"
     assert not ask_train(home).has_error()  # round 1 was not used up
 
 
 def test_a_round_beyond_the_plan_leaves_a_code(home: Path) -> None:
     ask_sketch(home)
     for server_round in (0, 3, -1):
-        assert code_of(ask_train(home, server_round=server_round)) == "already-released"
+        assert code_of(ask_train(home, server_round=server_round)) == "malformed"
 
 
 @pytest.mark.parametrize(
@@ -211,15 +186,19 @@ def test_a_round_beyond_the_plan_leaves_a_code(home: Path) -> None:
     ],
 )
 def test_no_error_text_ever_leaves(
-    home: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog, error: Exception
 ) -> None:
+    caplog.set_level(logging.WARNING)
+
     def fail(self: Site, part: Part) -> None:
         raise error
 
     monkeypatch.setattr(Site, "read_units", fail)
     reply = ask_sketch(home)
-    assert code_of(reply) in {"local-failure", "already-released"}
+    assert code_of(reply) == "local-failure"
     assert SECRET not in str(reply.__dict__)
+    assert type(error).__name__ in caplog.text  # what the site needs to find the fault
+    assert SECRET not in caplog.text  # texts that are not our own may quote a cell
 
 
 def test_broken_rows_leave_a_code_and_no_value(home: Path, caplog) -> None:
@@ -228,27 +207,52 @@ def test_broken_rows_leave_a_code_and_no_value(home: Path, caplog) -> None:
     assert "only the code leaves" in caplog.text  # the reason stays in the site's own log
 
 
-def test_a_reply_that_the_table_does_not_list_never_leaves(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def talkative(site: Site, message: Message) -> RecordDict:
+def test_a_reply_that_the_table_does_not_list_never_leaves(home: Path) -> None:
+    def talkative(site: Site, request: StudyRequest, message: Message) -> RecordDict:
         return RecordDict({CONFIG: ConfigRecord({"rows": 137})})
 
-    context, message = (
-        make_context(home),
-        Message(RecordDict({CONFIG: ConfigRecord(hello_config())}), 101, protocol.QUERY_HELLO),
-    )
-    reply = client_app_module.answer(talkative, message, context)
-    assert code_of(reply) == "local-failure"
+    message = make_message(protocol.QUERY_HELLO, hello_config())
+    assert code_of(answer(talkative, message, make_context(home))) == "local-failure"
 
 
 def test_a_site_without_a_folder_leaves_a_code(tmp_path: Path) -> None:
     assert code_of(ask_hello(tmp_path)) == "local-failure"
 
 
-def test_an_installed_site_names_its_own_folder(tmp_path: Path) -> None:
-    write_site(tmp_path / "here")
+def test_an_unknown_rule_of_a_policy_leaves_a_code_and_no_error() -> None:
+    assert refusal_of(PolicyViolation("brand_new", SECRET)).value == "local-failure"
+
+
+def test_an_installed_site_names_its_own_folder_and_no_run_can_change_it(tmp_path: Path) -> None:
+    write_site(tmp_path / "here", seed=None)
+    write_site(tmp_path / "site-1")
+    context = make_context(tmp_path)  # its settings of the run name the folder of other sites
+    context.node_config |= {client_app_module.SITE_DIR: str(tmp_path / "here")}
+    site = open_site(context)
+    assert site.folder == tmp_path / "here"
+    assert not site.is_simulated
+
+
+def test_a_run_cannot_name_the_folder_of_an_installed_site(tmp_path: Path) -> None:
+    """Else whoever starts a run could choose among the folders of a machine."""
+    write_site(tmp_path / "site-1", seed=None)
+    with pytest.raises(InputError, match="node's own configuration"):
+        open_site(make_context(tmp_path))
+    assert code_of(ask_hello(tmp_path)) == "local-failure"
+
+
+def test_a_site_with_a_seed_is_never_installed(tmp_path: Path) -> None:
+    write_site(tmp_path / "here", seed=3)
     context = make_context(tmp_path)
-    context.node_config = {"site-dir": str(tmp_path / "here")}
-    context.run_config = {}
-    assert client_app_module.site_folder(context) == tmp_path / "here"
+    context.node_config |= {client_app_module.SITE_DIR: str(tmp_path / "here")}
+    for kind in (protocol.QUERY_HELLO, protocol.QUERY_SKETCH):
+        config = hello_config()
+        if kind == protocol.QUERY_SKETCH:
+            for key in (protocol.SCHEMA_DIGEST, protocol.SOFTWARE_VERSION, protocol.PROTOCOL):
+                del config[key]
+        reply = client_app_module.app(make_message(kind, config), context)
+        if kind == protocol.QUERY_HELLO:
+            assert settings_of(reply)[protocol.ACCEPTED] is False
+        else:
+            assert code_of(reply) == "local-failure"
+    assert len(load_site(tmp_path / "here").ledger.entries()) == 1

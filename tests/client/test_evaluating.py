@@ -8,32 +8,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
-from tiny_sites import make_config, make_context, make_request, write_site
-from tiny_world import SCHEMA, draw_codes
+from asking import ask_evaluate, be_inside_a_run, code_of, score_weights
+from tiny_sites import make_request, write_site
+from tiny_world import SCHEMA
 
 from client import evaluating
-from client.app import app
 from client.evaluating import noise_multipliers_of, release_evaluation
+from client.incoming import build_score_network
 from client.settings import StudyRequest
 from client.site import Site
 from client.sketching import release_sketch
 from privacy import EVALUATION_SHARES, BudgetExceeded, Part, State, compute_epsilon
-from simulations.grid import LocalGrid
 from strategies import protocol
 from strategies.gate import find_problem
-from strategies.protocol import ARRAYS, CONFIG, EVALUATION, NOISE_OF, QUERY_EVALUATE
+from strategies.protocol import CONFIG, EVALUATION, NOISE_OF, QUERY_EVALUATE, RECEIPT
 from strategies.wire_field import Direction
 from synthesis import InputError
-from synthesis.evaluation import EvaluationLayout, ScoreNetwork, train_score_network
+from synthesis.evaluation import (
+    EvaluationLayout,
+    ScoreNetwork,
+    compute_one_way,
+)
+from synthesis.units import Units
 
 LAYOUT = EvaluationLayout.from_schema(SCHEMA)
 Weights = dict[str, torch.Tensor]
 
 
-def make_weights() -> Weights:
-    rng = torch.Generator().manual_seed(0)
-    return dict(train_score_network(LAYOUT, draw_codes(200), rng=rng).state_dict())
+make_weights = score_weights
 
 
 def with_evaluation(**changes) -> StudyRequest:
@@ -46,27 +48,28 @@ def states_of(site: Site) -> list[tuple[State, str]]:
 
 @pytest.fixture(autouse=True)
 def _inside_a_run() -> None:
-    LocalGrid(app, 1)
+    be_inside_a_run()
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    return write_site(tmp_path / "site-1")
+    return write_site(tmp_path / "site-1", holdout=0.3)
 
 
 def test_the_ledger_holds_the_evaluation_before_a_row_is_read(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[list[tuple[State, str]]] = []
-    original = evaluating._read_hold_out
+    seen: list[tuple[Part, list[tuple[State, str]]]] = []
+    original = Site.read_units
 
-    def watched(site: Site):
-        seen.append(states_of(site))
-        return original(site)
+    def watched(self: Site, part: Part) -> Units:
+        seen.append((part, states_of(self)))
+        return original(self, part)
 
-    monkeypatch.setattr(evaluating, "_read_hold_out", watched)
+    monkeypatch.setattr(Site, "read_units", watched)
     release_evaluation(site, with_evaluation(), make_weights())
-    ((*reserved, running),) = seen
+    ((part, (*reserved, running)),) = seen
+    assert part is Part.HOLD_OUT
     assert {state for state, _ in reserved} == {State.RESERVED}
     assert running == (State.RUNNING, "evaluation")
 
@@ -91,6 +94,14 @@ def test_the_study_is_done_after_the_evaluation_and_not_before(site: Site) -> No
     assert states_of(site)[-2:] == [(State.RUNNING, "evaluation"), (State.DONE, "")]
 
 
+def test_only_hold_out_units_are_counted(site: Site) -> None:
+    exact = evaluating._count_hold_out(site, LAYOUT, build_score_network(make_weights(), LAYOUT))
+    held_out, trained = (site.read_units(part) for part in (Part.HOLD_OUT, Part.TRAINING))
+    assert 0 < held_out.n_units < trained.n_units
+    expected = compute_one_way(LAYOUT, held_out.codes, held_out.weights())
+    np.testing.assert_array_equal(exact["evaluation-one-way"][0], expected)
+
+
 def test_a_second_evaluation_is_refused(site: Site) -> None:
     release_evaluation(site, with_evaluation(), make_weights())
     before = site.ledger.head()
@@ -111,7 +122,7 @@ def test_an_evaluation_that_was_not_reserved_is_refused_unread(site: Site) -> No
     (site.folder / "rows.parquet").unlink()
     with pytest.raises(ValueError, match="not reserved"):
         release_evaluation(site, make_request(), make_weights())
-    assert not (site.folder / "ledger.sqlite").exists()
+    assert states_of(site) == []
 
 
 def test_a_study_reserved_without_an_evaluation_gets_none_later(site: Site) -> None:
@@ -121,7 +132,7 @@ def test_a_study_reserved_without_an_evaluation_gets_none_later(site: Site) -> N
 
 
 def test_a_site_without_budget_reads_nothing(tmp_path: Path) -> None:
-    site = write_site(tmp_path / "s", epsilon=0.5)
+    site = write_site(tmp_path / "s", epsilon=0.5, holdout=0.3)
     (site.folder / "rows.parquet").unlink()
     with pytest.raises(BudgetExceeded):
         release_evaluation(site, with_evaluation(), make_weights())
@@ -149,10 +160,10 @@ def test_noise_has_the_size_of_the_plan(site: Site, monkeypatch: pytest.MonkeyPa
 
 def test_releases_and_studies_have_noise_of_their_own(tmp_path: Path) -> None:
     def noise_of(name: str, study: str) -> list[np.ndarray]:
-        site = write_site(tmp_path / f"{name}-{study}", name=name)
+        site = write_site(tmp_path / f"{name}-{study}", name=name, holdout=0.3)
         release = release_evaluation(site, with_evaluation(study_id=study), make_weights())
         exact = evaluating._count_hold_out(
-            site, LAYOUT, evaluating.build_score_network(LAYOUT, make_weights())
+            site, LAYOUT, build_score_network(make_weights(), LAYOUT)
         )
         return [release.counts[p][:40] - exact[p][0][:40] for p in release.counts]
 
@@ -160,27 +171,13 @@ def test_releases_and_studies_have_noise_of_their_own(tmp_path: Path) -> None:
     assert np.abs(np.corrcoef([each[:36] for each in noise]) - np.eye(9)).max() < 0.6
 
 
-def ask(home: Path, weights: Weights, **changes) -> Message:
-    config = make_config(**{"evaluation": True} | changes)
-    arrays = ArrayRecord({name: Array(weight.numpy()) for name, weight in weights.items()})
-    content = RecordDict({CONFIG: ConfigRecord(config), ARRAYS: arrays})
-    message = Message(content, 101, QUERY_EVALUATE)
-    message.metadata.__dict__["_message_id"] = "1"
-    return app(message, make_context(home))
-
-
-def code_of(reply: Message) -> str:
-    assert reply.has_error() and not reply.has_content()
-    return str(reply.error.reason)
-
-
 def test_an_answer_leaves_once_and_holds_listed_fields_only(site: Site) -> None:
     home = site.folder.parent
-    reply = ask(home, make_weights())
+    reply = ask_evaluate(home)
     assert find_problem(reply.content, QUERY_EVALUATE, Direction.UP) is None
     assert set(reply.content.array_records[EVALUATION]) == set(NOISE_OF)
-    assert set(reply.content.config_records[CONFIG]) == set(NOISE_OF.values())
-    assert code_of(ask(home, make_weights())) == "already-released"
+    assert set(reply.content.config_records[CONFIG]) == {RECEIPT, *NOISE_OF.values()}
+    assert code_of(ask_evaluate(home)) == "already-released"
 
 
 def spoil(name: str, value: float) -> Callable[[Weights], None]:
@@ -211,8 +208,8 @@ def test_weights_that_fit_no_network_cost_nothing(
 ) -> None:
     weights = make_weights()
     change(weights)
-    assert code_of(ask(site.folder.parent, weights)) == "local-failure"
-    assert not (site.folder / "ledger.sqlite").exists()
+    assert code_of(ask_evaluate(site.folder.parent, weights)) == "malformed"
+    assert states_of(site) == []
 
 
 @pytest.mark.parametrize("value", [1, 0.0, "true"])

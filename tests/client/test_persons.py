@@ -18,7 +18,7 @@ from client import sketching, training
 from client.site import Site
 from client.sketching import release_sketch
 from client.training import train_round
-from privacy import Part, Unit
+from privacy import Part, SeededRandomness, Unit, trainer
 from privacy.private_step import PrivateStep
 from synthesis import InputError
 from synthesis.discriminator import Discriminator
@@ -92,12 +92,23 @@ def test_a_person_moves_the_released_counts_by_at_most_the_sensitivity(
     assert sensitivity == LAYOUT.sensitivity
 
 
-def batch_of(site: Site) -> torch.Tensor:
-    """One batch when everyone's coin is in; the draws of earlier persons are the same."""
-    request = make_request(sample_rate=1.0, rounds=2, discriminator_steps=1)
-    coins, rows = (torch.Generator().manual_seed(seed) for seed in (1, 2))
-    (batch,) = training._real_batches(site, request, coins, rows)
-    return batch
+class Everyone:
+    """In place of the trainer: every unit's coin is in."""
+
+    def __init__(self) -> None:
+        self.batches: list[torch.Tensor] = []
+
+    def train(self, n_units: int, take_rows, draw_fakes, *, steps: int) -> None:
+        self.batches += [take_rows(torch.arange(n_units)) for _ in range(steps)]
+
+
+def batches_of(site: Site, steps: int = 1) -> list[torch.Tensor]:
+    """Whole batches; the draws of earlier persons are the same."""
+    everyone = Everyone()
+    rows = SeededRandomness(2).stream("rows")
+    request = make_request(discriminator_steps=steps)
+    training._train_discriminator(site, request, everyone, lambda number: None, rows)
+    return everyone.batches
 
 
 def summed_gradient(real: torch.Tensor) -> torch.Tensor:
@@ -108,7 +119,7 @@ def summed_gradient(real: torch.Tensor) -> torch.Tensor:
         max_grad_norm=CLIP,
         expected_batch_size=8,
         fake_batch_size=8,
-        rng=torch.Generator().manual_seed(0),
+        stream=SeededRandomness(0).stream("noise"),
     )
     fake = make_generator().draw_hard_rows(8, torch.Generator().manual_seed(3))
     step.sum_clipped_gradients(real, fake.detach())
@@ -119,7 +130,7 @@ def summed_gradient(real: torch.Tensor) -> torch.Tensor:
 @given(**PERSON)
 def test_a_person_moves_a_step_by_at_most_one_clip(pair, rows, others, seed, alike) -> None:
     use(pair, rows, others, seed, alike)
-    before, after = (batch_of(site) for site in pair)
+    (before,), (after,) = (batches_of(site) for site in pair)
     assert len(after) == len(before) + 1 == others + 1  # persons, not rows
     torch.testing.assert_close(after[:-1], before)
     moved = summed_gradient(after) - summed_gradient(before)
@@ -134,8 +145,8 @@ def test_persons_and_not_rows_have_coins(tmp_path: Path, monkeypatch: pytest.Mon
         numbers.append(n_units)
         return original(n_units, **settings)
 
-    original = training.poisson_batches
-    monkeypatch.setattr(training, "poisson_batches", watched)
+    original = trainer.poisson_batches
+    monkeypatch.setattr(trainer, "poisson_batches", watched)
     release_sketch(site, make_request())
     play(site, 1)
     assert numbers == [30]
@@ -144,9 +155,7 @@ def test_persons_and_not_rows_have_coins(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_rows_of_a_person_take_turns(tmp_path: Path) -> None:
     table = make_table(np.array([[0, 0, 0, 0], [5, 1, 1, 1]], dtype=np.int16), ["p", "p"])
     site = write_person_site(tmp_path / "s", table)
-    request = make_request(sample_rate=1.0, rounds=1, discriminator_steps=40)
-    coins, rows = (torch.Generator().manual_seed(seed) for seed in (1, 2))
-    batches = torch.cat(list(training._real_batches(site, request, coins, rows)))
+    batches = torch.cat(batches_of(site, 40))
     assert 8 <= int(batches[:, 0].sum()) <= 32
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import tomli_w
-from tiny_sites import write_site
+from tiny_sites import make_request, write_site
 from tiny_world import SCHEMA
 
+from client.reserving import check_study
 from client.site import SITE_FILE, load_site
+from client.sketching import release_sketch
 from privacy import Budget, Part
 from synthesis import InputError
 
@@ -18,7 +20,7 @@ GOOD: dict[str, Any] = {
     "name": "north",
     "data": "rows.parquet",
     "schema": "schema.toml",
-    "budget": {"epsilon": 1.0, "delta": 1e-5},
+    "policy": {"epsilon": 1.0, "delta": 1e-5},
 }
 
 
@@ -39,6 +41,21 @@ def test_a_folder_tells_all_a_site_needs(tmp_path: Path) -> None:
 def test_noise_is_seeded_only_when_the_file_says_so(tmp_path: Path) -> None:
     assert write_site(tmp_path / "a", seed=3).randomness.is_seeded
     assert not load_site(write(tmp_path, GOOD)).randomness.is_seeded
+    assert not load_site(write(tmp_path, GOOD), is_simulated=True).randomness.is_seeded
+
+
+def test_seeded_noise_is_refused_in_a_deployed_site_before_anything_is_reserved(
+    tmp_path: Path,
+) -> None:
+    write_site(tmp_path / "s", seed=3)
+    deployed = load_site(tmp_path / "s")
+    with pytest.raises(InputError, match="remove it") as caught:
+        _ = deployed.randomness
+    assert caught.value.argument == "simulation_seed"
+    for ask in (release_sketch, check_study):
+        with pytest.raises(InputError, match="remove it"):
+            ask(deployed, make_request())
+    assert len(deployed.ledger.entries()) == 1
 
 
 @pytest.mark.parametrize(
@@ -50,14 +67,20 @@ def test_noise_is_seeded_only_when_the_file_says_so(tmp_path: Path) -> None:
         ({"colour": "red"}, "colour"),
         ({"simulation_seed": -1}, "simulation_seed"),
         ({"simulation_seed": 1.5}, "simulation_seed"),
-        ({"budget": {"epsilon": 0.0, "delta": 1e-5}}, "budget.epsilon"),
-        ({"budget": {"epsilon": -1.0, "delta": 1e-5}}, "budget.epsilon"),
-        ({"budget": {"epsilon": float("nan"), "delta": 1e-5}}, "budget.epsilon"),
-        ({"budget": {"epsilon": float("inf"), "delta": 1e-5}}, "budget.epsilon"),
-        ({"budget": {"epsilon": 1.0, "delta": 1e-10}}, "budget.delta"),
-        ({"budget": {"epsilon": 1.0, "delta": 1.0}}, "budget.delta"),
-        ({"budget": {"epsilon": 1.0}}, "budget.delta"),
-        ({"budget": {"epsilon": 1.0, "delta": 1e-5, "more": 1}}, "budget.more"),
+        ({"policy": {"epsilon": 0.0, "delta": 1e-5}}, "policy.epsilon"),
+        ({"policy": {"epsilon": -1.0, "delta": 1e-5}}, "policy.epsilon"),
+        ({"policy": {"epsilon": float("nan"), "delta": 1e-5}}, "policy.epsilon"),
+        ({"policy": {"epsilon": float("inf"), "delta": 1e-5}}, "policy.epsilon"),
+        ({"policy": {"epsilon": 1.0, "delta": 1e-10}}, "policy.delta"),
+        ({"policy": {"epsilon": 1.0, "delta": 1.0}}, "policy.delta"),
+        ({"policy": {"epsilon": 1.0}}, "policy.delta"),
+        ({"policy": {"epsilon": 1.0, "delta": 1e-5, "more": 1}}, "policy.more"),
+        ({"policy": {"epsilon": 1.0, "delta": 1e-5, "holdout": 0.51}}, "policy.holdout"),
+        ({"policy": {"epsilon": 1.0, "delta": 1e-5, "unit": "household"}}, "policy.unit"),
+        ({"policy": {"epsilon": 1.0, "delta": 1e-5, "max_epsilon_per_study": 2.0}}, "policy"),
+        ({"name": "two\nlines"}, "name"),
+        ({"data": "two\nlines"}, "data"),
+        ({"budget": {"epsilon": 1.0, "delta": 1e-5}}, "budget"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, change: dict[str, Any], argument: str) -> None:
@@ -87,13 +110,6 @@ def test_a_folder_without_site_file_is_named(tmp_path: Path) -> None:
 
 def test_the_ledger_outlives_the_site_object(tmp_path: Path) -> None:
     first = write_site(tmp_path / "s").ledger
-    again = load_site(tmp_path / "s").ledger
+    again = load_site(tmp_path / "s", is_simulated=True).ledger
     assert again.path == first.path
     assert again.head() == first.head()
-
-
-@pytest.mark.parametrize("epsilon", [0.5, 2.0])
-def test_another_budget_than_the_ledgers_is_refused(tmp_path: Path, epsilon: float) -> None:
-    assert write_site(tmp_path / "s", epsilon=1.0).ledger.budget.epsilon == 1.0
-    with pytest.raises(InputError, match=r"budget in site\.toml must be the one"):
-        _ = write_site(tmp_path / "s", epsilon=epsilon).ledger

@@ -12,10 +12,11 @@ from tiny_sites import make_request, write_site
 from tiny_world import SCHEMA, make_generator
 
 from client import training
+from client.refusals import MalformedRequest
 from client.site import Site
 from client.sketching import release_sketch
 from client.training import train_round
-from privacy import Part, RandomStream, State, trainer
+from privacy import AlreadyReleased, Part, RandomStream, State, trainer
 from privacy.private_step import PrivateStep
 from synthesis import InputError
 from synthesis.adversarial import GeneratorStepSettings
@@ -74,7 +75,7 @@ def test_a_round_is_never_run_twice(site: Site) -> None:
 
 @pytest.mark.parametrize("server_round", [-1, 0, 3, 10**9])
 def test_a_round_beyond_the_plan_is_refused(site: Site, server_round: int) -> None:
-    with pytest.raises(RuntimeError, match="reserved"):
+    with pytest.raises(MalformedRequest, match="reserved"):
         run_round(site, server_round)
     assert notes_of(site) == ["sketch"]
 
@@ -89,6 +90,40 @@ def test_the_same_steps_cut_into_other_rounds_are_refused(site: Site) -> None:
     """Two rounds of 3 steps are paid for; a first round of 6 and a second of 3 are not."""
     with pytest.raises(ValueError, match="other events or details"):
         run_round(site, 1, rounds=1, discriminator_steps=6)
+    assert notes_of(site) == ["sketch"]
+
+
+def test_rounds_never_go_back_and_a_missed_one_stays_out(tmp_path: Path) -> None:
+    site = write_site(tmp_path / "s")
+
+    def play(server_round: int) -> None:
+        train_round(
+            site,
+            make_request(rounds=3),
+            make_generator(),
+            server_round=server_round,
+            pooled_sketch=POOLED,
+            pooled_noise_std=3.0,
+        )
+
+    play(2)  # this site was away in the first round
+    with pytest.raises(AlreadyReleased, match="later round"):
+        play(1)
+    play(3)
+    assert notes_of(site) == ["round-2", "round-3"]
+
+
+@pytest.mark.parametrize("noise", [-1.0, float("nan"), float("inf"), 1e300])
+def test_a_noise_that_cannot_be_uses_up_no_round(site: Site, noise: float) -> None:
+    with pytest.raises(MalformedRequest, match="pooled-noise-std"):
+        train_round(
+            site,
+            make_request(),
+            make_generator(),
+            server_round=1,
+            pooled_sketch=POOLED,
+            pooled_noise_std=noise,
+        )
     assert notes_of(site) == ["sketch"]
 
 
@@ -183,6 +218,7 @@ def test_the_discriminator_goes_on_where_it_stopped(site: Site) -> None:
 
 @pytest.mark.parametrize("wrong", [POOLED[:-1], POOLED[None], torch.zeros(0)])
 def test_a_pooled_sketch_of_another_shape_uses_up_no_round(site: Site, wrong) -> None:
+    kept = set(site.folder.rglob("*"))
     with pytest.raises(ValueError, match="must have shape"):
         train_round(
             site,
@@ -193,10 +229,11 @@ def test_a_pooled_sketch_of_another_shape_uses_up_no_round(site: Site, wrong) ->
             pooled_noise_std=3.0,
         )
     assert notes_of(site) == ["sketch"]
+    assert set(site.folder.rglob("*")) == kept  # nothing of it stays on the disk
 
 
 def test_a_site_that_never_got_the_pooled_sketch_uses_up_no_round(site: Site) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(MalformedRequest, match="must come before"):
         run_round(site, 2)
     assert notes_of(site) == ["sketch"]
 

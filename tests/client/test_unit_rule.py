@@ -10,7 +10,7 @@ from tiny_persons import UNIT, draw_persons, write_person_site
 from tiny_sites import make_request, write_site
 from tiny_world import SCHEMA
 
-from client.site import Site
+from client.site import SPLIT_KEY_FILE, Site, load_site
 from client.sketching import release_sketch, reserve_study
 from privacy import Part
 from synthesis import InputError
@@ -53,8 +53,9 @@ def test_what_is_held_out_is_in_no_sketch(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("holdout", [-0.1, 0.51, "half"])
 def test_a_share_out_of_range_is_refused(tmp_path: Path, holdout: object) -> None:
-    with pytest.raises(InputError, match="holdout"):
+    with pytest.raises(ValueError, match="holdout"):
         write_site(tmp_path / "s", holdout=holdout)
+    assert not (tmp_path / "s").exists()
 
 
 def other_person_column() -> Schema:
@@ -86,11 +87,15 @@ def test_a_second_study_with_the_same_rule_is_fine(tmp_path: Path) -> None:
 def test_a_second_study_that_divides_the_units_otherwise_is_refused(tmp_path: Path) -> None:
     """A unit that was trained on and is then evaluated on would pay twice."""
     first_study(write_site(tmp_path / "s", holdout=0.2))
-    for change in ({"holdout": 0.3}, {}, {"holdout": 0.2, "schema": more_bins()}):
-        with pytest.raises(InputError, match="told apart and held out as in earlier"):
+    for change in ({"holdout": 0.3}, {}):
+        with pytest.raises(InputError, match="holdout is fixed for the life of a data set"):
             second_study(write_site(tmp_path / "s", **change))
+    with pytest.raises(InputError, match="told apart and held out as in earlier"):
+        second_study(write_site(tmp_path / "s", holdout=0.2, schema=more_bins()))
+    site = write_site(tmp_path / "s", holdout=0.2)
+    (site.folder / SPLIT_KEY_FILE).write_text("ab" * 32)
     with pytest.raises(InputError, match="told apart"):
-        second_study(write_site(tmp_path / "s", holdout=0.2, seed=5))  # another key
+        second_study(load_site(site.folder, is_simulated=True))
     first_study(write_person_site(tmp_path / "p", draw_persons(5)))
     with pytest.raises(InputError, match="told apart"):
         second_study(write_site(tmp_path / "p", schema=other_person_column()))

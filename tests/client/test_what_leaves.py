@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,18 +21,24 @@ from strategies import protocol
 from strategies.fields import FIELDS
 from strategies.gate import find_problem
 from strategies.protocol import ANY_NAME, ARRAYS, CONFIG, SKETCH, STATISTICS
+from strategies.receipts import ReceiptBook
 from strategies.wire_field import Direction
 from synthesis.layout import SketchLayout, compute_sketch
 
 
 class Captured:
-    def __init__(self, home: Path) -> None:
-        self.sites: list[Site] = write_sites(home)
-        recorder = Recorder()
-        coordinator = Coordinator(make_study(evaluation=True), SCHEMA, num_sites=3)
-        run_local(make_server_app(coordinator), recorder, 3, run_config={"sites-dir": str(home)})
-        assert coordinator.outcome is not None
-        self.outcome: StudyOutcome = coordinator.outcome
+    """Studies one after the other, by one coordinator that keeps its receipts."""
+
+    def __init__(self, home: Path, *studies: str, **policy: Any) -> None:
+        self.sites: list[Site] = write_sites(home, holdout=0.3, **policy)
+        recorder, book = Recorder(), ReceiptBook()
+        for name in studies or ("tiny-study",):
+            study = make_study(name=name, evaluation=True)
+            coordinator = Coordinator(study, SCHEMA, num_sites=3, receipts=book)
+            server = make_server_app(coordinator)
+            run_local(server, recorder, 3, run_config={"sites-dir": str(home)})
+            assert coordinator.outcome is not None
+            self.outcome: StudyOutcome = coordinator.outcome
         self.seen = recorder.seen
 
     def replies(self, kind: str | None = None) -> Iterator[tuple[int, Message]]:
@@ -60,10 +67,14 @@ def test_every_message_that_leaves_obeys_the_table(captured: Captured) -> None:
         assert find_problem(message.content, kind, Direction.DOWN) is None
 
 
-def test_the_table_lists_nothing_that_is_never_sent(captured: Captured) -> None:
-    """A row that no real message uses is a door nobody watches."""
+def test_the_table_lists_nothing_that_is_never_sent(captured: Captured, tmp_path: Path) -> None:
+    """A row that no real message uses is a door nobody watches.
+
+    Receipts come back with the first question of a second study, and counts where they are public.
+    """
+    public = Captured(tmp_path, "first", "second", epsilon=3.0, row_count_public=True)
     sent: set[tuple[str, Direction, str, str]] = set()
-    for message, reply in captured.seen:
+    for message, reply in [*captured.seen, *public.seen]:
         kind = message.metadata.message_type
         for direction, content in (
             (Direction.DOWN, message.content),

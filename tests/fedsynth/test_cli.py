@@ -12,6 +12,7 @@ from command_line import CommandLine, write_inputs
 from visits import write_visits
 
 import fedsynth
+from privacy import PublicKey, Receipt, replay_ledger
 from synthesis.schema import check_table, load_schema
 from synthesis.tables import read_table
 
@@ -59,6 +60,7 @@ def test_simulate_writes_a_release_and_says_what_it_did(shell: CommandLine) -> N
         "schema.toml",
         "report.json",
         "report.html",
+        "receipts",
         "sites",
     }
     table = read_table(release / "synthetic.parquet")
@@ -71,6 +73,20 @@ def test_no_row_of_a_site_is_in_the_release_folder(shell: CommandLine) -> None:
     shell.simulate("--out", "release")
     files = {p.name for p in (shell.home / "release" / "sites").rglob("*") if p.is_file()}
     assert files == {"ledger.sqlite", "schema.toml", "site.toml"}
+
+
+def test_a_reader_can_hold_the_ledgers_to_the_receipts(shell: CommandLine) -> None:
+    shell.simulate("--out", "release")
+    release = shell.home / "release"
+    report = json.loads((release / "report.json").read_text())
+    assert {path.name for path in (release / "receipts").iterdir()} == {"a.txt", "b.txt"}
+    for number, site in enumerate(report["sites"], start=1):
+        text = (release / "receipts" / f"{site['name']}.txt").read_text()
+        assert text == site["receipt"]["text"] + "\n"
+        ledger = release / "sites" / f"site-{number}" / "ledger.sqlite"
+        key = PublicKey(site["receipt"]["public_key"])
+        summary = replay_ledger(ledger, public_key=key, receipts=[Receipt.from_text(text)])
+        assert summary.head == site["receipt"]["head"]
 
 
 def test_the_report_names_sites_by_their_column(shell: CommandLine) -> None:

@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 import simulations
+from privacy import Policy, Receipt, SigningKey
+from server.outcome import Attested
 from server.report import (
     LOCAL_TRUST,
     NOT_PROMISED,
@@ -31,6 +34,8 @@ from server.report import (
     UtilityRow,
     Version,
     build_pictures,
+    build_policy,
+    build_receipt,
 )
 from synthesis.quality import compare_tables
 from synthesis.schema import load_schema
@@ -101,8 +106,18 @@ def example_site(name: str) -> Site:
         total=Totals(pld=0.99871, rdp=1.1043, prv=1.0087),
         left=0.00129,
         adversarial_share=0.3,
-        ledger_head="9f2c" * 16,
+        ledger_head=attest(name).receipt.head,
+        receipt=build_receipt(attest(name)),
+        policy=build_policy(Policy(epsilon=1.0, delta=1e-5, holdout=0.1)),
     )
+
+
+def attest(name: str) -> Attested:
+    """What a coordinator holds of a site whose ledger has nine entries."""
+    opened, head, seed = (sha256(f"{name} {use}".encode()) for use in ("first", "last", "key"))
+    key = SigningKey.from_seed(seed.digest())
+    receipt = Receipt.sign(key, ledger=opened.hexdigest(), entries=9, head=head.hexdigest())
+    return Attested(public_key=key.public, receipt=receipt)
 
 
 def example_utility() -> Utility:

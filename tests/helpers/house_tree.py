@@ -15,7 +15,14 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "strategies": frozenset({"privacy", "synthesis"}),
     # The wire alone: its names, the table of what may leave a site, and the gate that holds it.
     "client": frozenset(
-        {"synthesis", "privacy", "strategies.protocol", "strategies.fields", "strategies.gate"}
+        {
+            "synthesis",
+            "privacy",
+            "strategies.protocol",
+            "strategies.fields",
+            "strategies.gate",
+            "strategies.wire_field",
+        }
     ),
     "server": frozenset({"synthesis", "privacy", "strategies"}),
     "simulations": frozenset({"synthesis", "privacy", "strategies", "client", "server"}),

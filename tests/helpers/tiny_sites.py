@@ -69,9 +69,10 @@ def write_site(
     folder: Path,
     *,
     rows: int = ROWS[0],
-    seed: int = 0,
+    seed: int | None = 0,
     epsilon: float = 1.0,
     schema: Schema = SCHEMA,
+    name: str | None = None,
     **more: Any,
 ) -> Site:
     """Found a site with rows and open it; ``more`` are settings of its policy."""
@@ -84,18 +85,20 @@ def write_site(
     else:
         found_site(
             folder,
-            name=folder.name,
+            name=name or folder.name,
             data="rows.parquet",
             schema=schema,
             policy=policy,
             simulation_seed=seed,
         )
-    write_table(draw_table(rows, seed), folder / "rows.parquet")
-    return load_site(folder, is_simulated=True)
+    write_table(draw_table(rows, seed or 0), folder / "rows.parquet")
+    return load_site(folder, is_simulated=seed is not None)
 
 
-def write_sites(home: Path, number: int = 3) -> list[Site]:
-    return [write_site(home / f"site-{i + 1}", rows=ROWS[i], seed=i) for i in range(number)]
+def write_sites(home: Path, number: int = 3, **policy: Any) -> list[Site]:
+    return [
+        write_site(home / f"site-{i + 1}", rows=ROWS[i], seed=i, **policy) for i in range(number)
+    ]
 
 
 def make_context(home: Path, partition: int = 0) -> Context:

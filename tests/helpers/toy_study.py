@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,9 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordD
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
 
+from privacy import Receipt, SigningKey
 from strategies import (
+    Answers,
     ArraySpec,
     FederatedGenerator,
     ask,
@@ -48,13 +52,15 @@ from strategies.protocol import (
     STATISTICS,
     TRAIN,
     UNIT,
+    UNIT_COUNT,
     RefusalCode,
 )
+from strategies.receipts import ReceiptBook
 from strategies.wire_field import Direction, WireType
 
 N_STATISTICS = 5
 DIGEST = "0" * 64
-RECEIPT_TEXT = f"{DIGEST}:1:{DIGEST}:{DIGEST}{DIGEST}"
+_entries = count(1)  # ledgers only grow, over all studies of one process
 _EXAMPLES: dict[WireType, Any] = {
     WireType.STRING: "toy",
     WireType.BOOLEAN: True,
@@ -78,6 +84,17 @@ def site_number(context: Context) -> int:
     return int(context.node_config["partition-id"])
 
 
+def key_of(number: int) -> SigningKey:
+    return SigningKey.from_seed(bytes([number + 1]) * 32)
+
+
+def make_receipt(number: int) -> str:
+    """The receipt of a site whose ledger has just grown."""
+    entries = next(_entries)
+    head = sha256(f"{number} {entries}".encode()).hexdigest()
+    return Receipt.sign(key_of(number), ledger=DIGEST, entries=entries, head=head).to_text()
+
+
 @client_app.query(HELLO_ACTION)
 def hello(message: Message, context: Context) -> Message:
     check_incoming(message)
@@ -86,12 +103,13 @@ def hello(message: Message, context: Context) -> Message:
         SOFTWARE_VERSION: "0.1.0",
         ACCEPTED: True,
         REFUSAL_CODE: RefusalCode.NONE.value,
-        PUBLIC_KEY: DIGEST,
-        RECEIPT: RECEIPT_TEXT,
+        PUBLIC_KEY: key_of(site_number(context)).public.hex,
+        RECEIPT: make_receipt(site_number(context)),
         UNIT: "record",
         POLICY_EPSILON: 1.0,
         POLICY_NOISE: 0.3,
         POLICY_ROUNDS: 10,
+        UNIT_COUNT: 413,
     }
     return leave(RecordDict({CONFIG: ConfigRecord(answer)}), message)
 
@@ -101,25 +119,19 @@ def sketch(message: Message, context: Context) -> Message:
     check_incoming(message)
     values = np.full(N_STATISTICS, 10.0 ** site_number(context), dtype=np.float32)
     context.state["rounds"] = ConfigRecord({"done": 0})
-    content = RecordDict(
-        {
-            SKETCH: ArrayRecord({STATISTICS: Array(values)}),
-            CONFIG: ConfigRecord(
-                {NOISE_MULTIPLIER: 2.0, PLAN_EPSILON: 0.99, RECEIPT: RECEIPT_TEXT}
-            ),
-        }
-    )
-    return leave(content, message)
+    public = {NOISE_MULTIPLIER: 2.0, PLAN_EPSILON: 0.99}
+    config = ConfigRecord(public | {RECEIPT: make_receipt(site_number(context))})
+    content = {SKETCH: ArrayRecord({STATISTICS: Array(values)}), CONFIG: config}
+    return leave(RecordDict(content), message)
 
 
 @client_app.query(EVALUATE_ACTION)
 def evaluate(message: Message, context: Context) -> Message:
     check_incoming(message)
     counts = {purpose: Array(np.zeros(N_STATISTICS, dtype=np.float32)) for purpose in NOISE_OF}
-    noise = dict.fromkeys(NOISE_OF.values(), 2.0) | {RECEIPT: RECEIPT_TEXT}
-    return leave(
-        RecordDict({EVALUATION: ArrayRecord(counts), CONFIG: ConfigRecord(noise)}), message
-    )
+    noise = dict.fromkeys(NOISE_OF.values(), 2.0)
+    config = ConfigRecord(noise | {RECEIPT: make_receipt(site_number(context))})
+    return leave(RecordDict({EVALUATION: ArrayRecord(counts), CONFIG: config}), message)
 
 
 @client_app.train()
@@ -136,7 +148,7 @@ def train(message: Message, context: Context) -> Message:
         name: Array((a.numpy() + np.float32(site_number(context) + 1)).astype(np.float32))
         for name, a in message.content.array_records[ARRAYS].items()
     }
-    config = ConfigRecord({RECEIPT: RECEIPT_TEXT})
+    config = ConfigRecord({RECEIPT: make_receipt(site_number(context))})
     return leave(RecordDict({ARRAYS: ArrayRecord(arrays), CONFIG: config}), message)
 
 
@@ -145,24 +157,45 @@ def leave(content: RecordDict, message: Message) -> Message:
     return Message(content, reply_to=message)
 
 
-def make_server_app(results: dict[str, Any], *, num_sites: int, minimum: int) -> ServerApp:
+def put(
+    grid: Grid,
+    nodes: list[int],
+    kind: str,
+    receipts: ReceiptBook | None,
+    *,
+    weights: ArrayRecord | None = None,
+    record: str | None = None,
+    names: tuple[str, ...] = (),
+) -> Answers:
+    """Ask all nodes; their receipts are looked at only where there is a book."""
+    content = RecordDict({CONFIG: public_settings(kind)})
+    if weights is not None:
+        content[ARRAYS] = weights
+    messages = make_messages(nodes, kind, content, ttl_s=60)
+    spec = ArraySpec(shape=(N_STATISTICS,), dtypes=("float32",))
+    answers = ask(
+        grid,
+        messages if receipts is None else receipts.attach(messages),
+        deadline_s=60,
+        record=record,
+        expected=dict.fromkeys(names, spec),
+    )
+    return answers if receipts is None else receipts.screen(answers)
+
+
+def make_server_app(
+    results: dict[str, Any], *, num_sites: int, minimum: int, receipts: ReceiptBook | None = None
+) -> ServerApp:
     """A ServerApp that leaves what it found in ``results``."""
     server_app = ServerApp()
 
     @server_app.main()
     def main(grid: Grid, context: Context) -> None:
         nodes = wait_for_nodes(grid, minimum, 30, expected=num_sites)
-        question = RecordDict({CONFIG: public_settings(QUERY_HELLO)})
-        hello = ask(grid, make_messages(nodes, QUERY_HELLO, question, ttl_s=60), deadline_s=60)
+        hello = put(grid, nodes, QUERY_HELLO, receipts)
         hello.require(minimum, "a hello")
-        request = RecordDict({CONFIG: public_settings(QUERY_SKETCH)})
-        sketches = ask(
-            grid,
-            make_messages(hello.valid, QUERY_SKETCH, request, ttl_s=60),
-            deadline_s=60,
-            record=SKETCH,
-            expected={STATISTICS: ArraySpec(shape=(N_STATISTICS,), dtypes=("float32",))},
-        )
+        nodes = list(hello.valid)
+        sketches = put(grid, nodes, QUERY_SKETCH, receipts, record=SKETCH, names=(STATISTICS,))
         sketches.require(minimum, "a sketch")
         pooled = pool_sketches(
             [r.arrays[STATISTICS] for r in sketches.valid.values()],
@@ -173,6 +206,7 @@ def make_server_app(results: dict[str, Any], *, num_sites: int, minimum: int) ->
             minimum_nodes=minimum,
             deadline_s=60,
             pooled_sketch=ArrayRecord({STATISTICS: Array(pooled.values.astype(np.float32))}),
+            receipts=receipts,
             on_event=results.setdefault("events", []).append,
         )
         result = strategy.start(
@@ -181,14 +215,14 @@ def make_server_app(results: dict[str, Any], *, num_sites: int, minimum: int) ->
             num_rounds=2,
             train_config=public_settings(TRAIN),
         )
-        exam = RecordDict({CONFIG: public_settings(QUERY_EVALUATE), ARRAYS: result.arrays})
-        spec = ArraySpec(shape=(N_STATISTICS,), dtypes=("float32",))
-        results["evaluation"] = ask(
+        results["evaluation"] = put(
             grid,
-            make_messages(sketches.valid, QUERY_EVALUATE, exam, ttl_s=60),
-            deadline_s=60,
+            list(sketches.valid),
+            QUERY_EVALUATE,
+            receipts,
+            weights=result.arrays,
             record=EVALUATION,
-            expected=dict.fromkeys(NOISE_OF, spec),
+            names=tuple(NOISE_OF),
         )
         results["hello"] = hello
         results["sketches"] = sketches

@@ -13,13 +13,32 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from privacy import Budget, BudgetExceeded, GaussianEvent, Ledger, compute_epsilon, ledger
-from privacy.ledger_file import _select, read_entries
+from privacy import (
+    BudgetExceeded,
+    Event,
+    GaussianEvent,
+    Ledger,
+    Part,
+    Policy,
+    SampledGaussianEvent,
+    SigningKey,
+    compute_epsilon,
+    ledger_store,
+)
+from privacy.ledger_file import read_rows
 
-BUDGET = Budget(epsilon=1, delta=1e-5)
+POLICY = Policy(epsilon=1, delta=1e-5, holdout=0.2)
+KEY = SigningKey.from_seed(bytes(32))
 MOST_OF_IT = GaussianEvent(noise_multiplier=4.5, purpose="sketch")
 A_PART = GaussianEvent(noise_multiplier=8.0, purpose="sketch")
-RACERS = 6
+SMALL_ONES: tuple[Event, ...] = (
+    GaussianEvent(noise_multiplier=25.0, purpose="sketch"),
+    SampledGaussianEvent(noise_multiplier=4.0, sample_rate=0.05, steps=20, purpose="training"),
+    GaussianEvent(noise_multiplier=17.0, purpose="scores", part=Part.HOLD_OUT),
+    SampledGaussianEvent(noise_multiplier=8.0, sample_rate=0.2, steps=10, purpose="training"),
+)
+RACERS = 10
+STUDIES_EACH = 25
 
 
 def kill_self(*_: object) -> None:
@@ -64,7 +83,7 @@ def race(works: list[Callable[[], None]]) -> int:
 
 
 def make(folder: Path, name: str) -> Ledger:
-    return Ledger.create(folder / name, site="north", dataset="visits", budget=BUDGET)
+    return Ledger.create(folder / name, site="north", dataset="visits", policy=POLICY, key=KEY)
 
 
 def kill_between_reserve_and_mark(folder: Path) -> dict[str, object]:
@@ -75,7 +94,7 @@ def kill_between_reserve_and_mark(folder: Path) -> dict[str, object]:
         kill_self()
 
     code = wait(in_child(work))
-    again = Ledger.open(book.path)
+    again = Ledger.open(book.path, key=KEY)
     left = {"code": code, "epsilon": again.epsilon(), "state": _last_state(book.path)}
     with contextlib.suppress(BudgetExceeded):
         again.reserve("other", [MOST_OF_IT])
@@ -87,14 +106,14 @@ def kill_between_reserve_and_mark(folder: Path) -> dict[str, object]:
 
 def kill_before_commit(folder: Path) -> dict[str, object]:
     book = make(folder, "before-commit")
-    real = ledger.append
+    real = ledger_store.append
 
     def append_and_die(*arguments: object) -> None:
         real(*arguments)  # type: ignore[arg-type]
         kill_self()
 
     def work() -> None:
-        ledger.append = append_and_die
+        ledger_store.append = append_and_die
         book.reserve("study", [MOST_OF_IT])
 
     code = wait(in_child(work))
@@ -118,7 +137,7 @@ def kill_while_running(folder: Path) -> dict[str, object]:
 
 def race_to_reserve(folder: Path, name: str, event: GaussianEvent) -> dict[str, object]:
     book = make(folder, name)
-    compute_epsilon([event], BUDGET.delta)  # so that all children reach the lock together
+    compute_epsilon([event], POLICY.delta)  # so that all children reach the lock together
     winners = race([lambda i=i: _reserve(book, f"study-{i}", event) for i in range(RACERS)])
     return {"winners": winners, "events": len(book.events()), "epsilon": book.epsilon()}
 
@@ -133,29 +152,69 @@ def race_to_create(folder: Path) -> dict[str, object]:
     def work() -> None:
         make(folder, "create")
 
-    return {"winners": race([work] * RACERS), "entries": len(read_entries(folder / "create"))}
+    return {"winners": race([work] * RACERS), "entries": len(read_rows(folder / "create"))}
+
+
+def race_with_many_small_studies(folder: Path) -> dict[str, object]:
+    """Let every racer reserve one small study after the other, each with other events."""
+    book = make(folder, "many")
+    taken = [folder / f"taken-{number}" for number in range(RACERS)]
+
+    def work(number: int) -> None:
+        own = Ledger.open(book.path, key=KEY)
+        count = 0
+        for turn in range(STUDIES_EACH):
+            event = SMALL_ONES[(number + turn) % len(SMALL_ONES)]
+            with contextlib.suppress(BudgetExceeded):
+                reservation = own.reserve(f"study-{number}-{turn}", [event])
+                own.mark(reservation, "running", event.purpose)
+                count += 1
+        taken[number].write_text(str(count))
+
+    finished = race([lambda i=i: work(i) for i in range(RACERS)])
+    again = Ledger.open(book.path)
+    return {
+        "finished": finished,
+        "asked": RACERS * STUDIES_EACH,
+        "taken": sum(int(path.read_text()) for path in taken),
+        "events": len(again.events()),
+        "entries": len(again.entries()),
+        "epsilon": again.epsilon(),
+        "of-all": compute_epsilon(SMALL_ONES * (RACERS * STUDIES_EACH // 4), POLICY.delta),
+    }
 
 
 def race_without_lock(folder: Path) -> dict[str, object]:
-    """Mutant: decide on entries read before the lock is taken, as a careless ledger would."""
-    locked, append = ledger.transaction, ledger.append
+    """Mutant: decide on rows read before the lock is taken, as a careless ledger would."""
+    locked, append, select = (
+        ledger_store.transaction,
+        ledger_store.append,
+        ledger_store.select_rows,
+    )
+    stale: list[tuple] = []
 
     @contextlib.contextmanager
     def decide_first(path: Path):
-        stale = read_entries(path)
+        stale[:] = read_rows(path)
         time.sleep(1.0)
-        with locked(path) as (connection, _):
-            yield connection, stale
+        with locked(path) as connection:
+            yield connection
 
-    def append_to_latest(connection, _, new):
-        append(connection, _select(connection, folder), new)
+    def append_to_latest(connection, rows):
+        moved = len(select(connection)) - len(stale)
+        append(connection, [(row[0] + moved, *row[1:]) for row in rows])
 
-    ledger.transaction = decide_first
-    ledger.append = append_to_latest
+    ledger_store.transaction = decide_first
+    ledger_store.select_rows = lambda _, after=0: stale[after:]
+    ledger_store.append = append_to_latest
     try:
-        return race_to_reserve(folder, "no-lock", MOST_OF_IT)
+        book = make(folder, "no-lock")
+        winners = race([lambda i=i: _reserve(book, f"study-{i}", MOST_OF_IT) for i in range(3)])
     finally:
-        ledger.transaction, ledger.append = locked, append
+        ledger_store.transaction, ledger_store.append = locked, append
+        ledger_store.select_rows = select
+    epsilon = compute_epsilon([MOST_OF_IT] * winners, POLICY.delta)
+    return {"winners": winners, "events": len(read_rows(book.path)) - 1, "epsilon": epsilon}
 
 
 def _reserve(book: Ledger, study: str, event: GaussianEvent) -> None:
@@ -163,7 +222,7 @@ def _reserve(book: Ledger, study: str, event: GaussianEvent) -> None:
 
 
 def _last_state(path: Path) -> str:
-    return read_entries(path)[-1].state.value
+    return Ledger.open(path).entries()[-1].state.value
 
 
 def main(folder: Path) -> None:
@@ -175,6 +234,7 @@ def main(folder: Path) -> None:
         "some-fit": race_to_reserve(folder, "some-fit", A_PART),
         "begin": race_to_begin(folder),
         "create": race_to_create(folder),
+        "many": race_with_many_small_studies(folder),
         "no-lock": race_without_lock(folder),
     }
     sys.stdout.write(json.dumps(left))

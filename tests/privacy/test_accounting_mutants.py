@@ -6,7 +6,7 @@ import pytest
 from opacus.accountants import GaussianAccountant
 
 from privacy import Event, SampledGaussianEvent, compute_epsilon
-from privacy.accounting import make_schedule
+from privacy.schedules import make_schedule
 
 Accountant = Callable[[Sequence[Event], float], float]
 DELTA = 10_000**-1.1

@@ -8,12 +8,15 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from signed_ledgers import KEY, create_ledger, make_policy, open_ledger
 
 from privacy import (
+    Approver,
     Budget,
     BudgetExceeded,
     GaussianEvent,
     Ledger,
+    PolicyViolation,
     SampledGaussianEvent,
     State,
     Unit,
@@ -25,14 +28,13 @@ from privacy.ledger_file import transaction
 BUDGET = Budget(epsilon=1, delta=1e-5)
 SKETCH = GaussianEvent(noise_multiplier=8.0, purpose="sketch")
 TRAINING = SampledGaussianEvent(noise_multiplier=8.0, sample_rate=0.1, steps=30, purpose="training")
+APPROVERS = (Approver(name="Dr Ö", public_key=KEY.public.hex),)
 DETAILS = {"schema": "abc", "rounds": "3"}
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    return Ledger.create(
-        tmp_path / "books" / "ledger.db", site="north", dataset="visits", budget=BUDGET
-    )
+    return create_ledger(tmp_path / "books" / "ledger.db")
 
 
 def test_a_new_ledger_has_its_promise_and_nothing_spent(ledger: Ledger) -> None:
@@ -48,10 +50,12 @@ def test_a_new_ledger_has_its_promise_and_nothing_spent(ledger: Ledger) -> None:
 
 
 def test_header_survives_with_every_bit(tmp_path: Path) -> None:
-    budget = Budget(epsilon=0.1 + 0.2, delta=1 / 3e6)
-    Ledger.create(tmp_path / "l", site="ö", dataset="d", budget=budget, unit="person")
+    policy = make_policy(0.1 + 0.2, 1 / 3e6, unit="person", approvers=APPROVERS, holdout=1 / 3)
+    Ledger.create(tmp_path / "l", site="ö", dataset="d", policy=policy, key=KEY)
     header = Ledger.open(tmp_path / "l").header
-    assert (header.budget, header.unit, header.site) == (budget, Unit.PERSON, "ö")
+    assert (header.policy, header.unit, header.site) == (policy, Unit.PERSON, "ö")
+    assert (header.budget.epsilon, header.budget.delta) == (0.1 + 0.2, 1 / 3e6)
+    assert header.public_key == KEY.public
 
 
 def test_reserved_events_are_replayed(ledger: Ledger) -> None:
@@ -101,7 +105,7 @@ def test_too_much_is_refused_and_nothing_is_written(ledger: Ledger) -> None:
 
 
 def test_noise_too_small_to_count_is_refused(ledger: Ledger) -> None:
-    with pytest.raises(ValueError, match=r"noise_multiplier must be >= 0.3"):
+    with pytest.raises(PolicyViolation, match="smallest_noise_multiplier"):
         ledger.reserve("study", [GaussianEvent(noise_multiplier=0.1, purpose="sketch")])
     assert ledger.events() == ()
 
@@ -142,7 +146,7 @@ def test_a_part_begins_once(ledger: Ledger) -> None:
             ledger.mark(reservation, "running", part)
     assert ledger.reserve("study", [SKETCH, TRAINING]) == reservation
     with pytest.raises(RuntimeError, match="has begun before"):
-        Ledger.open(ledger.path).mark(reservation, State.RUNNING, "sketch")
+        open_ledger(ledger.path).mark(reservation, State.RUNNING, "sketch")
     ledger.mark(reservation, "done")
     assert ledger.state(reservation) is State.DONE
 
@@ -210,13 +214,20 @@ def test_malformed_requests_are_refused(
 
 def test_a_ledger_is_made_once(ledger: Ledger) -> None:
     with pytest.raises(ValueError, match=r"must not exist yet.*use Ledger.open"):
-        Ledger.create(ledger.path, site="north", dataset="visits", budget=BUDGET)
+        create_ledger(ledger.path)
     assert Ledger.open(ledger.path).header == ledger.header
 
 
 def test_replace_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="adjacency must be 'add_or_remove_one'"):
-        Ledger.create(tmp_path / "l", site="s", dataset="d", budget=BUDGET, adjacency="replace_one")
+        Ledger.create(
+            tmp_path / "l",
+            site="s",
+            dataset="d",
+            policy=make_policy(),
+            key=KEY,
+            adjacency="replace_one",
+        )
     assert not (tmp_path / "l").exists()
 
 
@@ -232,13 +243,13 @@ def test_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
         assert str(tmp_path / name) in str(caught.value)
     for name in ("text", "other"):
         with pytest.raises(ValueError, match="must not exist yet"):
-            Ledger.create(tmp_path / name, site="s", dataset="d", budget=BUDGET)
+            create_ledger(tmp_path / name)
     assert (tmp_path / "text").read_text().startswith("not a ledger")
 
 
 def test_a_file_left_empty_by_a_crash_is_taken_over(tmp_path: Path) -> None:
     (tmp_path / "l").touch()
-    Ledger.create(tmp_path / "l", site="s", dataset="d", budget=BUDGET)
+    create_ledger(tmp_path / "l")
     assert Ledger.open(tmp_path / "l").budget == BUDGET
 
 
@@ -250,7 +261,7 @@ def test_between_operations_a_ledger_is_one_private_file(ledger: Ledger) -> None
 
 
 def test_commits_reach_the_disk_before_a_call_returns(ledger: Ledger) -> None:
-    with transaction(ledger.path) as (connection, _):
+    with transaction(ledger.path) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
         with pytest.raises(TimeoutError, match="cannot be locked"):

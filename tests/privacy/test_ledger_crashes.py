@@ -64,7 +64,15 @@ def test_processes_reserving_at_once_never_overspend(left: dict[str, Any]) -> No
     check_race(left["one-fits"])
     assert left["one-fits"]["winners"] == 1
     check_race(left["some-fit"])
-    assert 1 < left["some-fit"]["winners"] < 6
+    assert 1 < left["some-fit"]["winners"] < 10
+
+
+def test_ten_processes_with_many_studies_never_overspend(left: dict[str, Any]) -> None:
+    many = left["many"]
+    assert many["finished"] == 10
+    assert many["taken"] == many["events"] < many["asked"]
+    assert many["entries"] == 1 + 2 * many["taken"]
+    assert 0.5 < many["epsilon"] <= 1 < many["of-all"]
 
 
 def test_a_ledger_that_decides_before_it_locks_is_found(left: dict[str, Any]) -> None:

@@ -6,29 +6,29 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from signed_ledgers import alter, create_ledger, drop_triggers, open_ledger
 
-from privacy import Budget, BudgetExceeded, GaussianEvent, Ledger, State, ledger_file, replay_ledger
+from privacy import (
+    BudgetExceeded,
+    GaussianEvent,
+    Ledger,
+    State,
+    ledger_file,
+    ledger_rules,
+    replay_ledger,
+)
 from privacy import ledger as ledger_module
+from privacy.ledger_book import Book
 from privacy.ledger_entries import NO_DIGEST
+from privacy.stop_rule import Spending
 
-BUDGET = Budget(epsilon=1, delta=1e-5)
 MOST_OF_IT = GaussianEvent(noise_multiplier=4.5, purpose="sketch")
 Patch = pytest.MonkeyPatch
 Mutation = Callable[[Patch], None]
 
 
 def make_ledger(folder: Path) -> Ledger:
-    return Ledger.create(folder / "ledger.db", site="north", dataset="visits", budget=BUDGET)
-
-
-def alter(path: Path, statement: str) -> None:
-    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(statement)
-
-
-def drop_triggers(path: Path) -> None:
-    for trigger in ("no_update", "no_delete", "only_append"):
-        alter(path, f"DROP TRIGGER {trigger}")
+    return create_ledger(folder / "ledger.db")
 
 
 def check_nothing_gives_budget_back(folder: Path) -> None:
@@ -37,8 +37,8 @@ def check_nothing_gives_budget_back(folder: Path) -> None:
     ledger.mark(reservation, "failed", "crashed")
     assert ledger.epsilon() > 0.8
     with contextlib.suppress(BudgetExceeded):
-        Ledger.open(ledger.path).reserve("second", [MOST_OF_IT])
-    assert ledger.epsilon() <= BUDGET.epsilon
+        open_ledger(ledger.path).reserve("second", [MOST_OF_IT])
+    assert ledger.epsilon() <= ledger.budget.epsilon
     assert ledger.epsilon() > 0.8
 
 
@@ -59,7 +59,7 @@ APPEND_ONLY = [
     "DELETE FROM events WHERE id = 2",
     "INSERT OR REPLACE INTO events SELECT * FROM events WHERE id = 1",
     "INSERT INTO events SELECT 7, time, study, reservation, state, mechanism, note, details, "
-    "config_hash, code_version, libraries, digest FROM events WHERE id = 2",
+    "config_hash, code_version, libraries, digest, signature FROM events WHERE id = 2",
 ]
 
 
@@ -77,7 +77,9 @@ def check_append_only(folder: Path) -> None:
 TAMPERING = [
     "UPDATE events SET mechanism = replace(mechanism, '4.5', '450.0') WHERE id = 2",
     "UPDATE events SET time = '2020-01-01T00:00:00.000000+00:00' WHERE id = 2",
-    "UPDATE events SET details = replace(details, '1.0', '100.0') WHERE id = 1",
+    "UPDATE events SET details = replace(details, '1.0', '9.0') WHERE id = 1",
+    "UPDATE events SET signature = replace(signature, '0', '1') WHERE id = 2",
+    "UPDATE events SET signature = (SELECT signature FROM events WHERE id = 3) WHERE id = 2",
     "UPDATE events SET state = 'failed' WHERE id = 3",
     "DELETE FROM events WHERE id = 2",
     "DELETE FROM events WHERE id = 1",
@@ -100,28 +102,34 @@ def check_tampering_is_found(folder: Path, statement: str) -> None:
 
 
 def failed_studies_are_refunded(patch: Patch) -> None:
-    real = ledger_module._events
+    real = Book._take
 
-    def only_successes(entries):
-        failed = {entry.reservation for entry in entries if entry.state is State.FAILED}
-        return real([entry for entry in entries if entry.reservation not in failed])
+    def take_and_give_back(book, entry):
+        real(book, entry)
+        if entry.state is State.FAILED:
+            kept = [e for e in book.entries if e.reservation != entry.reservation]
+            book._entries = kept
+            events = [e.event for e in kept if e.event is not None]
+            book.spending = Spending(book.spending.order, events)
 
-    patch.setattr(ledger_module, "_events", only_successes)
+    patch.setattr(Book, "_take", take_and_give_back)
 
 
 def each_study_gets_the_whole_budget(patch: Patch) -> None:
-    real = ledger_module.check_within_budget
+    real = ledger_rules.check_within_budget
     patch.setattr(
-        ledger_module, "check_within_budget", lambda _, new, budget: real((), new, budget)
+        ledger_rules,
+        "check_within_budget",
+        lambda spending, new, budget: real(Spending(spending.order), new, budget),
     )
 
 
 def nothing_is_checked(patch: Patch) -> None:
-    patch.setattr(ledger_module, "check_within_budget", lambda *_: None)
+    patch.setattr(ledger_rules, "check_within_budget", lambda *_: None)
 
 
 def parts_may_begin_again(patch: Patch) -> None:
-    patch.setattr(ledger_module, "_check_transition", lambda *_: None)
+    patch.setattr(ledger_module, "check_transition", lambda *_: None)
 
 
 def no_triggers(patch: Patch) -> None:
@@ -133,8 +141,11 @@ def without_the_insert_trigger(patch: Patch) -> None:
 
 
 def no_chain(patch: Patch) -> None:
-    for module in ("privacy.ledger_entries", "privacy.ledger_file"):
-        patch.setattr(f"{module}.compute_digest", lambda *_: NO_DIGEST)
+    patch.setattr("privacy.ledger_entries.compute_digest", lambda *_: NO_DIGEST)
+
+
+def no_signatures(patch: Patch) -> None:
+    patch.setattr("privacy.ledger_book.check_signature", lambda *_: None)
 
 
 @pytest.mark.parametrize(
@@ -168,10 +179,13 @@ def test_a_broken_ledger_is_found(
         check(tmp_path)
 
 
-def test_without_the_chain_tampering_would_go_unseen(tmp_path: Path, monkeypatch: Patch) -> None:
-    no_chain(monkeypatch)
+@pytest.mark.parametrize(("mutate", "case"), [(no_chain, 0), (no_signatures, 3)])
+def test_without_chain_and_signatures_tampering_would_go_unseen(
+    mutate: Mutation, case: int, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    mutate(monkeypatch)
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
-        check_tampering_is_found(tmp_path, TAMPERING[0])
+        check_tampering_is_found(tmp_path, TAMPERING[case])
 
 
 def test_a_cut_off_end_changes_the_head(tmp_path: Path) -> None:

@@ -4,15 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+from signed_ledgers import create_ledger, make_policy
 
 from privacy import Budget, GaussianEvent, Ledger, State, compute_epsilon, make_plan, replay_ledger
-
-BUDGET = Budget(epsilon=2, delta=1e-5)
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    return Ledger.create(tmp_path / "ledger.db", site="north", dataset="visits", budget=BUDGET)
+    return create_ledger(tmp_path / "ledger.db", make_policy(2))
 
 
 def test_an_unused_ledger(ledger: Ledger) -> None:
@@ -65,13 +64,21 @@ def test_the_summary_is_json(ledger: Ledger) -> None:
 
 
 def test_a_huge_epsilon_is_replayed_without_the_slow_third_opinion(tmp_path: Path) -> None:
-    huge = Budget(epsilon=1000, delta=1e-5)
-    ledger = Ledger.create(tmp_path / "l", site="north", dataset="visits", budget=huge)
+    ledger = create_ledger(tmp_path / "l", make_policy(1000))
     noisy = GaussianEvent(noise_multiplier=0.3, purpose="sketch")
     ledger.reserve("study", [noisy] * 10)
     summary = replay_ledger(ledger.path)
     assert 50 < summary.epsilon_pld <= summary.epsilon_rdp
     assert summary.epsilon_prv is None
+
+
+def test_a_long_ledger_is_replayed_without_the_slow_third_opinion(tmp_path: Path) -> None:
+    ledger = create_ledger(tmp_path / "l", make_policy(2))
+    events = [GaussianEvent(noise_multiplier=100 + i, purpose="sketch") for i in range(51)]
+    ledger.reserve("first", events[:50])
+    assert replay_ledger(ledger.path).epsilon_prv is not None
+    ledger.reserve("second", events[50:])
+    assert replay_ledger(ledger.path).epsilon_prv is None
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
-from tiny_sites import ROWS, make_study, write_sites
+from tiny_sites import make_study, write_sites
 from tiny_world import SCHEMA
 
 from client.app import app
@@ -39,7 +39,7 @@ def evaluation_of(outcome: StudyOutcome) -> Evaluation:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    write_sites(tmp_path)
+    write_sites(tmp_path, holdout=0.5)
     return tmp_path
 
 
@@ -47,10 +47,12 @@ def test_a_study_ends_with_figures_of_its_hold_outs(home: Path) -> None:
     found = evaluation_of(run(home))
     assert found.nodes == (101, 102, 103) and not found.rejected
     assert found.figures is not None
-    assert found.figures.units.low <= sum(ROWS) <= found.figures.units.high
+    sites = [load_site(home / f"site-{number + 1}", is_simulated=True) for number in range(3)]
+    units = sum(site.read_units(Part.HOLD_OUT).n_units for site in sites)
+    assert found.figures.units.low <= units <= found.figures.units.high
     assert set(found.noise_stds) == set(NOISE_OF)
-    for number in range(3):
-        ledger = load_site(home / f"site-{number + 1}").ledger
+    for site in sites:
+        ledger = site.ledger
         assert ledger.entries()[-1].state is State.DONE
         assert sum(event.part is Part.HOLD_OUT for event in ledger.events()) == 3
         assert 0.99 < ledger.epsilon() <= 1.0
@@ -61,13 +63,13 @@ def test_a_study_without_an_evaluation_asks_for_none(home: Path) -> None:
     outcome = Coordinator(make_study(), SCHEMA, num_sites=3).run(grid)
     assert outcome.evaluation is None
     assert QUERY_EVALUATE not in {delivery.message_type for delivery in grid.deliveries}
-    assert load_site(home / "site-1").ledger.entries()[-1].state is State.DONE
+    assert load_site(home / "site-1", is_simulated=True).ledger.entries()[-1].state is State.DONE
 
 
 def test_the_same_seed_gives_the_same_figures(tmp_path: Path) -> None:
     found = []
     for name in ("a", "b"):
-        write_sites(tmp_path / name)
+        write_sites(tmp_path / name, holdout=0.5)
         found.append(evaluation_of(run(tmp_path / name)).figures)
     assert found[0] == found[1]
 

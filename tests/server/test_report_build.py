@@ -1,9 +1,23 @@
 import doctest
+from datetime import date
 from pathlib import Path
 
 import pytest
+from example_report import attest
 
-from privacy import Budget, GaussianEvent, Ledger, SampledGaussianEvent, make_plan, replay_ledger
+from privacy import (
+    Budget,
+    GaussianEvent,
+    Ledger,
+    Policy,
+    Receipt,
+    SampledGaussianEvent,
+    SigningKey,
+    Unit,
+    make_plan,
+    replay_ledger,
+)
+from server.outcome import Attested
 from server.report import (
     build_round,
     build_site,
@@ -24,10 +38,18 @@ EVENTS = (
 
 def test_a_site_is_read_from_its_ledger(tmp_path: Path) -> None:
     path = tmp_path / "north.ledger"
-    budget = Budget(epsilon=2.0, delta=1e-5)
-    ledger = Ledger.create(path, site="north", dataset="census", budget=budget)
+    policy = Policy(
+        epsilon=2.0,
+        delta=1e-5,
+        holdout=0.2,
+        max_epsilon_per_study=1.5,
+        expires=date(2030, 6, 1),
+    )
+    key = SigningKey.from_seed(bytes(32))
+    ledger = Ledger.create(path, site="north", dataset="census", policy=policy, key=key)
     ledger.reserve("study-1", EVENTS, details={"config": "1"})
-    site = build_site(replay_ledger(path), adversarial_share=0.3)
+    attested = Attested(public_key=key.public, receipt=ledger.receipt())
+    site = build_site(replay_ledger(path), adversarial_share=0.3, attested=attested)
     assert (site.name, site.budget, site.delta, site.adversarial_share) == ("north", 2, 1e-5, 0.3)
     assert [event.purpose for event in site.events] == ["sketch", "training"]
     assert (site.events[0].steps, site.events[1].steps) == (None, 50)
@@ -36,17 +58,25 @@ def test_a_site_is_read_from_its_ledger(tmp_path: Path) -> None:
     assert site.total.pld + site.left == pytest.approx(2.0)
     assert max(event.epsilon for event in site.events) <= site.total.pld
     assert site.total.rdp is not None and site.total.rdp >= site.total.pld
-    assert site.ledger_head
+    assert site.receipt is not None and site.ledger_head == site.receipt.head
+    assert (site.receipt.public_key, site.receipt.entries) == (key.public.hex, 3)
+    assert site.receipt.fingerprint == key.public.fingerprint
+    ledger.check_receipt(Receipt.from_text(site.receipt.text))
+    assert site.policy is not None and site.policy.expires == date(2030, 6, 1)
+    assert (site.policy.epsilon, site.policy.epsilon_per_study) == (2.0, 1.5)
+    assert (site.policy.unit, site.policy.holdout) == (Unit.RECORD, 0.2)
 
 
 def test_a_site_is_read_from_its_plan() -> None:
     plan = make_plan(
         Budget(epsilon=2.0, delta=1e-5), sample_rate=0.05, steps=20, adversarial_share=0.4
     )
-    site = build_site_from_plan("north", "study-1", plan)
+    site = build_site_from_plan("north", "study-1", plan, attest("north"))
     assert site.total is not None and 1.98 <= site.total.pld <= 2.0
     assert [event.mechanism for event in site.events] == ["gaussian", "poisson-sampled-gaussian"]
-    assert site.ledger_head is None
+    assert site.ledger_head is None and site.policy is None  # nobody has read the ledger here
+    assert site.receipt is not None and site.receipt.entries == 9
+    assert build_site_from_plan("north", "study-1", plan).receipt is None
 
 
 def test_a_round_names_the_sites_that_were_lost() -> None:

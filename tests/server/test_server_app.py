@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
-from tiny_sites import Recorder, make_study, write_site, write_sites
+from tiny_sites import Recorder, make_study, write_sites
 from tiny_world import SCHEMA
 
 from client.app import app
 from client.site import load_site
+from privacy import GaussianEvent, Ledger, compute_epsilon
 from server.app import Coordinator
 from server.outcome import StudyOutcome
 from simulations.grid import Fault, LocalGrid
@@ -28,7 +28,6 @@ from strategies.protocol import (
     STATISTICS,
     TRAIN,
 )
-from synthesis.schema import Schema, UnitOfPrivacy
 
 Twist = Callable[[Message, Message], Message]
 LAST = 103
@@ -43,10 +42,9 @@ def run(grid: LocalGrid, **changes) -> StudyOutcome:
 
 
 def spent(home: Path) -> dict[str, float]:
+    """What every ledger holds; a site without one would not answer at all."""
     return {
-        folder.name: load_site(folder).ledger.epsilon()
-        if (folder / "ledger.sqlite").exists()
-        else 0.0
+        folder.name: Ledger.open(folder / "ledger.sqlite").epsilon()
         for folder in sorted(home.iterdir())
     }
 
@@ -59,42 +57,6 @@ def weights_of(outcome: StudyOutcome) -> torch.Tensor:
 def home(tmp_path: Path) -> Path:
     write_sites(tmp_path)
     return tmp_path
-
-
-def other_schema(folder: Path) -> None:
-    columns = list(SCHEMA.model_dump()["columns"])
-    columns[0]["maximum"] = 28
-    content = SCHEMA.model_dump() | {"columns": columns}
-    write_site(folder, schema=Schema.model_validate(content))
-
-
-def for_persons(folder: Path) -> None:
-    unit = UnitOfPrivacy(kind="person", person_column="patient").model_dump()
-    write_site(folder, schema=Schema.model_validate(SCHEMA.model_dump() | {"unit": unit}))
-
-
-def without_configuration(folder: Path) -> None:
-    (folder / "site.toml").unlink()
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (other_schema, "site 103: schema-mismatch"),
-        (for_persons, "site 103: "),
-        (without_configuration, "site 103: refused-local-failure"),
-    ],
-)
-def test_a_refusal_ends_the_study_before_any_budget_is_spent(
-    home: Path, change: Callable[[Path], None], reason: str
-) -> None:
-    change(home / "site-3")
-    grid = make_grid(home)
-    with pytest.raises(StudyFailed, match="no budget was spent") as caught:
-        run(grid)
-    assert reason in str(caught.value)
-    assert {d.message_type for d in grid.deliveries} == {QUERY_HELLO}
-    assert not list(home.rglob("ledger.sqlite"))
 
 
 def fault_on(kind: str, fault: Fault, node: int = LAST) -> Callable[[Message], Fault | None]:
@@ -129,15 +91,22 @@ def test_too_few_sites_end_the_study_in_a_sentence(home: Path, kind: str) -> Non
     with pytest.raises(StudyFailed, match="node-unavailable"):
         run(grid, minimum_sites=3)
     if kind == QUERY_HELLO:
-        assert not list(home.rglob("ledger.sqlite"))
+        assert set(spent(home).values()) == {0.0}
 
 
-def test_a_site_without_budget_is_done_without(home: Path) -> None:
-    shutil.rmtree(home / "site-3")
-    write_site(home / "site-3", epsilon=0.5)
-    outcome = run(make_grid(home), minimum_sites=2)
+def test_a_site_whose_budget_runs_out_after_hello_is_done_without(home: Path) -> None:
+    """Another study may have come first; the others then go on without it."""
+    other = [GaussianEvent(noise_multiplier=4.0, purpose="sketch")]
+
+    def come_first(message: Message, context: Context) -> Message:
+        if (message.metadata.message_type, context.node_id) == (QUERY_SKETCH, LAST):
+            load_site(home / "site-3", is_simulated=True).ledger.reserve("another-study", other)
+        return app(message, context)
+
+    outcome = run(make_grid(home, client=come_first), minimum_sites=2)
     assert outcome.nodes == (101, 102)
-    assert spent(home)["site-3"] == 0.0
+    only_the_other = compute_epsilon(other, 1e-5)
+    assert spent(home)["site-3"] == pytest.approx(only_the_other)
 
 
 class Twisted:

@@ -7,9 +7,11 @@ from flwr.supercore.task_identity import TaskIdentity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from toy_study import make_receipt
 
-from strategies.protocol import ARRAYS, CONFIG, QUERY_HELLO, TRAIN
-from strategies.validation import ArraySpec, Rejection, Reply, check_reply, specs_of
+from strategies.arrays import ArraySpec
+from strategies.protocol import ARRAYS, CONFIG, QUERY_HELLO, RECEIPT, TRAIN
+from strategies.validation import Rejection, Reply, check_reply, specs_of
 
 TaskIdentity.task_id = TaskIdentity.run_id = TaskIdentity.node_id = 1
 
@@ -19,12 +21,13 @@ def make_reply(kind: str, content: RecordDict) -> Message:
 
 
 def make_train_reply(array: Array) -> Message:
-    return make_reply(TRAIN, RecordDict({ARRAYS: ArrayRecord({"weight": array})}))
+    config = ConfigRecord({RECEIPT: make_receipt(0)})
+    return make_reply(TRAIN, RecordDict({ARRAYS: ArrayRecord({"weight": array}), CONFIG: config}))
 
 
 @given(
     array=npst.arrays(
-        dtype=st.sampled_from([np.float32, np.float64]),
+        dtype=np.float32,
         shape=npst.array_shapes(min_dims=0, max_dims=4, max_side=4, min_side=0),
         elements=st.floats(-1e6, 1e6, width=32),
     ),
@@ -71,11 +74,19 @@ def test_norm_is_taken_over_all_arrays_around_what_was_sent() -> None:
     assert not accepted(4.99)
 
 
-def test_norm_of_the_largest_doubles_does_not_overflow() -> None:
-    reply = make_train_reply(Array(np.full(2, 1.7e308)))
-    expected = {"weight": ArraySpec(shape=(2,), dtypes=("float64",))}
-    checked = check_reply(reply, record=ARRAYS, expected=expected, max_norm=1e300)
+def test_norm_of_the_largest_numbers_does_not_overflow() -> None:
+    reply = make_train_reply(Array(np.full(2, np.finfo(np.float32).max)))
+    expected = {"weight": ArraySpec(shape=(2,))}
+    checked = check_reply(reply, record=ARRAYS, expected=expected, max_norm=1e38)
     assert checked == Rejection(code="norm-too-large")
+    assert isinstance(check_reply(reply, record=ARRAYS, expected=expected), Reply)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int32])
+def test_only_single_precision_is_read(dtype: type) -> None:
+    reply = make_train_reply(Array(np.ones(2, dtype)))
+    expected = {"weight": ArraySpec(shape=(2,), dtypes=("float32", "float64"))}
+    assert check_reply(reply, record=ARRAYS, expected=expected) == Rejection(code="wrong-dtype")
 
 
 @pytest.mark.parametrize(
@@ -87,6 +98,12 @@ def test_norm_of_the_largest_doubles_does_not_overflow() -> None:
         ({"refusal-code": "age is 91"}, "value-not-allowed"),
         ({"schema-digest": "413"}, "value-not-allowed"),
         ({"software-version": "0.1 413 rows"}, "value-not-allowed"),
+        ({"public-key": "413"}, "value-not-allowed"),
+        ({"receipt": "413"}, "value-not-allowed"),
+        ({"unit": "413"}, "value-not-allowed"),
+        ({"unit-count": -1}, "value-not-allowed"),
+        ({"policy-max-rounds": 10**12}, "value-not-allowed"),
+        ({"policy-max-epsilon-per-study": float("inf")}, "not-finite"),
     ],
 )
 def test_a_hello_says_nothing_but_what_is_listed(changes: dict[str, object], code: str) -> None:
@@ -95,6 +112,12 @@ def test_a_hello_says_nothing_but_what_is_listed(changes: dict[str, object], cod
         "software-version": "0.1.0",
         "accepted": True,
         "refusal-code": "none",
+        "public-key": "0" * 64,
+        "receipt": make_receipt(0),
+        "unit": "record",
+        "policy-max-epsilon-per-study": 1.0,
+        "policy-smallest-noise-multiplier": 0.3,
+        "policy-max-rounds": 10,
     }
     fine = make_reply(QUERY_HELLO, RecordDict({CONFIG: ConfigRecord(dict(answer))}))
     assert check_reply(fine) == Reply(config=answer)

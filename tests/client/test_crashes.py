@@ -1,0 +1,67 @@
+"""A site killed at any moment: never under-counted, never released twice, and it can go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import client
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs fork and SIGKILL")
+
+PHASES = {"hello", "sketch", "round-1", "round-2", "evaluation"}
+
+
+def crash(home: Path, *, kills: int, seed: int = 1, mutant: str = "none", points: str = "few"):
+    root = Path(client.__file__).parents[1]
+    here = Path(__file__)
+    paths = [root, here.parents[1] / "helpers", here.parent]
+    program = [sys.executable, str(here.with_name("crashes.py"))]
+    found = subprocess.run(
+        [*program, str(home), str(kills), str(seed), mutant, points],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths)), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=1800,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr
+    return json.loads(found.stdout.splitlines()[-1])
+
+
+def check(found: dict[str, Any], *, kills: int) -> None:
+    assert found["problems"] == []
+    assert found["under-counted"] == 0
+    assert found["random"] + found["points"] >= kills
+
+
+def test_a_killed_site_is_never_under_counted_and_can_go_on(tmp_path: Path) -> None:
+    check(crash(tmp_path, kills=9), kills=24)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "problem"),
+    [("written-late", "under-counted"), ("running-dropped", "released twice")],
+)
+def test_a_ledger_that_is_written_late_or_not_at_all_is_found(
+    tmp_path: Path, mutant: str, problem: str
+) -> None:
+    found = crash(tmp_path, kills=0, mutant=mutant)
+    assert any(problem in text for text in found["problems"])
+    with pytest.raises(AssertionError):
+        check(found, kills=0)
+
+
+@pytest.mark.slow
+def test_200_random_kills_and_one_at_every_point(tmp_path: Path) -> None:
+    found = crash(tmp_path, kills=210, points="every")
+    print(json.dumps(found))
+    check(found, kills=200)
+    assert found["random"] >= 200
+    assert set(found["phases"]) >= PHASES  # no phase was spared

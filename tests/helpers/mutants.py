@@ -1,0 +1,187 @@
+"""Break the promise on purpose, one way at a time, and see that a test fails each time.
+
+Run as a program it prints a table: ``python tests/helpers/mutants.py [NAME ...]``. Each mutant is
+one change of the source in a copy of the repository; the tests named beside it are run there. A
+mutant that no test notices makes the program end with 1.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", "*.egg-info", "demo", "__pycache__")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """One way to break the promise.
+
+    Attributes:
+        name: short, in words joined by hyphens.
+        file: what is changed, from the root.
+        old: text that stands there exactly once.
+        new: what takes its place.
+        tests: files of tests, from the root, of which one must fail.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+MUTANTS = (
+    Mutant(
+        name="sketch-without-noise",
+        file="privacy/mechanisms.py",
+        old="(steps + noise) / GRID",
+        new="(steps + 0 * noise) / GRID",
+        tests=("tests/privacy/test_noise_mutants.py",),
+    ),
+    Mutant(
+        name="training-without-noise",
+        file="privacy/stream_optimizer.py",
+        old="noise_std = self.noise_multiplier * self.max_grad_norm",
+        new="noise_std = 0.0 * self.noise_multiplier * self.max_grad_norm",
+        tests=("tests/privacy/test_private_step.py",),
+    ),
+    Mutant(
+        name="clip-tripled",
+        file="privacy/private_step.py",
+        old="clip = (self.max_grad_norm / (norms + 1e-6))",
+        new="clip = (3 * self.max_grad_norm / (norms + 1e-6))",
+        tests=("tests/privacy/test_private_step_mutants.py",),
+    ),
+    Mutant(
+        name="batches-by-shuffling",
+        file="privacy/sampling.py",
+        old="    entered = np.flatnonzero(stream.bits(n_units) < threshold)\n",
+        new="    size = round(rate * n_units)\n"
+        "    entered = np.sort(np.argsort(stream.bits(n_units) + 0 * threshold)[:size])\n",
+        tests=("tests/privacy/test_sampling_mutants.py", "tests/privacy/test_sampling.py"),
+    ),
+    Mutant(
+        name="empty-batches-skipped",
+        file="privacy/trainer.py",
+        old="        for units in batches:\n",
+        new="        for units in (batch for batch in batches if len(batch)):\n",
+        tests=("tests/privacy/test_trainer.py",),
+    ),
+    Mutant(
+        name="ledger-write-dropped",
+        file="client/training.py",
+        old='    site.ledger.mark(reservation, "running", f"round-{server_round}")\n',
+        new="",
+        tests=("tests/client/test_training.py",),
+    ),
+    Mutant(
+        name="reservation-dropped",
+        file="privacy/ledger_file.py",
+        old="    connection.executemany(_INSERT, rows)\n",
+        new="    connection.executemany(_INSERT, [row for row in rows if row[4] != 'reserved'])\n",
+        tests=("tests/privacy/test_ledger.py",),
+    ),
+    Mutant(
+        name="row-count-sent",
+        file="client/app.py",
+        old="ARRAYS: ArrayRecord(local.state_dict()), CONFIG: ConfigRecord()}",
+        new="ARRAYS: ArrayRecord(local.state_dict()), CONFIG: ConfigRecord("
+        '{"num-examples": site.read_units("training").n_units})}',
+        tests=("tests/client/test_client_app.py", "tests/client/test_what_leaves.py"),
+    ),
+    Mutant(
+        name="gate-left-open-and-row-count-sent",
+        file="client/hello.py",
+        old="    if policy.row_count_public:\n",
+        new="    if True:\n",
+        tests=("tests/client/test_client_app.py", "tests/client/test_what_leaves.py"),
+    ),
+    Mutant(
+        name="persons-not-weighed",
+        file="synthesis/units.py",
+        old="return (WEIGHT_GRID // self._sizes)[self.unit] / WEIGHT_GRID",
+        new="return np.ones(len(self.unit))",
+        tests=("tests/synthesis/test_units.py",),
+    ),
+    Mutant(
+        name="hold-out-trained-on",
+        file="client/site.py",
+        old="return training if part is Part.TRAINING else held_out",
+        new="return units if part is Part.TRAINING else held_out",
+        tests=("tests/client/test_unit_rule.py",),
+    ),
+    Mutant(
+        name="signatures-not-checked",
+        file="privacy/ledger_book.py",
+        old="            check_signature(row, self.header.public_key)\n",
+        new="",
+        tests=("tests/privacy",),
+    ),
+    Mutant(
+        name="policy-loosened-by-anybody",
+        file="privacy/approvals.py",
+        old="    if loosened and not _is_approved(",
+        new="    if False and not _is_approved(",
+        tests=("tests/privacy",),
+    ),
+)
+
+
+def is_caught(mutant: Mutant) -> bool:
+    """Return whether a test fails when the mutant is in place.
+
+    Raises:
+        ValueError: if the text to change does not stand there exactly once.
+        RuntimeError: if the tests could not be run at all.
+    """
+    with tempfile.TemporaryDirectory(prefix="fedsynth-mutant-") as folder:
+        copy = Path(folder) / "fedsynth"
+        shutil.copytree(ROOT, copy, ignore=_LEFT_OUT)
+        path = copy / mutant.file
+        source = path.read_text(encoding="utf-8")
+        if source.count(mutant.old) != 1:
+            raise ValueError(
+                f"mutant {mutant.name}: {mutant.file} was changed; bring it up to date"
+            )
+        path.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
+        ended = subprocess.run(
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutant.tests],
+            cwd=copy,
+            env=os.environ | {"PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if ended.returncode not in (0, 1):
+        raise RuntimeError(f"mutant {mutant.name}: the tests did not run:\n{ended.stdout[-2000:]}")
+    if ended.returncode == 1 and "error" in ended.stdout.splitlines()[-1]:
+        raise RuntimeError(
+            f"mutant {mutant.name}: the change is no Python:\n{ended.stdout[-2000:]}"
+        )
+    return ended.returncode == 1
+
+
+def main(names: Sequence[str]) -> int:
+    """Try the named mutants, or all; return 0 if every one was caught."""
+    chosen = [mutant for mutant in MUTANTS if not names or mutant.name in names]
+    survivors = 0
+    for mutant in chosen:
+        caught = is_caught(mutant)
+        survivors += not caught
+        sys.stdout.write(f"{'caught' if caught else 'SURVIVED':9} {mutant.name}\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"{len(chosen) - survivors} of {len(chosen)} mutants caught\n")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
