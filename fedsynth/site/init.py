@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from client.founding import found_site
 from client.site import KEY_FILE, SITE_FILE, SPLIT_KEY_FILE, Site
 from fedsynth.console import add_row, make_table, say, screen
-from fedsynth.site.data import DataReading, read_data, show_data
 from fedsynth.public_keys import read_public_key
-from privacy import Approver, Policy
+from fedsynth.site.data import DataReading, read_data, show_data
+from privacy import Approver, Policy, Unit
 from server.study import explain_settings
 from synthesis import InputError
 from synthesis.schema import Schema, load_schema
@@ -76,7 +76,7 @@ def parse_approver(text: str) -> Approver:
             argument="approver",
         )
     public_key = read_public_key(key, argument="approver")
-    return Approver(name=name.strip()[:100], public_key=public_key.hex)
+    return Approver(name=name.strip(), public_key=public_key.hex)
 
 
 def _make_policy(asked: NewSite, schema: Schema) -> Policy:
@@ -86,17 +86,16 @@ def _make_policy(asked: NewSite, schema: Schema) -> Policy:
             "expired allows no study.",
             argument="expires",
         )
-    content: dict[str, object] = {
-        "epsilon": asked.epsilon,
-        "delta": asked.delta,
-        "unit": schema.unit.kind,
-        "holdout": asked.holdout,
-        "max_epsilon_per_study": asked.max_epsilon_per_study,
-        "approvers": [parse_approver(text) for text in asked.approvers],
-        "expires": asked.expires,
-    }
     try:
-        return Policy.model_validate(content)
+        return Policy(
+            epsilon=asked.epsilon,
+            delta=asked.delta,
+            unit=Unit(schema.unit.kind),
+            holdout=asked.holdout,
+            max_epsilon_per_study=asked.max_epsilon_per_study,
+            approvers=tuple(map(parse_approver, asked.approvers)),
+            expires=asked.expires,
+        )
     except ValidationError as error:
         raise explain_settings(error, Policy) from None
 
