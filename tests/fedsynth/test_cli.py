@@ -255,39 +255,3 @@ def test_check_lists_every_violation_by_column_and_rule_with_counts(shell: Comma
     ]
     assert "For this screen only" in ended.out
     assert "column 'ward' has 60 cells" in ended.out
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        [],
-        ["simulate"],
-        ["plan"],
-        ["sample"],
-        ["schema"],
-        ["schema", "draft"],
-        ["schema", "check"],
-        ["audit"],
-        ["audit", "ledger"],
-        ["keys"],
-        ["keys", "new"],
-        ["site"],
-        ["site", "init"],
-        ["site", "check"],
-        ["site", "ledger"],
-        ["site", "ledger", "show"],
-        ["site", "ledger", "verify"],
-        ["site", "ledger", "export"],
-        ["site", "ledger", "gauge"],
-        ["site", "policy"],
-        ["site", "policy", "show"],
-        ["site", "policy", "request"],
-        ["site", "policy", "approve"],
-        ["site", "policy", "accept"],
-    ],
-)
-def test_every_command_has_help_that_fits_the_screen(shell: CommandLine, words: list[str]) -> None:
-    ended = shell.run(*words, "--help")
-    assert ended.code == 0
-    assert "Usage: fedsynth" in ended.out
-    assert max(map(len, ended.out.splitlines())) <= 80
