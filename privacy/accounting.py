@@ -24,11 +24,12 @@ from dp_accounting import rdp
 
 from privacy.budget import Adjacency
 from privacy.checks import check_accounting_delta
-from privacy.events import Event
+from privacy.events import Event, GaussianEvent
 from privacy.losses import NEIGHBOURS, compose_losses
-from privacy.schedules import Schedule, make_schedules
+from privacy.schedules import Schedule, make_schedule, split_by_part
 
 __all__ = [
+    "DISCRETE_NOISE_SLACK",
     "MIN_NOISE_MULTIPLIER",
     "RDP_ORDERS",
     "AccountantName",
@@ -44,6 +45,10 @@ MIN_NOISE_MULTIPLIER = 0.3
 """Below this PLD takes minutes and the epsilon of even one release is above 19."""
 
 RDP_ORDERS: tuple[float, ...] = tuple(rdp.rdp_privacy_accountant.DEFAULT_RDP_ORDERS)
+
+DISCRETE_NOISE_SLACK = 4e-6
+"""Charged with each release of counts: their noise is a discrete Gaussian, and its PLD epsilon may
+be larger than the continuous one's by this (`privacy.discrete_gaussian.bound_discretisation`)."""
 
 _INTERVAL = 1e-4
 _EPSILON_AT_FINEST_INTERVAL = 2.0
@@ -83,13 +88,16 @@ def compute_epsilon(
     check_accounting_delta(delta)
     _check_accountant(accountant, adjacency)
 
-    def cost(schedule: Schedule) -> float:
+    def cost(part: list[Event]) -> float:
+        schedule = make_schedule(part)
         if accountant == "pld":
-            return compute_pld_epsilon(schedule, delta, adjacency=adjacency)
-        epsilon = compute_rdp_epsilon if accountant == "rdp" else _prv_epsilon
-        return max(0.0, epsilon(schedule, delta))
+            counts = sum(isinstance(event, GaussianEvent) for event in part)
+            epsilon = compute_pld_epsilon(schedule, delta, adjacency=adjacency)
+            return epsilon + DISCRETE_NOISE_SLACK * counts
+        compute = compute_rdp_epsilon if accountant == "rdp" else _prv_epsilon
+        return max(0.0, compute(schedule, delta))
 
-    return max((cost(schedule) for schedule in make_schedules(events).values()), default=0.0)
+    return max(map(cost, split_by_part(events).values()), default=0.0)
 
 
 @lru_cache(maxsize=1024)

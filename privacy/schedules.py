@@ -7,22 +7,22 @@ from typing import TypeAlias
 from privacy.budget import Part
 from privacy.events import Event, GaussianEvent
 
-__all__ = ["Schedule", "make_schedule", "make_schedules"]
+__all__ = ["Schedule", "make_schedule", "split_by_part"]
 
 Schedule: TypeAlias = tuple[tuple[float, float, int], ...]
 """(noise multiplier, sample rate, steps), sorted, each pair of the first two once."""
 
 
-def make_schedules(events: Iterable[Event]) -> dict[Part, Schedule]:
-    """Return one schedule for each part of the data set that the events touch.
+def split_by_part(events: Iterable[Event]) -> dict[Part, list[Event]]:
+    """Return the events of each part of the data set that they touch.
 
     A unit lies in one part for life, so the events of another part cost it nothing and the cost of
-    all is the largest of the schedules' costs.
+    all is the largest of the parts' costs.
     """
     parts: defaultdict[Part, list[Event]] = defaultdict(list)
     for event in events:
         parts[event.part].append(event)
-    return {part: make_schedule(parts[part]) for part in sorted(parts)}
+    return {part: parts[part] for part in sorted(parts)}
 
 
 def make_schedule(events: Iterable[Event]) -> Schedule:

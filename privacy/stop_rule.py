@@ -12,11 +12,11 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from privacy.accounting import RDP_ORDERS, compute_pld_epsilon, compute_rdp
+from privacy.accounting import RDP_ORDERS, compute_epsilon, compute_rdp
 from privacy.budget import Budget, Part
 from privacy.errors import BudgetExceeded
 from privacy.events import Event
-from privacy.schedules import Schedule, make_schedules
+from privacy.schedules import Schedule, make_schedule, split_by_part
 
 __all__ = ["Spending", "check_within_budget", "choose_order"]
 
@@ -44,8 +44,9 @@ class Spending:
     def compute_rdp(self, part: Part) -> float | None:
         """Return the RDP of everything released from a part; None if nothing was."""
         new, self._not_counted = self._not_counted, []
-        for each, schedule in make_schedules(new).items():
-            self._rdp[each] = self._rdp.get(each, 0.0) + _rdp_of(schedule, self.order)
+        for each, events in split_by_part(new).items():
+            asked = _rdp_of(make_schedule(events), self.order)
+            self._rdp[each] = self._rdp.get(each, 0.0) + asked
         return self._rdp.get(part)
 
 
@@ -62,13 +63,14 @@ def check_within_budget(spending: Spending, new: Sequence[Event], budget: Budget
             first reservation and by the filter for later ones, where less is left than by PLD.
         ValueError: if an event has less noise than PLD can handle.
     """
-    for part, schedule in make_schedules(new).items():
+    for part, events in split_by_part(new).items():
         spent, order = spending.compute_rdp(part), spending.order
         if spent is None:
-            before, after = 0.0, compute_pld_epsilon(schedule, budget.delta)
+            before, after = 0.0, compute_epsilon(events, budget.delta)
         else:
             before = _to_epsilon(spent, budget.delta, order)
-            after = _to_epsilon(spent + _rdp_of(schedule, order), budget.delta, order)
+            asked = _rdp_of(make_schedule(events), order)
+            after = _to_epsilon(spent + asked, budget.delta, order)
         if after > budget.epsilon:
             raise BudgetExceeded(after - before, max(0.0, budget.epsilon - before))
 

@@ -39,7 +39,8 @@ def init(
     approver: Annotated[
         list[str] | None,
         typer.Option(
-            metavar='"NAME=KEY"', help="Who may loosen the policy: name and public key; repeatable."
+            metavar='"NAME=KEY"',
+            help="Who may loosen the policy: name, and public key or its file; repeatable.",
         ),
     ] = None,
 ) -> None:

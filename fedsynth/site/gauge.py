@@ -13,7 +13,7 @@ from privacy import Event, Policy, compute_epsilon
 from privacy.ledger_book import Book
 
 _MAX_LINES = 10
-_MAX_POINTS = 200
+_MAX_POINTS = 30  # each is an accounting of its own, which takes seconds in a long ledger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,7 @@ class Gauge:
         dataset: name of the data set.
         policy: in force now.
         readings: oldest first; the first is the opening of the ledger.
+        reservations: how many studies were reserved.
         latest: time of the last entry of any kind.
     """
 
@@ -54,13 +55,14 @@ class Gauge:
     dataset: str
     policy: Policy
     readings: Sequence[Reading]
+    reservations: int
     latest: str
 
 
 def measure(book: Book) -> Gauge:
     """Return the budget's life from a verified ledger.
 
-    Beyond 200 reservations, neighbours are joined, and each reading stands for the last of them.
+    Beyond 30 reservations, neighbours are joined, and a reading stands for the last of them.
     """
     periods = policies_of(book)
     delta = book.policy.delta
@@ -79,6 +81,7 @@ def measure(book: Book) -> Gauge:
         dataset=book.header.dataset,
         policy=book.policy,
         readings=readings,
+        reservations=len(steps),
         latest=book.entries[-1].time,
     )
 
@@ -105,8 +108,8 @@ def show_gauge(gauge: Gauge) -> None:
         f"{last.epsilon:.4f} of {policy.epsilon:g} spent",
     )
     studies = [reading for reading in gauge.readings if reading.study]
-    if len(studies) > _MAX_LINES:
-        say(screen, f"The last {_MAX_LINES} of {len(studies)} reservations:")
+    if gauge.reservations > min(len(studies), _MAX_LINES):
+        say(screen, f"Some of {gauge.reservations} reservations, the last ones:")
     for reading in studies[-_MAX_LINES:]:
         bar = draw_bar(reading.epsilon / policy.epsilon, 12)
         say(

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from client.founding import found_site
 from client.site import KEY_FILE, SITE_FILE, SPLIT_KEY_FILE, Site
 from fedsynth.console import add_row, make_table, say, screen
+from fedsynth.public_keys import read_public_key
 from fedsynth.site.data import DataReading, read_data, show_data
-from privacy import Policy
+from privacy import Approver, Policy, Unit
 from server.study import explain_settings
 from synthesis import InputError
 from synthesis.schema import Schema, load_schema
@@ -61,7 +62,7 @@ def init_site(asked: NewSite) -> None:
     _show_next(site)
 
 
-def parse_approver(text: str) -> dict[str, str]:
+def parse_approver(text: str) -> Approver:
     """Return name and public key from ``"Name=KEY"``.
 
     Raises:
@@ -70,11 +71,12 @@ def parse_approver(text: str) -> dict[str, str]:
     name, _, key = text.rpartition("=")
     if not name.strip():
         raise InputError(
-            f"approver must be a name, the sign = and a public key, got {text!r:.100}; "
+            f"approver must be a name, the sign = and a public key or its file, got {text!r:.100}; "
             "'fedsynth keys new' makes a key and prints its public half.",
             argument="approver",
         )
-    return {"name": name.strip(), "public_key": key.strip().lower()}
+    public_key = read_public_key(key, argument="approver")
+    return Approver(name=name.strip(), public_key=public_key.hex)
 
 
 def _make_policy(asked: NewSite, schema: Schema) -> Policy:
@@ -84,17 +86,16 @@ def _make_policy(asked: NewSite, schema: Schema) -> Policy:
             "expired allows no study.",
             argument="expires",
         )
-    content: dict[str, object] = {
-        "epsilon": asked.epsilon,
-        "delta": asked.delta,
-        "unit": schema.unit.kind,
-        "holdout": asked.holdout,
-        "max_epsilon_per_study": asked.max_epsilon_per_study,
-        "approvers": [parse_approver(text) for text in asked.approvers],
-        "expires": asked.expires,
-    }
     try:
-        return Policy.model_validate(content)
+        return Policy(
+            epsilon=asked.epsilon,
+            delta=asked.delta,
+            unit=Unit(schema.unit.kind),
+            holdout=asked.holdout,
+            max_epsilon_per_study=asked.max_epsilon_per_study,
+            approvers=tuple(map(parse_approver, asked.approvers)),
+            expires=asked.expires,
+        )
     except ValidationError as error:
         raise explain_settings(error, Policy) from None
 
@@ -144,8 +145,8 @@ def _show_next(site: Site) -> None:
             if who
             else "Nobody can ever loosen it, for no approver is named."
         ),
-        "Keep a backup of the folder keys; the ledger may only ever grow, so never put back an "
-        "older one.",
+        f"Keep a backup of {(site.folder / KEY_FILE).parent}. The ledger may only ever grow: never "
+        "put back an older one.",
         "Give the public key to the coordinator, and read the fingerprint out over the telephone.",
         "Before you join a study, see what it would take: fedsynth site check STUDY.toml --site "
         f"{site.folder}",

@@ -16,7 +16,8 @@ LedgerFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="A ledger outside a site's folder, to read.")
 ]
 Key = Annotated[
-    str | None, typer.Option(metavar="PUBLICKEY", help="The site's key as you know it.")
+    str | None,
+    typer.Option(metavar="KEY", help="The site's public key as you know it: digits or file."),
 ]
 Receipts = Annotated[
     list[str] | None,

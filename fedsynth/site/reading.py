@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from client.site import Site, load_site
+from fedsynth.public_keys import read_public_key
 from privacy import LedgerBroken, LedgerSummary, PublicKey, Receipt
 from privacy.ledger_book import Book
 from privacy.ledger_file import naming
@@ -66,18 +67,6 @@ def choose_ledger(site: Path | None, ledger: Path | None) -> LedgerSource:
     return LedgerSource(path=ledger)
 
 
-def read_key(text: str | None) -> PublicKey | None:
-    """Return a public key from the command line.
-
-    Raises:
-        InputError: if it is none.
-    """
-    try:
-        return None if text is None else PublicKey(text.strip().lower())
-    except ValueError as error:
-        raise InputError(f"key: {error}", argument="key") from None
-
-
 def read_receipts(given: Sequence[str]) -> tuple[Receipt, ...]:
     """Return receipts from the command line, each as it is or in a file.
 
@@ -126,7 +115,9 @@ def with_proof(source: LedgerSource, key: str | None, receipts: Sequence[str]) -
     Raises:
         InputError: if key or receipt is malformed.
     """
-    public_key = source.public_key if key is None else read_key(key)
+    public_key = source.public_key
+    if key is not None:
+        public_key = read_public_key(key, argument="key")
     return replace(source, public_key=public_key, receipts=read_receipts(receipts))
 
 

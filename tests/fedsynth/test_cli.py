@@ -12,7 +12,6 @@ from command_line import CommandLine, write_inputs
 from visits import write_visits
 
 import fedsynth
-from privacy import PublicKey, Receipt, replay_ledger
 from synthesis.schema import check_table, load_schema
 from synthesis.tables import read_table
 
@@ -73,20 +72,6 @@ def test_no_row_of_a_site_is_in_the_release_folder(shell: CommandLine) -> None:
     shell.simulate("--out", "release")
     files = {p.name for p in (shell.home / "release" / "sites").rglob("*") if p.is_file()}
     assert files == {"ledger.sqlite", "schema.toml", "site.toml"}
-
-
-def test_a_reader_can_hold_the_ledgers_to_the_receipts(shell: CommandLine) -> None:
-    shell.simulate("--out", "release")
-    release = shell.home / "release"
-    report = json.loads((release / "report.json").read_text())
-    assert {path.name for path in (release / "receipts").iterdir()} == {"a.txt", "b.txt"}
-    for number, site in enumerate(report["sites"], start=1):
-        text = (release / "receipts" / f"{site['name']}.txt").read_text()
-        assert text == site["receipt"]["text"] + "\n"
-        ledger = release / "sites" / f"site-{number}" / "ledger.sqlite"
-        key = PublicKey(site["receipt"]["public_key"])
-        summary = replay_ledger(ledger, public_key=key, receipts=[Receipt.from_text(text)])
-        assert summary.head == site["receipt"]["head"]
 
 
 def test_the_report_names_sites_by_their_column(shell: CommandLine) -> None:
@@ -270,39 +255,3 @@ def test_check_lists_every_violation_by_column_and_rule_with_counts(shell: Comma
     ]
     assert "For this screen only" in ended.out
     assert "column 'ward' has 60 cells" in ended.out
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        [],
-        ["simulate"],
-        ["plan"],
-        ["sample"],
-        ["schema"],
-        ["schema", "draft"],
-        ["schema", "check"],
-        ["audit"],
-        ["audit", "ledger"],
-        ["keys"],
-        ["keys", "new"],
-        ["site"],
-        ["site", "init"],
-        ["site", "check"],
-        ["site", "ledger"],
-        ["site", "ledger", "show"],
-        ["site", "ledger", "verify"],
-        ["site", "ledger", "export"],
-        ["site", "ledger", "gauge"],
-        ["site", "policy"],
-        ["site", "policy", "show"],
-        ["site", "policy", "request"],
-        ["site", "policy", "approve"],
-        ["site", "policy", "accept"],
-    ],
-)
-def test_every_command_has_help_that_fits_the_screen(shell: CommandLine, words: list[str]) -> None:
-    ended = shell.run(*words, "--help")
-    assert ended.code == 0
-    assert "Usage: fedsynth" in ended.out
-    assert max(map(len, ended.out.splitlines())) <= 80

@@ -62,7 +62,7 @@ def changed(**options: str) -> list[str]:
         (changed(expires="2020-01-01"), ["expires must be today or later"]),
         (changed(approver="Officer"), ["approver must be a name, the sign ="]),
         (changed(approver="=" + "a" * 64), ["approver must be a name"]),
-        (changed(approver="Officer=abc"), ["approvers", "public_key"]),
+        (changed(approver="Officer=abc"), ["approver must be a public key of 64", "'abc'"]),
         (["site", "check", "tiny.toml", "--site", "none"], ["site folder must hold site.toml"]),
         (["site", "ledger", "show"], ["site folder must hold site.toml"]),
         (["site", "ledger", "verify", "--site", "none"], ["fedsynth site init"]),
@@ -78,6 +78,7 @@ def changed(**options: str) -> list[str]:
             ["request file tiny.toml is not one"],
         ),
         (["keys", "new", "visits.csv"], ["exists, and a key is never overwritten"]),
+        (["keys", "new", "officer.pub"], ["leave room for the public half in officer.pub"]),
         (["keys", "new", "none/officer.pem"], ["file must be in a folder that exists"]),
     ],
     ids=lambda value: " ".join(value)[-50:] if isinstance(value, list) else None,
@@ -150,7 +151,7 @@ def test_an_altered_ledger_stops_a_check(shell: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["ledger", "verify", "--key", "abc"], "key: a public key must be 64"),
+        (["ledger", "verify", "--key", "abc"], "key must be a public key of 64"),
         (["ledger", "verify", "--receipt", "abc"], "receipt must be a file or a text"),
         (["ledger", "verify", "--receipt", "visits.csv"], "receipt must be a file or a text"),
         (["ledger", "export", "--out", "a.txt"], "out must end in .json"),

@@ -35,6 +35,7 @@ def test_a_new_key_is_for_its_owner_alone_and_shows_its_public_half(shell: Comma
     assert public.hex in ended.out
     assert public.fingerprint in ended.out
     assert "PRIVATE" not in ended.out
+    assert Path("officer.pub").read_text() == public.hex + "\n"
 
 
 def test_init_makes_a_site_with_the_policy_that_was_asked_for(shell: CommandLine) -> None:

@@ -190,6 +190,18 @@ def test_the_gauge_follows_reservations_and_policies(north: FoundedSite) -> None
     assert spent[3] == ledger.epsilon()
 
 
+def test_many_reservations_are_joined_and_the_last_one_stays(
+    north: FoundedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fedsynth.site.gauge._MAX_POINTS", 2)
+    for number in range(5):
+        ledger = north.spend(f"study-{number}", 0.05)
+    gauge = measure(read_book(Path(north.path)))
+    assert [r.study for r in gauge.readings] == ["", "study-2", "study-4"]
+    assert gauge.readings[-1].epsilon == ledger.epsilon()
+    assert "Some of 5 reservations" in north.run("ledger", "gauge").out
+
+
 def test_a_bar_shows_whatever_was_spent_and_is_full_only_at_the_end() -> None:
     assert draw_bar(0, 4) == "[....]"
     assert draw_bar(1e-9, 4) == "[#...]"

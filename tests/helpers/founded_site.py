@@ -34,7 +34,7 @@ class FoundedSite:
         made = shell.run("keys", "new", "officer.pem")
         self.officer_key = SigningKey.load("officer.pem").public.hex
         assert self.officer_key in made.out
-        self.founded = shell.run(*init_words("--approver", f"Officer={self.officer_key}"))
+        self.founded = shell.run(*init_words("--approver", "Officer=officer.pub"))
         assert (self.founded.code, self.founded.err) == (0, "")
         (shell.home / "flu.toml").write_text(STUDY)
 

@@ -1,5 +1,6 @@
 """The ledger's costs: the program runs, and at full size it keeps the limits."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -27,5 +28,8 @@ def test_a_missed_limit_is_told(
 
 @pytest.mark.slow
 def test_a_ledger_of_ten_thousand_events_keeps_the_limits(tmp_path: Path) -> None:
+    """By the clock as well, unless so much else is running that the clock says nothing."""
     timings = ledger.measure_all(tmp_path)
-    assert not [timing for timing in timings if timing.wall_s > timing.limit_s]
+    assert not [timing for timing in timings if timing.processor_s > timing.limit_s]
+    if os.getloadavg()[0] <= (os.cpu_count() or 1):
+        assert not [timing for timing in timings if timing.wall_s > timing.limit_s]

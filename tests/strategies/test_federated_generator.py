@@ -3,59 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from io import BytesIO
 
 import numpy as np
 import pytest
+from adding_sites import (
+    BAD,
+    NODES,
+    START,
+    Arrays,
+    Spoil,
+    make_client_app,
+    make_strategy,
+    reply_with,
+    run,
+)
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
-from toy_study import key_of, make_receipt
 
 from simulations.grid import Fault, LocalGrid
-from strategies import FederatedGenerator, RefusalCode, StudyFailed, error_reply
-from strategies.protocol import ARRAYS, CONFIG, HELD_RECEIPT, PUBLIC_KEY, RECEIPT
-from strategies.receipts import ReceiptBook
-
-Arrays = dict[str, np.ndarray]
-Spoil = Callable[[Message, Arrays], Message]
-START: Arrays = {"weight": np.zeros((2, 3), np.float32), "bias": np.ones(3, np.float32)}
-NODES = (101, 102, 103)
-BAD = 102
-
-
-def reply_with(message: Message, arrays: Mapping[str, np.ndarray]) -> Message:
-    record = ArrayRecord({name: Array(a) for name, a in arrays.items()})
-    number = message.metadata.dst_node_id - NODES[0]
-    config = ConfigRecord({RECEIPT: make_receipt(number)})
-    return Message(RecordDict({ARRAYS: record, CONFIG: config}), reply_to=message)
-
-
-def make_client_app(spoil: Spoil | None = None) -> ClientApp:
-    """Site i adds i + 1; the second site's reply goes through ``spoil``."""
-    app = ClientApp()
-
-    @app.train()
-    def train(message: Message, context: Context) -> Message:
-        number = int(context.node_config["partition-id"])
-        step = np.float32(number + 1)
-        arrays = {k: a.numpy() + step for k, a in message.content.array_records[ARRAYS].items()}
-        if number == 1 and spoil is not None:
-            return spoil(message, arrays)
-        return reply_with(message, arrays)
-
-    return app
-
-
-def make_strategy(**settings: object) -> FederatedGenerator:
-    defaults: dict[str, object] = {"nodes": NODES, "minimum_nodes": 2, "deadline_s": 5.0}
-    return FederatedGenerator(**(defaults | settings))  # type: ignore[arg-type]
-
-
-def run(strategy: FederatedGenerator, grid: LocalGrid, num_rounds: int = 2) -> Arrays:
-    initial = ArrayRecord({name: Array(a) for name, a in START.items()})
-    result = strategy.start(grid, initial, num_rounds, train_config=ConfigRecord({}))
-    return {name: array.numpy() for name, array in result.arrays.items()}
+from strategies import RefusalCode, StudyFailed, error_reply
+from strategies.protocol import ARRAYS, CONFIG
 
 
 def with_bias(arrays: Arrays, bias: np.ndarray) -> Arrays:
@@ -246,53 +215,6 @@ def test_declared_weights_are_used_and_renormalised() -> None:
     )
     arrays = run(strategy, grid, num_rounds=1)
     np.testing.assert_allclose(arrays["bias"], 1 + (1 * 1 + 3 * 3) / 4)
-
-
-def book_after_hello() -> ReceiptBook:
-    book = ReceiptBook()
-    for number, node in enumerate(NODES):
-        hello = {PUBLIC_KEY: key_of(number).public.hex, RECEIPT: make_receipt(number)}
-        assert book.take(node, hello) is None
-    return book
-
-
-def test_a_reply_with_a_false_receipt_is_recorded_and_left_out() -> None:
-    def sign_as_another(message: Message, arrays: Arrays) -> Message:
-        reply = reply_with(message, arrays)
-        reply.content.config_records[CONFIG][RECEIPT] = make_receipt(2)
-        return reply
-
-    events: list[Mapping[str, object]] = []
-    book = book_after_hello()
-    strategy = make_strategy(receipts=book, on_event=events.append)
-    arrays = run(strategy, LocalGrid(make_client_app(sign_as_another), 3))
-    assert [dict(r.rejected) for r in strategy.rounds] == [{BAD: "receipt-not-signed"}] * 2
-    assert [r.valid for r in strategy.rounds] == [(101, 103)] * 2
-    assert events[1]["rejected"] == {"102": "receipt-not-signed"}
-    np.testing.assert_array_equal(arrays["bias"], np.full(3, 5.0))
-
-
-def test_every_round_gives_each_site_its_newest_receipt_back() -> None:
-    asked: list[tuple[int, str]] = []
-    answered: list[tuple[int, str]] = []
-    site = make_client_app()
-
-    def watch(message: Message, context: Context) -> Message:
-        held = message.content.config_records[CONFIG][HELD_RECEIPT]
-        reply = site(message, context)
-        asked.append((context.node_id, str(held)))
-        answered.append((context.node_id, str(reply.content.config_records[CONFIG][RECEIPT])))
-        return reply
-
-    book = book_after_hello()
-    first = [(node, receipt.to_text()) for node in NODES if (receipt := book.of(node))]
-    strategy = make_strategy(receipts=book)
-    run(strategy, LocalGrid(watch, 3))
-    assert asked == first + answered[:3]
-    without = make_strategy()
-    run(without, LocalGrid(make_client_app(), 3))
-    longer = strategy.rounds[0].bytes_down - without.rounds[0].bytes_down
-    assert longer >= sum(len(text) for _, text in first)  # what is attached is counted
 
 
 def test_no_error_text_reaches_the_coordinator() -> None:

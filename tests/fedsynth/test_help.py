@@ -1,0 +1,51 @@
+"""Every command explains itself on a screen of 80 columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from command_line import CommandLine
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> CommandLine:
+    return CommandLine(tmp_path, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["simulate"],
+        ["plan"],
+        ["sample"],
+        ["schema"],
+        ["schema", "draft"],
+        ["schema", "check"],
+        ["audit"],
+        ["audit", "ledger"],
+        ["keys"],
+        ["keys", "new"],
+        ["site"],
+        ["site", "init"],
+        ["site", "check"],
+        ["site", "ledger"],
+        ["site", "ledger", "show"],
+        ["site", "ledger", "verify"],
+        ["site", "ledger", "export"],
+        ["site", "ledger", "gauge"],
+        ["site", "policy"],
+        ["site", "policy", "show"],
+        ["site", "policy", "request"],
+        ["site", "policy", "approve"],
+        ["site", "policy", "accept"],
+    ],
+)
+def test_every_command_has_help_that_fits_the_screen(shell: CommandLine, words: list[str]) -> None:
+    ended = shell.run(*words, "--help")
+    assert ended.code == 0
+    assert "Usage: fedsynth" in ended.out
+    assert max(map(len, ended.out.splitlines())) <= 80
