@@ -230,7 +230,7 @@ def main(home: Path, kills: int, seed: int, mutant: str, *, every_point: bool) -
     shortest = [min(times) for times in zip(*lives, strict=True)]
     points = [(name, n + 1) for name, times in whole.passed.items() for n in range(times)]
     if mutant:
-        points = [(name, n) for name, n in points if name in ("half-sent", "after-sending")]
+        points = [(name, n) for name, n in points if name == "half-sent"]
     elif not every_point:
         points = [(name, rng.randint(1, times)) for name, times in whole.passed.items()]
     attempt = partial(try_once, template, folder, mutant=mutant)
