@@ -202,6 +202,8 @@ def _solve_noise(events: _Events, budget: Budget) -> float:
             noise == MIN_NOISE_MULTIPLIER or epsilon >= budget.epsilon * _LOWEST_AIM
         ):
             return noise
+        if epsilon == 0:
+            break
         aim *= budget.epsilon * _AIM / epsilon
     raise ValueError(
         f"no noise meets epsilon {budget.epsilon:g} at delta {budget.delta:g} closely enough; "

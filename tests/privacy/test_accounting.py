@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from opacus.accountants import PRVAccountant, RDPAccountant
 
 from privacy import (
+    GRID,
+    MIN_NOISE_MULTIPLIER,
     AccountantName,
     Adjacency,
     Event,
@@ -17,6 +19,8 @@ from privacy import (
     SampledGaussianEvent,
     compute_epsilon,
 )
+from privacy.accounting import DISCRETE_NOISE_SLACK, compute_pld_epsilon
+from privacy.discrete_gaussian import bound_discretisation
 
 
 def gaussian(noise: float) -> GaussianEvent:
@@ -185,3 +189,12 @@ def test_users_see_no_remarks_of_the_accountants(
             compute_epsilon([sampled(50, 0.1, 11)], 1e-5, accountant)
     assert not caplog.records
     assert capfd.readouterr() == ("", "")
+
+
+def test_every_release_of_counts_is_charged_the_slack_of_its_noise() -> None:
+    """Discrete noise may cost that much more than the continuous noise that is counted."""
+    event = GaussianEvent(noise_multiplier=4.0, purpose="sketch")
+    charged = compute_epsilon([event], 1e-5) - compute_pld_epsilon(((4.0, 1.0, 1),), 1e-5)
+    assert charged == pytest.approx(DISCRETE_NOISE_SLACK)
+    worst = bound_discretisation(MIN_NOISE_MULTIPLIER * GRID, 2**20)
+    assert worst <= DISCRETE_NOISE_SLACK

@@ -162,3 +162,11 @@ def test_many_full_batches_can_be_planned_without_filling_the_memory() -> None:
     # Gaussians compose exactly: n steps need sqrt(n) times the noise of one.
     ratio = plan.training_noise_multiplier / one_step.training_noise_multiplier
     assert ratio == pytest.approx(200_000**0.5, rel=0.01)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_an_epsilon_too_small_to_plan_for_is_named(share: float) -> None:
+    with pytest.raises(ValueError, match="use a larger"):
+        make_plan(
+            Budget(epsilon=1e-9, delta=1e-5), sample_rate=0.1, steps=60, adversarial_share=share
+        )
