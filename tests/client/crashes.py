@@ -204,6 +204,7 @@ def try_once(
     where = PHASES[replies] if replies < len(PHASES) else "after the last reply"
     return {
         "killed": killed,
+        "seconds": seen.seconds,
         "where": where,
         "ledger": f"{left.state.value} {left.note}".strip(),
         "found": found,
@@ -235,9 +236,13 @@ def main(home: Path, kills: int, seed: int, mutant: str, *, every_point: bool) -
         points = [(name, rng.randint(1, times)) for name, times in whole.passed.items()]
     attempt = partial(try_once, template, folder, mutant=mutant)
     trials = [(name, attempt(fate=Fate(point=name, count=n))) for name, n in points]
-    for i in range(kills):
-        phase = i % len(PHASES)  # each in turn, at a random moment of it
-        trials.append(("random", attempt(kill_at=(phase, rng.uniform(0, shortest[phase])))))
+    while sum(name == "random" and trial["killed"] for name, trial in trials) < kills:
+        phase = len(trials) % len(PHASES)  # each in turn, at a random moment of it
+        trial = attempt(kill_at=(phase, rng.uniform(0, shortest[phase])))
+        trials.append(("random", trial))
+        shortest = [min(times) for times in zip(shortest, trial["seconds"], strict=False)] + (
+            shortest[len(trial["seconds"]) :]
+        )
     print(json.dumps(summarise(trials) | {"seconds": shortest}))
 
 
