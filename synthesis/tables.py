@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import os
@@ -13,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from synthesis.csv_records import read_csv_records
 from synthesis.errors import InputError
 
 FORMATS = (".csv", ".csv.gz", ".parquet")
@@ -50,7 +52,8 @@ def read_records(path: str | Path) -> pd.DataFrame:
 
     This is how a site reads its records: in CSV every cell stays text, and in Parquet whole numbers
     stay whole beside an empty cell, because a type chosen for a whole column would let one record
-    change how all others are read.
+    change how all others are read. A line of CSV with too many or too few cells is left out, for it
+    must not decide whether anything is read.
 
     Raises:
         InputError: when the file is absent, has another format or cannot be read.
@@ -64,7 +67,10 @@ def _read(path: Path, *, is_exact: bool) -> pd.DataFrame:
         raise InputError(
             f"data file {path} does not exist; check the path and the spelling", argument="data"
         )
-    table = _read_parquet(path, is_exact=is_exact) if kind == ".parquet" else _read_csv(path)
+    if kind == ".parquet":
+        table = _read_parquet(path, is_exact=is_exact)
+    else:
+        table = _read_csv_lines(path) if is_exact else _read_csv(path)
     table.columns = pd.Index([str(name) for name in table.columns])
     _check_names(table.columns.to_list(), path)
     return table
@@ -152,6 +158,17 @@ def _read_csv(path: Path) -> pd.DataFrame:
         )
     frame: pd.DataFrame = cells
     return frame
+
+
+def _read_csv_lines(path: Path) -> pd.DataFrame:
+    try:
+        return read_csv_records(path)
+    except (csv.Error, EOFError, OSError) as error:
+        raise InputError(
+            f"data file {path} cannot be read as CSV ({type(error).__name__}); its first line must "
+            "name the columns",
+            argument="data",
+        ) from error
 
 
 def _with_type(cells: pd.Series[Any]) -> pd.Series[Any]:

@@ -22,7 +22,6 @@ HIDDEN = 64
 BATCH_SIZE = 512
 EPOCHS = 8
 LEARNING_RATE = 2e-3
-_CHUNK = 8192
 
 
 class ScoreNetwork(nn.Module):
@@ -64,11 +63,24 @@ class ScoreNetwork(nn.Module):
         return to_one_hot(codes[:, list(self.features)].astype(np.int16), self.sizes)
 
     @torch.no_grad()
-    def logits(self, codes: NDArray[np.integer]) -> Tensor:
-        """Return the logits of rows ``(n_rows, n_columns)``, ``n_rows`` may be 0."""
-        starts = range(0, len(codes), _CHUNK)
-        parts = [self(self.encode(codes[start : start + _CHUNK])) for start in starts]
-        return torch.cat([torch.empty(0), *parts])
+    def logits(self, codes: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return the logits of rows ``(n_rows, n_columns)``, ``n_rows`` may be 0.
+
+        Bit for bit, a row's logit depends on that row alone: sums are taken one term after the
+        other, which a matrix product does not promise, and a row that others could push over the
+        border of a bin would move two counts.
+        """
+        weights, bias, last_weights, last_bias = (p.double().numpy() for p in self.parameters())
+        table = weights.T  # (sum(sizes), hidden)
+        hidden = np.tile(bias, (len(codes), 1))
+        starts = np.concatenate([[0], np.cumsum(self.sizes)[:-1]])
+        for feature, start in zip(self.features, starts, strict=True):
+            hidden += table[codes[:, feature].astype(np.int64) + start]
+        np.maximum(hidden, 0.0, out=hidden)
+        logits = np.full(len(codes), float(last_bias[0]))
+        for column, weight in zip(hidden.T, last_weights[0], strict=True):
+            logits += column * weight
+        return logits
 
 
 def train_score_network(
@@ -94,7 +106,7 @@ def train_score_network(
             loss.backward()
             optimizer.step()
     shares = np.arange(1, SCORE_BINS) / SCORE_BINS
-    edges = np.quantile(network.logits(codes).numpy(), shares)
+    edges = np.quantile(network.logits(codes), shares)
     network.edges.copy_(torch.from_numpy(edges.astype(np.float32)))
     return network
 
@@ -117,7 +129,7 @@ def compute_scores(
         Shape ``(2 * SCORE_BINS,)``: all other classes together, then the positive one. One unit
         moves it by at most ``SCORES_SENSITIVITY``.
     """
-    found = np.searchsorted(network.edges.numpy(), network.logits(codes).numpy(), side="right")
+    found = np.searchsorted(network.edges.double().numpy(), network.logits(codes), side="right")
     bins = np.clip(found, 0, SCORE_BINS - 1)
     cells = np.where(_find_positive(layout, codes), SCORE_BINS + bins, bins)
     counts = np.bincount(cells, weights=weights, minlength=2 * SCORE_BINS)

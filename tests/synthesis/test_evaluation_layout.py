@@ -123,7 +123,7 @@ def test_the_score_does_not_see_the_label() -> None:
     other = codes.copy()
     other[:, SCHEMA.label_index] = 1 - other[:, SCHEMA.label_index]
     network = make_network(LAYOUT)
-    torch.testing.assert_close(network.logits(codes), network.logits(other))
+    np.testing.assert_array_equal(network.logits(codes), network.logits(other))
 
 
 @pytest.mark.parametrize("weight", [1e38, -1e38])
@@ -133,3 +133,18 @@ def test_a_network_that_overflows_still_counts_every_row_once(weight: float) -> 
         network.layers[0].weight.fill_(weight)
         network.layers[2].weight[0, :2] = torch.tensor([1e38, -1e38])
     assert compute_scores(network, LAYOUT, draw_codes(30)).sum() == 30
+
+
+def test_a_logit_depends_on_its_row_alone_to_the_last_bit() -> None:
+    """Otherwise a border of a bin could be put where one unit more moves others over it."""
+    layout = EvaluationLayout.from_schema(SCHEMA)
+    network = ScoreNetwork(layout, rng=torch.Generator().manual_seed(3))
+    codes = draw_codes(401, 5)
+    whole = network.logits(codes)
+    for left_out in (0, 7, 200, 400):
+        rest = np.delete(np.arange(401), left_out)
+        np.testing.assert_array_equal(network.logits(codes[rest]), whole[rest])
+    alone = np.concatenate([network.logits(codes[i : i + 1]) for i in range(401)])
+    np.testing.assert_array_equal(alone, whole)
+    encoded = network(network.encode(codes)).detach().numpy()
+    np.testing.assert_allclose(whole, encoded, rtol=1e-4, atol=1e-5)

@@ -1,10 +1,11 @@
 import gzip
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from synthesis import InputError
-from synthesis.tables import read_table, write_table
+from synthesis.tables import read_records, read_table, write_table
 
 TABLE = pd.DataFrame(
     {
@@ -109,3 +110,46 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
         write_table(TABLE.iloc[:1], path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["t.csv"]
+
+
+def read_lines(tmp_path: Path, content: bytes, name: str = "t.csv") -> list[list[object]]:
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    table = read_records(tmp_path / name)
+    return table.astype(object).where(table.notna(), None).to_numpy().tolist()
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        (b"3,4,5\n", None),
+        (b"3\n", None),
+        (b"\n", None),
+        (b"3,\xff\n", ["3", "\ufffd"]),
+        (b"3," + b"x" * 200_000 + b"\n", ["3", "x" * 200_000]),
+        (b'3,"a ""quoted"", cell"\n', ["3", 'a "quoted", cell']),
+        (b"3,a\x00b\n", ["3", "a\x00b"]),
+        (b"3,\n", ["3", None]),
+    ],
+)
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
+def test_no_line_decides_whether_other_records_are_read(
+    tmp_path: Path, line: bytes, kept: list[object] | None, name: str
+) -> None:
+    for place in range(3):
+        lines = [b"1,a\n", b"2,b\n"]
+        lines.insert(place, line)
+        expected: list[list[object]] = [["1", "a"], ["2", "b"]]
+        if kept is not None:
+            expected.insert(place, kept)
+        assert read_lines(tmp_path, b"x,y\n" + b"".join(lines), name) == expected
+
+
+def test_records_of_a_file_without_any_are_an_empty_table(tmp_path: Path) -> None:
+    assert read_lines(tmp_path, b"x,y\n") == []
+    assert list(read_records(tmp_path / "t.csv").columns) == ["x", "y"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n"])
+def test_records_without_names_are_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(InputError, match="first line must name the columns"):
+        read_lines(tmp_path, content)

@@ -1,0 +1,57 @@
+"""CSV as a site reads it: line by line, so that no record decides whether others are read.
+
+A record with more or fewer cells than there are names does not take part; a byte that is no UTF-8
+spoils its own cell only. What still spans records is a quote that is never closed: whoever writes
+the file must close the quotes it opens.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pandas as pd
+
+__all__ = ["read_csv_records"]
+
+csv.field_size_limit(sys.maxsize)  # one huge cell must not stop the reading of all others
+
+
+def read_csv_records(path: Path) -> pd.DataFrame:
+    """Return the records of a CSV file as text, empty cells missing.
+
+    Raises:
+        EOFError: if there is no line at all, or a compressed file ends too early.
+        OSError: if the file cannot be read.
+        csv.Error: if it cannot be read as CSV.
+    """
+    with _open(path) as file:
+        lines = csv.reader(file)
+        names = next(lines, None)
+        if not names:
+            raise EOFError("the first line must name the columns")
+        records = list(_whole(lines, len(names)))
+    columns = zip(*records, strict=True) if records else ([] for _ in names)
+    return pd.concat(
+        [
+            pd.Series(cells, name=name, dtype="str")
+            for name, cells in zip(names, columns, strict=True)
+        ],
+        axis=1,
+    )
+
+
+def _whole(lines: Iterator[list[str]], width: int) -> Iterator[list[str | None]]:
+    for cells in lines:
+        if len(cells) == width:
+            yield [cell or None for cell in cells]
+
+
+def _open(path: Path) -> IO[str]:
+    opened = gzip.open if path.name.lower().endswith(".gz") else open
+    file: IO[str] = opened(path, "rt", encoding="utf-8-sig", errors="replace", newline="")
+    return file
