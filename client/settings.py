@@ -13,12 +13,7 @@ from client.refusals import MalformedRequest
 from privacy import Budget, SitePlan, make_plan
 from privacy.private_step import MAX_CLIP, MIN_CLIP
 from strategies import protocol
-from strategies.protocol import MAX_EPSILON, MAX_STEPS
-
-MAX_PRIVATE_STEPS = 100_000
-"""Discriminator steps of a whole study; beyond it, accounting alone would keep a site busy."""
-MAX_ROWS_DRAWN = 2_000_000_000
-"""Steps of a study times rows of a batch: about what a processor does in a day."""
+from strategies.protocol import MAX_EPSILON, MAX_PRIVATE_STEPS, MAX_ROWS_DRAWN, MAX_STEPS
 
 
 @dataclass(frozen=True, kw_only=True)

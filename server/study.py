@@ -23,7 +23,7 @@ from privacy import Budget, SitePlan, make_plan
 from privacy.calibration import MIN_SHARE
 from privacy.policy import MIXTURE
 from privacy.private_step import MAX_CLIP, MIN_CLIP
-from strategies.protocol import MAX_EPSILON, MAX_STEPS
+from strategies.protocol import MAX_EPSILON, MAX_PRIVATE_STEPS, MAX_ROWS_DRAWN, MAX_STEPS
 from synthesis import InputError
 
 LOWEST_DELTA = 1e-10
@@ -91,6 +91,21 @@ class Study(BaseModel):
             raise ValueError(
                 f"sample_rate times nominal_rows must be at most {MAX_STEPS:,}, which is what a "
                 "site accepts; lower sample_rate"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_work(self) -> Study:
+        if self.rounds * self.discriminator_steps > MAX_PRIVATE_STEPS:
+            raise ValueError(
+                f"rounds times discriminator_steps must be at most {MAX_PRIVATE_STEPS:,}, which is "
+                "what a site accepts; lower one of them"
+            )
+        steps = self.rounds * (self.discriminator_steps + self.generator_steps)
+        if steps * self.expected_batch_size > MAX_ROWS_DRAWN:
+            raise ValueError(
+                f"steps times the expected batch size must be at most {MAX_ROWS_DRAWN:,} in all "
+                "rounds, which is what a site accepts; lower rounds, steps or sample_rate"
             )
         return self
 

@@ -23,6 +23,8 @@ from privacy import EVALUATION_SHARES
 PROTOCOL_VERSION: Final = 1
 MAX_EPSILON: Final = 1000.0  # that a site accepts; the arrays of accounting grow with it
 MAX_STEPS: Final = 1_000_000  # of a whole study, and rows of a batch, that a site accepts
+MAX_PRIVATE_STEPS: Final = 100_000  # of a whole study; accounting takes longer with more
+MAX_ROWS_DRAWN: Final = 2_000_000_000  # steps of a whole study times rows of a batch
 
 QUERY_HELLO: Final = "query.hello"
 QUERY_SKETCH: Final = "query.sketch"

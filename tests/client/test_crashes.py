@@ -45,6 +45,7 @@ def test_a_killed_site_is_never_under_counted_and_can_go_on(tmp_path: Path) -> N
     check(crash(tmp_path, kills=10), kills=24)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mutant", "problem"),
     [("written-late", "under-counted"), ("running-dropped", "released twice")],

@@ -40,6 +40,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"discriminator_steps": 0}, "discriminator_steps"),
     ({"rounds": 200, "discriminator_steps": 9_000}, "rounds times steps"),
     ({"rounds": 200, "generator_steps": 9_000}, "rounds times steps"),
+    ({"rounds": 100, "discriminator_steps": 2_000}, "rounds times discriminator_steps"),
+    ({"rounds": 100, "nominal_rows": 10**7}, "steps times the expected batch size"),
     ({"generator_steps": -1}, "generator_steps"),
     ({"sample_rate": 0}, "sample_rate"),
     ({"sample_rate": 1.1}, "sample_rate"),
