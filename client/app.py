@@ -103,7 +103,7 @@ def answer(handler: Handler, message: Message, context: Context) -> Message:
         request = _read_request(message)
         _check_held_receipt(site, message)
         content = handler(site, request, message)
-        content.config_records[CONFIG][protocol.RECEIPT] = site.ledger.receipt().to_text()
+        content.config_records[CONFIG][protocol.RECEIPT] = site.give_receipt().to_text()
         withheld = () if site.ledger.policy.row_count_public else (protocol.UNIT_COUNT,)
         check_outgoing(content, message, withheld=withheld)
     except Exception as error:  # the border of a site: Flower would send the text of any error

@@ -69,7 +69,9 @@ def found_site(
     dataset = Path(data).name  # a ledger is shown to others, and where the data lie is not
     Ledger.create(folder / config.ledger, site=name, dataset=dataset, policy=policy, key=key)
     _write_private(folder / SITE_FILE, render_site_file(config))
-    return load_site(folder, is_simulated=simulation_seed is not None)
+    site = load_site(folder, is_simulated=simulation_seed is not None)
+    site.give_receipt()
+    return site
 
 
 def check_unit(policy: Policy, schema: Schema) -> None:

@@ -38,6 +38,7 @@ def reserve_study(site: Site, request: StudyRequest) -> tuple[SitePlan, str]:
         rounds=request.rounds,
         model=request.model,
         details=_details(site, request),
+        lasting=(UNITS,),
     )
     return plan, reservation
 

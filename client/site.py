@@ -6,6 +6,8 @@ Nothing a coordinator sends can change this file.
 
 from __future__ import annotations
 
+import os
+import threading
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from privacy import (
     PolicyViolation,
     PublicKey,
     Randomness,
+    Receipt,
     SeededRandomness,
     SigningKey,
     SystemRandomness,
@@ -36,6 +39,7 @@ from synthesis.units import Units
 SITE_FILE = "site.toml"
 KEY_FILE = "keys/site.pem"
 SPLIT_KEY_FILE = "keys/split.key"
+RECEIPT_FILE = "keys/last.receipt"
 
 
 class SiteConfig(BaseModel):
@@ -109,7 +113,8 @@ class Site:
         Raises:
             InputError: if there is no ledger, if the policy in the file is looser than the one in
                 force, or if the schema is for another unit.
-            LedgerBroken: if the ledger was altered or signed with another key.
+            LedgerBroken: if the ledger was altered, signed with another key, or is older than the
+                last receipt this site gave.
         """
         path = self.folder / self.config.ledger
         if not path.is_file():
@@ -119,6 +124,15 @@ class Site:
                 argument="ledger",
             )
         ledger = Ledger.open(path, key=self.key)
+        if (receipt := self.last_receipt) is not None:
+            ledger.check_receipt(receipt)
+        if Path(self.config.data).name != ledger.header.dataset:
+            raise InputError(
+                f"data in {SITE_FILE} must be the data set the ledger was opened for, "
+                f"{ledger.header.dataset!r}, got {Path(self.config.data).name!r}: what was spent "
+                "belongs to one table. Put it back, or found a new site for another table.",
+                argument="data",
+            )
         if ledger.header.unit != self.schema.unit.kind:
             raise InputError(
                 f"unit of privacy must be the one the ledger was opened with "
@@ -138,6 +152,38 @@ class Site:
         except ValueError as error:
             raise InputError(f"policy in {SITE_FILE}: {error}.", argument="policy") from None
         return ledger
+
+    @property
+    def last_receipt(self) -> Receipt | None:
+        """The last receipt this site gave, kept beside its key and not beside its ledger.
+
+        Raises:
+            InputError: if it cannot be read.
+        """
+        path = self.folder / RECEIPT_FILE
+        try:
+            return Receipt.from_text(path.read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError):
+            raise InputError(
+                f"{path} must hold the last receipt this site gave, and it cannot be read; restore "
+                "it, or remove it if you know that the ledger is the latest.",
+                argument="receipt",
+            ) from None
+
+    def give_receipt(self) -> Receipt:
+        """Return a receipt over the ledger as it is now, after keeping a copy of it.
+
+        With it the site finds out by itself when its ledger was put back, whoever else forgets.
+        """
+        receipt = self.ledger.receipt()
+        path = self.folder / RECEIPT_FILE
+        draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+        draft.write_text(receipt.to_text() + "\n", encoding="ascii")
+        draft.chmod(0o600)
+        os.replace(draft, path)
+        return receipt
 
     @property
     def randomness(self) -> Randomness:

@@ -7,7 +7,7 @@ reservation. Epsilon is always recomputed from the entries. Every entry is signe
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from privacy.accounting import AccountantName, compute_epsilon
@@ -20,6 +20,7 @@ from privacy.ledger_entries import NO_DIGEST, LedgerEntry, LedgerHeader, State, 
 from privacy.ledger_file import create_file
 from privacy.ledger_rules import (
     check_allowed,
+    check_lasting,
     check_note,
     check_request,
     check_same,
@@ -156,6 +157,7 @@ class Ledger:
         rounds: int = 0,
         model: str = MIXTURE,
         details: Mapping[str, str] | None = None,
+        lasting: Collection[str] = (),
     ) -> str:
         """Charge a study's events, durably, before any row is read.
 
@@ -168,6 +170,7 @@ class Ledger:
             rounds: adversarial rounds the study asks for.
             model: generator family it trains.
             details: public facts about the study, such as its configuration; no counts of rows.
+            lasting: names of details that must be the same in all studies of the ledger.
 
         Returns:
             The id of the reservation.
@@ -175,7 +178,8 @@ class Ledger:
         Raises:
             BudgetExceeded: if the budget does not allow it; the ledger is unchanged.
             PolicyViolation: if the policy does not allow it; the ledger is unchanged.
-            StudyChanged: if the study is known with other events or details.
+            StudyChanged: if the study is known with other events or details, or a lasting detail is
+                another one than before.
             ValueError: if an argument is malformed.
         """
         events, details = tuple(events), dict(details or {})
@@ -184,6 +188,7 @@ class Ledger:
             known = book.of_study(study)
             if known:
                 return check_same(known, events, hash_details(details))
+            check_lasting(book, details, lasting)
             check_allowed(book, events, rounds, model)
             reservation = uuid.uuid4().hex
             for event in events:

@@ -1,7 +1,7 @@
 """What may be written in a ledger, and how an entry of it is made."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import metadata
@@ -16,6 +16,7 @@ from privacy.stop_rule import check_within_budget
 
 __all__ = [
     "check_allowed",
+    "check_lasting",
     "check_note",
     "check_request",
     "check_same",
@@ -39,6 +40,15 @@ def check_allowed(book: Book, events: tuple[Event, ...], rounds: int, model: str
     """Raise BudgetExceeded or PolicyViolation unless a new study with these events is allowed."""
     check_study(book.policy, events, rounds=rounds, model=model)
     check_within_budget(book.spending, events, book.policy.budget)
+
+
+def check_lasting(book: Book, details: Mapping[str, str], lasting: Collection[str]) -> None:
+    """Raise StudyChanged unless these details are those of every reservation before."""
+    for name in lasting:
+        if any(
+            e.details.get(name, details[name]) != details[name] for e in book.entries if e.event
+        ):
+            raise StudyChanged(f"details {name!r} must be the same in all studies of this ledger")
 
 
 def select_reservation(book: Book, reservation: str) -> Sequence[LedgerEntry]:

@@ -28,6 +28,9 @@ __all__ = ["Approver", "Policy", "StudyKind", "check_study", "find_kinds", "find
 MIXTURE: Final = "mixture"
 """The generator family of tables: a mixture of products behind one network."""
 
+LARGEST: Final = 1_000_000
+"""Largest number in a policy; beyond it nothing is protected and nothing can be counted."""
+
 
 class StudyKind(StrEnum):
     """What a study may release: counts, a trained generator, an evaluation on the hold-out."""
@@ -75,17 +78,17 @@ class Policy(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    epsilon: Annotated[float, Field(gt=0)]
+    epsilon: Annotated[float, Field(gt=0, le=LARGEST)]
     delta: Annotated[float, Field(gt=MIN_DELTA, lt=1)]
     unit: Unit = Unit.RECORD
     holdout: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    max_epsilon_per_study: Annotated[float | None, Field(gt=0)] = None
+    max_epsilon_per_study: Annotated[float | None, Field(gt=0, le=LARGEST)] = None
     study_kinds: tuple[StudyKind, ...] = tuple(StudyKind)
     models: tuple[str, ...] = (MIXTURE,)
-    smallest_noise_multiplier: Annotated[float, Field(ge=MIN_NOISE_MULTIPLIER)] = (
+    smallest_noise_multiplier: Annotated[float, Field(ge=MIN_NOISE_MULTIPLIER, le=LARGEST)] = (
         MIN_NOISE_MULTIPLIER
     )
-    max_rounds: Annotated[int, Field(ge=0)] = 1000
+    max_rounds: Annotated[int, Field(ge=0, le=LARGEST)] = 1000
     row_count_public: bool = False
     approvers: tuple[Approver, ...] = ()
     expires: date | None = None

@@ -71,7 +71,7 @@ def check_within_budget(spending: Spending, new: Sequence[Event], budget: Budget
             before = _to_epsilon(spent, budget.delta, order)
             asked = _rdp_of(make_schedule(events), order)
             after = _to_epsilon(spent + asked, budget.delta, order)
-        if after > budget.epsilon:
+        if not after <= budget.epsilon:  # what is no number is refused too
             raise BudgetExceeded(after - before, max(0.0, budget.epsilon - before))
 
 
@@ -91,4 +91,5 @@ def _rdp_of(schedule: Schedule, order: float) -> float:
 
 def _to_epsilon(rdp: float, delta: float, order: float) -> float:
     """Convert RDP at one order: Canonne, Kamath and Steinke 2020, Proposition 12."""
-    return max(0.0, rdp + math.log1p(-1 / order) - math.log(delta * order) / (order - 1))
+    epsilon = rdp + math.log1p(-1 / order) - math.log(delta * order) / (order - 1)
+    return epsilon if not epsilon <= 0 else 0.0  # keeps what is no number

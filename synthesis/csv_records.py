@@ -1,8 +1,8 @@
-"""CSV as a site reads it: line by line, so that no record decides whether others are read.
+"""CSV as a site reads it: line by line, so that no record decides whether or how others are read.
 
-A record with more or fewer cells than there are names does not take part; a byte that is no UTF-8
-spoils its own cell only. What still spans records is a quote that is never closed: whoever writes
-the file must close the quotes it opens.
+A line with more or fewer cells than there are names does not take part, nor one whose quotes do not
+close before it ends; a byte that is no UTF-8 spoils its own cell only. So a record must stand on
+one line: text with line breaks belongs in Parquet.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -27,14 +27,12 @@ def read_csv_records(path: Path) -> pd.DataFrame:
     Raises:
         EOFError: if there is no line at all, or a compressed file ends too early.
         OSError: if the file cannot be read.
-        csv.Error: if it cannot be read as CSV.
     """
     with _open(path) as file:
-        lines = csv.reader(file)
-        names = next(lines, None)
+        names = _read_line(next(iter(file), ""))
         if not names:
             raise EOFError("the first line must name the columns")
-        records = list(_whole(lines, len(names)))
+        records = list(_whole(file, len(names)))
     columns = zip(*records, strict=True) if records else ([] for _ in names)
     return pd.concat(
         [
@@ -45,10 +43,19 @@ def read_csv_records(path: Path) -> pd.DataFrame:
     )
 
 
-def _whole(lines: Iterator[list[str]], width: int) -> Iterator[list[str | None]]:
-    for cells in lines:
+def _whole(lines: Iterable[str], width: int) -> Iterator[list[str | None]]:
+    for line in lines:
+        cells = _read_line(line)
         if len(cells) == width:
             yield [cell or None for cell in cells]
+
+
+def _read_line(line: str) -> list[str]:
+    """Return the cells of one line; none if it cannot be read by itself."""
+    try:
+        return next(csv.reader((line,), strict=True), [])
+    except csv.Error:
+        return []
 
 
 def _open(path: Path) -> IO[str]:

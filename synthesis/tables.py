@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import os
@@ -163,7 +162,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
 def _read_csv_lines(path: Path) -> pd.DataFrame:
     try:
         return read_csv_records(path)
-    except (csv.Error, EOFError, OSError) as error:
+    except (EOFError, OSError) as error:
         raise InputError(
             f"data file {path} cannot be read as CSV ({type(error).__name__}); its first line must "
             "name the columns",

@@ -113,7 +113,7 @@ def _show_verdict(standing: Standing, refusal: Exception | None) -> None:
         say(
             screen,
             f"This site would refuse: {refusal}. It would answer hello with the code "
-            f"{refusal_of(refusal).value!r}, and nothing else would leave.",
+            f"{refusal_of(refusal).value!r}, and nothing of the data would leave.",
         )
         return
     known = standing.reading.book.of_study(standing.study)

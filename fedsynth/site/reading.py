@@ -26,6 +26,7 @@ class LedgerSource:
         argument: what messages call it.
         public_key: that must have signed it; the one it names counts when left out.
         receipts: that must still be true.
+        own_receipt: the last one that the site itself gave, which must be true too.
         site: whose it is, if it lies in a site's folder.
     """
 
@@ -33,6 +34,7 @@ class LedgerSource:
     argument: str = "ledger"
     public_key: PublicKey | None = None
     receipts: tuple[Receipt, ...] = ()
+    own_receipt: Receipt | None = None
     site: Site | None = None
 
 
@@ -47,7 +49,10 @@ class LedgerReading:
 def source_of_site(site: Site) -> LedgerSource:
     """Return the ledger of a site, which must bear that site's signature."""
     return LedgerSource(
-        path=site.folder / site.config.ledger, public_key=site.public_key, site=site
+        path=site.folder / site.config.ledger,
+        public_key=site.public_key,
+        own_receipt=site.last_receipt,
+        site=site,
     )
 
 
@@ -104,7 +109,8 @@ def read_ledger(source: LedgerSource) -> LedgerReading:
             argument=source.argument,
         ) from None
     with naming(source.path):
-        for receipt in source.receipts:
+        own = () if source.own_receipt is None else (source.own_receipt,)
+        for receipt in (*source.receipts, *own):
             book.check_receipt(receipt)
     return LedgerReading(book=book, summary=summarise_book(book))
 

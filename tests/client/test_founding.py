@@ -12,7 +12,15 @@ from tiny_persons import PERSONS
 from tiny_world import SCHEMA
 
 from client.founding import found_site
-from client.site import KEY_FILE, SITE_FILE, SPLIT_KEY_FILE, Site, SiteConfig, load_site
+from client.site import (
+    KEY_FILE,
+    RECEIPT_FILE,
+    SITE_FILE,
+    SPLIT_KEY_FILE,
+    Site,
+    SiteConfig,
+    load_site,
+)
 from privacy import Approver, Policy, SigningKey, StudyKind, Unit
 from synthesis import InputError
 
@@ -56,6 +64,7 @@ def test_nobody_else_may_read_a_file_of_a_site(tmp_path: Path) -> None:
         "keys",
         KEY_FILE,
         SPLIT_KEY_FILE,
+        RECEIPT_FILE,
     }
     for path in [tmp_path / "s", *paths]:
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path

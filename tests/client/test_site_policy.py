@@ -12,7 +12,7 @@ from tiny_sites import ROWS, make_request, write_site
 from client import app as client_app
 from client.founding import found_site
 from client.reserving import close_study, reserve_study
-from client.site import KEY_FILE, SITE_FILE, Site, load_site
+from client.site import KEY_FILE, RECEIPT_FILE, SITE_FILE, Site, load_site
 from client.site_file import render_site_file
 from client.sketching import release_sketch
 from privacy import (
@@ -227,3 +227,31 @@ def test_a_study_that_failed_midway_can_be_closed_and_stays_paid(site: Site) -> 
     with pytest.raises(ValueError, match="one that is in the ledger"):
         close_study(site, "another")
     release_sketch(site, make_request(epsilon=0.4, study_id="another"))  # others go on
+
+
+def test_a_site_knows_its_last_receipt(tmp_path: Path) -> None:
+    """An old ledger put back is found although nobody sends a receipt."""
+    site = write_site(tmp_path / "s")
+    path = site.ledger.path
+    old = path.read_bytes()
+    reserve_study(site, make_request())
+    site.give_receipt()
+    assert load_site(site.folder, is_simulated=True).ledger.events()
+    path.write_bytes(old)
+    with pytest.raises(LedgerBroken, match="an old copy was put back"):
+        _ = load_site(site.folder, is_simulated=True).ledger
+
+
+def test_a_receipt_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    site = write_site(tmp_path / "s")
+    (site.folder / RECEIPT_FILE).write_text("nonsense", encoding="ascii")
+    with pytest.raises(InputError, match="must hold the last receipt"):
+        _ = load_site(site.folder, is_simulated=True).ledger
+
+
+def test_a_ledger_serves_one_data_set(tmp_path: Path) -> None:
+    site = write_site(tmp_path / "s")
+    text = (site.folder / SITE_FILE).read_text(encoding="utf-8")
+    (site.folder / SITE_FILE).write_text(text.replace("rows.parquet", "other.parquet"), "utf-8")
+    with pytest.raises(InputError, match="must be the data set the ledger was opened for"):
+        _ = load_site(site.folder, is_simulated=True).ledger

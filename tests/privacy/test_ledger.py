@@ -19,6 +19,7 @@ from privacy import (
     PolicyViolation,
     SampledGaussianEvent,
     State,
+    StudyChanged,
     Unit,
     compute_epsilon,
     make_plan,
@@ -272,3 +273,11 @@ def _try_to_lock(ledger: Ledger) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("privacy.ledger_file.BUSY_SECONDS", 0.01)
         ledger.reserve("study", [SKETCH])
+
+
+def test_a_lasting_detail_is_the_same_in_all_studies(ledger: Ledger) -> None:
+    ledger.reserve("first", [SKETCH], details={"units": "a"}, lasting=("units",))
+    entries = ledger.entries()
+    with pytest.raises(StudyChanged, match="'units' must be the same in all studies"):
+        ledger.reserve("second", [SKETCH], details={"units": "b"}, lasting=("units",))
+    assert ledger.entries() == entries

@@ -182,3 +182,12 @@ def test_entries_in_a_log_that_cannot_be_read_are_not_passed_over(
     ledger.path.with_name("ledger.db-wal").write_bytes(b"latest entries")
     with pytest.raises(ValueError, match="latest entries in the log beside it"):
         Ledger.open(ledger.path)
+
+
+def test_a_signature_has_one_way_to_be_written(ledger: Ledger) -> None:
+    """The same bytes in capital letters are another row."""
+    rows = read_rows(ledger.path)
+    place = next(i for i, row in enumerate(rows) if row[-1] != row[-1].upper())
+    rows[place] = (*rows[place][:-1], rows[place][-1].upper())
+    put_rows(ledger.path, rows)
+    check_found(ledger.path, ledger)

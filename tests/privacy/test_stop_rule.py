@@ -143,3 +143,29 @@ def test_a_larger_budget_does_not_change_the_order_of_the_filter(tmp_path: Path)
     assert compute_rdp_epsilon(make_schedule(one_more), 1e-5, (order,)) > 4.0
     better = (choose_order(larger.budget),)
     assert compute_rdp_epsilon(make_schedule(one_more), 1e-5, better) < 4.0
+
+
+def test_a_hair_above_the_budget_is_refused() -> None:
+    """By PLD for a first reservation, by the filter for a later one."""
+    first = most_steps(())
+    exact = Budget(epsilon=compute_epsilon([training(first)], 1e-5), delta=1e-5)
+    check_within_budget(Spending(choose_order(exact)), [training(first)], exact)
+    less = Budget(epsilon=exact.epsilon * 0.9999, delta=1e-5)
+    with pytest.raises(BudgetExceeded):
+        check_within_budget(Spending(choose_order(less)), [training(first)], less)
+    order = choose_order(BUDGET)
+    both = compute_rdp_epsilon(make_schedule([training(100)]), 1e-5, (order,))
+    for factor, fits in ((1.00001, True), (0.9999, False)):
+        budget = Budget(epsilon=both * factor, delta=1e-5)
+        spending = Spending(order, [training(50)])
+        if fits:
+            check_within_budget(spending, [training(50)], budget)
+        else:
+            with pytest.raises(BudgetExceeded):
+                check_within_budget(spending, [training(50)], budget)
+
+
+def test_what_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("privacy.stop_rule._rdp_of", lambda *_: float("nan"))
+    with pytest.raises(BudgetExceeded):
+        check_within_budget(Spending(4.0, [training(1)]), [training(1)], BUDGET)

@@ -211,6 +211,7 @@ def sketch_reply(array: np.ndarray, **changes: Any) -> RecordDict:
         (sketch_reply(np.ones(4, np.float32), plan_epsilon=-0.1), "value-not-allowed"),
         (sketch_reply(np.ones(4, np.float32), noise_multiplier=1.1e6), "value-not-allowed"),
         (sketch_reply(np.ones(4, np.float32), noise_multiplier=1), "wrong-type"),
+        (sketch_reply(np.ones(4, np.float32), noise_multiplier=True), "wrong-type"),
         (sketch_reply(np.ones(4, np.float32), noise_multiplier=[1.0, 413.0]), "wrong-type"),
         (sketch_reply(np.ones(4, np.float32), receipt="413 rows"), "value-not-allowed"),
     ],

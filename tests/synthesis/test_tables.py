@@ -129,6 +129,9 @@ def read_lines(tmp_path: Path, content: bytes, name: str = "t.csv") -> list[list
         (b'3,"a ""quoted"", cell"\n', ["3", 'a "quoted", cell']),
         (b"3,a\x00b\n", ["3", "a\x00b"]),
         (b"3,\n", ["3", None]),
+        (b'3,"open\n', None),
+        (b'3,"a"b\n', None),
+        (b'"\n', None),
     ],
 )
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
