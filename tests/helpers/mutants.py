@@ -124,14 +124,14 @@ MUTANTS = (
         file="privacy/ledger_book.py",
         old="            check_signature(row, self.header.public_key)\n",
         new="",
-        tests=("tests/privacy",),
+        tests=("tests/privacy/test_ledger_tampering.py",),
     ),
     Mutant(
         name="policy-loosened-by-anybody",
         file="privacy/approvals.py",
         old="    if loosened and not _is_approved(",
         new="    if False and not _is_approved(",
-        tests=("tests/privacy",),
+        tests=("tests/privacy/test_approvals.py",),
     ),
 )
 
