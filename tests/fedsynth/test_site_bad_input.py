@@ -115,7 +115,11 @@ SHOW, CHECK = ["policy", "show"], ["check", "flu.toml"]
         (lambda: Path("north/keys/split.key").unlink(), CHECK, "split.key must hold"),
         (lambda: Path("north/schema.toml").unlink(), CHECK, "schema.toml does not exist"),
         (lambda: Path("visits.csv").unlink(), CHECK, "visits.csv does not exist"),
-        (lambda: Path("visits.csv").write_bytes(b"\xff\xfe\x00"), CHECK, "cannot be read as CSV"),
+        (
+            lambda: Path("visits.csv").write_bytes(b"\xff\xfe\x00"),
+            CHECK,
+            "is declared in the schema, but",
+        ),
         (lambda: Path("visits.csv").write_text("a,b\n1,2\n"), CHECK, "does not fit the schema"),
         (lambda: Path("flu.toml").write_text("epsilon = "), CHECK, "not valid TOML"),
         (lambda: Path("flu.toml").write_text("epsilonn = 1"), CHECK, "did you mean epsilon?"),

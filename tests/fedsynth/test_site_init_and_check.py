@@ -145,7 +145,7 @@ def test_check_says_why_a_study_would_be_refused(
     assert (ended.code, ended.err) == (1, "")
     assert f"would refuse: {'the events' if 'add' in sentence else 'study'}" in joined(ended.out)
     assert sentence in joined(ended.out)
-    assert f"code '{code}', and nothing else would leave" in joined(ended.out)
+    assert f"code '{code}', and nothing of the data would leave" in joined(ended.out)
     assert f"{code} (one of" in joined(ended.out)
     assert north.shell.files() == before
 

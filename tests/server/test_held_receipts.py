@@ -12,6 +12,7 @@ from tiny_sites import Recorder, make_study, write_site, write_sites
 from tiny_world import SCHEMA
 
 from client.app import app
+from client.site import RECEIPT_FILE
 from privacy import Ledger, Receipt
 from server.app import Coordinator
 from server.outcome import StudyOutcome
@@ -59,7 +60,7 @@ class TimeMachine:
         home: of the sites.
         copied_after: message type after whose answer the ledger is copied.
         put_back_at: message type and group before which the copy replaces it.
-        honest: whether the site reads the receipt that it is given.
+        honest: whether the site reads the receipts that it is given and has kept.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class TimeMachine:
             shutil.copy(self.path.with_suffix(".old"), self.path)
         if not self.honest:
             message.content[CONFIG] = without_held(message.content.config_records[CONFIG])
+            (self.path.parent / RECEIPT_FILE).unlink(missing_ok=True)
         reply = app(message, context)
         if at.message_type == self.copied_after:
             shutil.copy(self.path, self.path.with_suffix(".old"))
