@@ -180,9 +180,15 @@ class Site:
         receipt = self.ledger.receipt()
         path = self.folder / RECEIPT_FILE
         draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
-        draft.write_text(receipt.to_text() + "\n", encoding="ascii")
-        draft.chmod(0o600)
-        os.replace(draft, path)
+        try:
+            with draft.open("w", encoding="ascii") as file:
+                draft.chmod(0o600)
+                file.write(receipt.to_text() + "\n")
+                file.flush()
+                os.fsync(file.fileno())  # a power cut must not leave an empty receipt behind
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
         return receipt
 
     @property

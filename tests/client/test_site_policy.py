@@ -12,7 +12,7 @@ from tiny_sites import ROWS, make_request, write_site
 from client import app as client_app
 from client.founding import found_site
 from client.reserving import close_study, reserve_study
-from client.site import KEY_FILE, RECEIPT_FILE, SITE_FILE, Site, load_site
+from client.site import KEY_FILE, RECEIPT_FILE, SITE_FILE, SPLIT_KEY_FILE, Site, load_site
 from client.site_file import render_site_file
 from client.sketching import release_sketch
 from privacy import (
@@ -255,3 +255,23 @@ def test_a_ledger_serves_one_data_set(tmp_path: Path) -> None:
     (site.folder / SITE_FILE).write_text(text.replace("rows.parquet", "other.parquet"), "utf-8")
     with pytest.raises(InputError, match="must be the data set the ledger was opened for"):
         _ = load_site(site.folder, is_simulated=True).ledger
+
+
+def test_a_receipt_that_cannot_be_kept_leaves_the_last_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk: the answer does not leave, and what was kept before is whole."""
+    site = write_site(tmp_path / "s")
+    before = site.last_receipt
+    reserve_study(site, make_request())
+
+    def no_room(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("client.site.os.replace", no_room)
+    with pytest.raises(OSError, match="No space"):
+        site.give_receipt()
+    assert site.last_receipt == before
+    assert {p.name for p in (site.folder / KEY_FILE).parent.iterdir()} == {
+        Path(name).name for name in (KEY_FILE, RECEIPT_FILE, SPLIT_KEY_FILE)
+    }
