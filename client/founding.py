@@ -7,13 +7,13 @@ exist: a site whose ledger is missing does not answer, for an empty one would fo
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from pathlib import Path
 
 from client.site import KEY_FILE, SITE_FILE, SPLIT_KEY_FILE, Site, load_site, parse_config
 from client.site_file import render_site_file
 from privacy import Ledger, Policy, SigningKey
+from privacy.secret_files import write_secret
 from synthesis import InputError
 from synthesis.schema import Schema, dump_schema
 
@@ -64,11 +64,11 @@ def found_site(
         private.chmod(0o700)
     key, split_key = _make_keys(name, simulation_seed)
     key.save(folder / KEY_FILE)
-    _write_private(folder / SPLIT_KEY_FILE, split_key.hex() + "\n")
-    _write_private(folder / SCHEMA_FILE, dump_schema(schema))
+    write_secret(folder / SPLIT_KEY_FILE, (split_key.hex() + "\n").encode())
+    write_secret(folder / SCHEMA_FILE, (dump_schema(schema)).encode())
     dataset = Path(data).name  # a ledger is shown to others, and where the data lie is not
     Ledger.create(folder / config.ledger, site=name, dataset=dataset, policy=policy, key=key)
-    _write_private(folder / SITE_FILE, render_site_file(config))
+    write_secret(folder / SITE_FILE, (render_site_file(config)).encode())
     site = load_site(folder, is_simulated=simulation_seed is not None)
     site.give_receipt()
     return site
@@ -92,11 +92,3 @@ def _make_keys(name: str, seed: int | None) -> tuple[SigningKey, bytes]:
         for use in ("signing key", "split key")
     )
     return SigningKey.from_seed(signing), splitting
-
-
-def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

@@ -6,8 +6,6 @@ Nothing a coordinator sends can change this file.
 
 from __future__ import annotations
 
-import os
-import threading
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +28,9 @@ from privacy import (
     SystemRandomness,
 )
 from privacy.checks import check_one_line
+from privacy.secret_files import read_secret
 from synthesis import InputError
+from synthesis.durable_file import replace_file
 from synthesis.encoding import read_units
 from synthesis.schema import Schema, load_schema
 from synthesis.tables import read_records
@@ -178,17 +178,7 @@ class Site:
         With it the site finds out by itself when its ledger was put back, whoever else forgets.
         """
         receipt = self.ledger.receipt()
-        path = self.folder / RECEIPT_FILE
-        draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
-        try:
-            with draft.open("w", encoding="ascii") as file:
-                draft.chmod(0o600)
-                file.write(receipt.to_text() + "\n")
-                file.flush()
-                os.fsync(file.fileno())  # a power cut must not leave an empty receipt behind
-            os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
+        replace_file(self.folder / RECEIPT_FILE, f"{receipt.to_text()}\n".encode("ascii"))
         return receipt
 
     @property
@@ -217,13 +207,21 @@ class Site:
         """
         path = self.folder / SPLIT_KEY_FILE
         try:
-            key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-        except (OSError, ValueError):
+            content = read_secret(path)
+        except ValueError as error:
+            raise InputError(
+                f"{error}; restore it from a backup if it is lost, for another key would mix "
+                "training and hold-out units.",
+                argument="split key",
+            ) from None
+        try:
+            key = bytes.fromhex(content.decode("ascii").strip())
+        except ValueError:
             key = b""
         if len(key) != 32:
             raise InputError(
                 f"{path} must hold the 64 hexadecimal digits it was made with; restore it from a "
-                "backup, for another key would mix training and hold-out units.",
+                "backup.",
                 argument="split key",
             )
         return key

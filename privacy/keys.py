@@ -7,13 +7,14 @@ that may be printed, compared and sent.
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from privacy.secret_files import check_secret, write_secret
 
 __all__ = ["PublicKey", "SigningKey"]
 
@@ -86,20 +87,21 @@ class SigningKey:
         """Read a key from a PEM file.
 
         Raises:
-            ValueError: if there is no file, or no unencrypted Ed25519 key in it.
+            ValueError: if there is no file, others may read it, or it holds no unencrypted
+                Ed25519 key.
         """
-        path = Path(path)
         try:
-            content = path.read_bytes()
+            content = Path(path).read_bytes()
         except OSError as error:
             raise ValueError(f"key file {path} cannot be read: {error.strerror}") from None
         try:
             key = serialization.load_pem_private_key(content, password=None)
-            if isinstance(key, Ed25519PrivateKey):
-                return cls(key)
         except (ValueError, TypeError):
-            pass
-        raise ValueError(f"key file {path} must hold an unencrypted Ed25519 key in PEM form")
+            key = None
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ValueError(f"key file {path} must hold an unencrypted Ed25519 key in PEM form")
+        check_secret(path)
+        return cls(key)
 
     @property
     def public(self) -> PublicKey:
@@ -116,18 +118,9 @@ class SigningKey:
         Raises:
             ValueError: if the path exists; a key is never overwritten.
         """
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         pem = self._key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        try:
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        except FileExistsError:
-            raise ValueError(f"key file {path} exists, and a key is never overwritten") from None
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
+        write_secret(path, pem)

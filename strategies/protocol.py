@@ -101,6 +101,9 @@ class RefusalCode(StrEnum):
     STUDY_CHANGED = "study-changed"
     ALREADY_RELEASED = "already-released"
     LEDGER_BROKEN = "ledger-broken"
+    NOT_JOINED = "not-joined"
+    UNKNOWN_BUNDLE = "unknown-bundle"
+    TOO_LARGE = "too-large"
     LOCAL_FAILURE = "local-failure"
 
 

@@ -268,7 +268,7 @@ def test_a_receipt_that_cannot_be_kept_leaves_the_last_one(
     def no_room(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("client.site.os.replace", no_room)
+    monkeypatch.setattr("synthesis.durable_file.os.replace", no_room)
     with pytest.raises(OSError, match="No space"):
         site.give_receipt()
     assert site.last_receipt == before

@@ -112,7 +112,7 @@ SHOW, CHECK = ["policy", "show"], ["check", "flu.toml"]
         (lambda: break_site("holdout = 0.1", "holdout = 0.2"), CHECK, "holdout is fixed"),
         (lambda: Path("north/ledger.sqlite").unlink(), CHECK, "there is no ledger at"),
         (lambda: Path("north/keys/site.pem").unlink(), CHECK, "site.pem cannot be read"),
-        (lambda: Path("north/keys/split.key").unlink(), CHECK, "split.key must hold"),
+        (lambda: Path("north/keys/split.key").unlink(), CHECK, "split.key cannot be read"),
         (lambda: Path("north/schema.toml").unlink(), CHECK, "schema.toml does not exist"),
         (lambda: Path("visits.csv").unlink(), CHECK, "visits.csv does not exist"),
         (

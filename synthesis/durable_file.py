@@ -1,0 +1,45 @@
+"""A file that is there as a whole or as it was before, through a kill, a full disk and a power cut.
+
+>>> import tempfile
+>>> path = Path(tempfile.mkdtemp()) / "note"
+>>> replace_file(path, b"first")
+>>> replace_file(path, b"second")
+>>> path.read_bytes()
+b'second'
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put ``content`` at ``path``, readable by its owner only, and see it onto the disk.
+
+    Raises:
+        OSError: if it cannot be written; the file is then as it was.
+    """
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        with draft.open("wb") as file:
+            draft.chmod(0o600)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # a power cut must not leave an empty file behind
+        os.replace(draft, path)
+        _sync_folder(path.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """See the name of a new file onto the disk, where the system allows it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # some network file systems do not do this for folders
+    finally:
+        os.close(descriptor)
