@@ -1,4 +1,4 @@
-"""The ClientApp of a data site: four questions, each answered through the gate.
+"""The ClientApp of a data site: five questions, each answered through the gate.
 
 A handler reads the request, lets the site work, and builds a reply that the table of the wire
 allows. Whatever goes wrong leaves as one of a few fixed codes; the reason stays in the site's log.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,17 +24,19 @@ from flwr.app import (
 )
 from flwr.clientapp import ClientApp
 
+from client.answering import answer_once
 from client.evaluating import release_evaluation
 from client.hello import answer_hello
 from client.incoming import build_generator, read_arrays
+from client.phases import close_study
 from client.refusals import MalformedRequest, describe, refusal_of
 from client.settings import StudyRequest
 from client.site import Site, load_site
 from client.sketching import release_sketch
 from client.training import train_round
-from privacy import Receipt
+from privacy import AlreadyReleased, Receipt
 from strategies import protocol
-from strategies.gate import check_incoming, check_outgoing
+from strategies.gate import check_incoming
 from strategies.protocol import (
     ARRAYS,
     CONFIG,
@@ -96,16 +100,21 @@ def evaluate(site: Site, request: StudyRequest, message: Message) -> RecordDict:
     return RecordDict({EVALUATION: ArrayRecord(counts), CONFIG: ConfigRecord(dict(noise))})
 
 
+def close(site: Site, request: StudyRequest, message: Message) -> RecordDict:
+    """Write into the ledger how the study ended, and say which ledger that is."""
+    ending = message.content.config_records[CONFIG][protocol.ENDING]
+    with suppress(AlreadyReleased, ValueError):  # closed before, or nothing was ever reserved
+        close_study(site, request.study, is_finished=ending == protocol.FINISHED, by="coordinator")
+    return RecordDict({CONFIG: ConfigRecord({protocol.PUBLIC_KEY: site.public_key.hex})})
+
+
 def answer(handler: Handler, message: Message, context: Context) -> Message:
     """Let ``handler`` work between the two gates; what fails leaves as a fixed code."""
     try:
         site = open_site(context)
         request = _read_request(message)
         _check_held_receipt(site, message)
-        content = handler(site, request, message)
-        content.config_records[CONFIG][protocol.RECEIPT] = site.give_receipt().to_text()
-        withheld = () if site.ledger.policy.row_count_public else (protocol.UNIT_COUNT,)
-        check_outgoing(content, message, withheld=withheld)
+        content = answer_once(site, request, message, partial(handler, site, request, message))
     except Exception as error:  # the border of a site: Flower would send the text of any error
         code = refusal_of(error)
         if code is RefusalCode.LOCAL_FAILURE:
@@ -183,6 +192,11 @@ def _sketch(message: Message, context: Context) -> Message:
 @app.query(protocol.EVALUATE_ACTION)
 def _evaluate(message: Message, context: Context) -> Message:
     return answer(evaluate, message, context)
+
+
+@app.query(protocol.CLOSE_ACTION)
+def _close(message: Message, context: Context) -> Message:
+    return answer(close, message, context)
 
 
 @app.train()

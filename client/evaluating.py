@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from client.incoming import build_score_network
+from client.phases import EVALUATION_PHASE, begin_phase
 from client.refusals import MalformedRequest
 from client.reserving import reserve_study
 from client.settings import StudyRequest
@@ -28,8 +29,6 @@ from synthesis.evaluation import (
     compute_two_way,
 )
 from synthesis.layout import Counts
-
-PART = "evaluation"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,7 +51,7 @@ def release_evaluation(
 
     Raises:
         BudgetExceeded: if the site's budget does not allow the study.
-        RuntimeError: if the evaluation of this study has been asked for before.
+        AlreadyReleased: if the evaluation of this study was made before.
         ValueError: if the study has no evaluation or the weights fit no network; nothing is read.
     """
     if not request.evaluation:
@@ -60,7 +59,7 @@ def release_evaluation(
     layout = EvaluationLayout.from_schema(site.schema)
     network = build_score_network(weights, layout)
     plan, reservation = reserve_study(site, request)
-    site.ledger.mark(reservation, "running", PART)
+    begin_phase(site, reservation, EVALUATION_PHASE)
     exact = _count_hold_out(site, layout, network)
     noise = noise_multipliers_of(plan)
     counts = {
@@ -72,7 +71,6 @@ def release_evaluation(
         )
         for purpose, (values, sensitivity) in exact.items()
     }
-    site.ledger.mark(reservation, "done")
     return EvaluationRelease(counts=counts, noise_multipliers=noise)
 
 

@@ -27,7 +27,7 @@ _CODES: Final[Mapping[type[Exception], RefusalCode]] = {
     LedgerBroken: RefusalCode.LEDGER_BROKEN,
     MalformedRequest: RefusalCode.MALFORMED,
 }
-_OURS: Final = (*_CODES, PolicyViolation)
+REFUSALS: Final = (*_CODES, PolicyViolation)
 
 
 def refusal_of(error: Exception) -> RefusalCode:
@@ -44,7 +44,7 @@ def describe(error: Exception) -> str:
     Our own sentences hold none. The text of any other error may quote a cell, so only its type and
     place are told; the text itself is there at level DEBUG.
     """
-    if isinstance(error, (*_OURS, InputError)):
+    if isinstance(error, (*REFUSALS, InputError)):
         return str(error)
     place = error.__traceback__
     while place is not None and place.tb_next is not None:

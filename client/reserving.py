@@ -57,16 +57,6 @@ def check_study(site: Site, request: StudyRequest) -> SitePlan:
     return plan
 
 
-def close_study(site: Site, study: str) -> None:
-    """Mark a study that will not go on as failed; what it reserved stays spent.
-
-    Raises:
-        AlreadyReleased: if it is done or failed.
-        ValueError: if the ledger knows no study of this name.
-    """
-    site.ledger.mark(find_reservation(site, study), "failed", "closed-by-the-site")
-
-
 def find_reservation(site: Site, study: str) -> str:
     """Return the id of a study's reservation.
 

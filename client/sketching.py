@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from client.phases import SKETCH_PHASE, begin_phase
 from client.reserving import reserve_study
 from client.settings import StudyRequest
 from client.site import Site
@@ -27,11 +28,11 @@ def release_sketch(site: Site, request: StudyRequest) -> SketchRelease:
 
     Raises:
         BudgetExceeded: if the site's budget does not allow the study.
-        RuntimeError: if the sketch of this study has been asked for before.
+        AlreadyReleased: if the sketch of this study was made before.
         InputError: if the table cannot be read; the budget stays spent.
     """
     plan, reservation = reserve_study(site, request)
-    site.ledger.mark(reservation, "running", "sketch")
+    begin_phase(site, reservation, SKETCH_PHASE)
     layout = SketchLayout.from_schema(site.schema)
     units = site.read_units(Part.TRAINING)
     if plan.sketch_noise_multiplier is None:
@@ -42,6 +43,4 @@ def release_sketch(site: Site, request: StudyRequest) -> SketchRelease:
         noise_multiplier=plan.sketch_noise_multiplier,
         stream=site.randomness.stream(site.config.name, request.study, "sketch"),
     )
-    if plan.steps == 0 and not plan.evaluation:
-        site.ledger.mark(reservation, "done")
     return SketchRelease(statistics=statistics, plan=plan)

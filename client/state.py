@@ -6,14 +6,16 @@ Everything kept here is public or already private: the discriminator saw records
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from synthesis.durable_file import replace_file
+
 _POOLED = "pooled-sketch"
+_TRAINING = "training-"
 
 
 class StudyState:
@@ -26,7 +28,7 @@ class StudyState:
 
     def __init__(self, folder: Path, study: str) -> None:
         # An identifier from outside never becomes a path.
-        self._folder = folder / "state" / hashlib.sha256(study.encode()).hexdigest()[:16]
+        self.folder = folder / "state" / hashlib.sha256(study.encode()).hexdigest()[:16]
 
     def save_pooled_sketch(self, pooled: Tensor) -> None:
         """Keep the pooled sketch, which is not sent again once a round succeeded."""
@@ -40,18 +42,29 @@ class StudyState:
         """
         return self._load(_POOLED)[_POOLED]
 
-    def save_training(self, discriminator: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Keep the discriminator and the moments of its optimiser."""
+    def save_training(
+        self, server_round: int, discriminator: nn.Module, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Keep the discriminator and the moments of its optimiser as a round left them."""
         tensors = {f"weights.{k}": v for k, v in discriminator.state_dict().items()}
         for index, moments in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
-        self._save("training", tensors)
+        self._save(f"{_TRAINING}{server_round}", tensors)
+        for earlier in self._trained_rounds()[:-2]:
+            (self.folder / f"{_TRAINING}{earlier}.safetensors").unlink(missing_ok=True)
 
-    def restore_training(self, discriminator: nn.Module, optimizer: torch.optim.Optimizer) -> bool:
-        """Put back what ``save_training`` kept; False, and nothing changed, if there is nothing."""
-        if not (self._folder / "training.safetensors").exists():
+    def restore_training(
+        self, server_round: int, discriminator: nn.Module, optimizer: torch.optim.Optimizer
+    ) -> bool:
+        """Put back what the last round before this one left; False if there was none.
+
+        A round that was interrupted and begins again starts where it started before, so that its
+        steps are not taken twice.
+        """
+        before = [number for number in self._trained_rounds() if number < server_round]
+        if not before:
             return False
-        tensors = self._load("training")
+        tensors = self._load(f"{_TRAINING}{before[-1]}")
         weights: dict[str, Tensor] = {}
         moments: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
@@ -66,13 +79,18 @@ class StudyState:
         optimizer.load_state_dict({"state": moments, "param_groups": groups})
         return True
 
+    def _trained_rounds(self) -> list[int]:
+        """Return the rounds whose discriminator is kept, in order."""
+        return sorted(
+            int(path.stem.removeprefix(_TRAINING))
+            for path in self.folder.glob(f"{_TRAINING}*.safetensors")
+        )
+
     def _save(self, name: str, tensors: dict[str, Tensor]) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        target = self._folder / f"{name}.safetensors"
-        draft = target.with_suffix(".tmp")
-        save_file({key: value.contiguous() for key, value in tensors.items()}, draft)
-        os.replace(draft, target)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        whole = {key: value.contiguous() for key, value in tensors.items()}
+        replace_file(self.folder / f"{name}.safetensors", save(whole))
 
     def _load(self, name: str) -> dict[str, Tensor]:
-        tensors: dict[str, Tensor] = load_file(self._folder / f"{name}.safetensors")
+        tensors: dict[str, Tensor] = load_file(self.folder / f"{name}.safetensors")
         return tensors

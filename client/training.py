@@ -14,13 +14,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from client.phases import begin_phase, round_phase
 from client.refusals import MalformedRequest
 from client.reserving import reserve_study
 from client.settings import StudyRequest
 from client.site import Site
 from client.state import StudyState
 from privacy import (
-    AlreadyReleased,
     Part,
     PrivateTrainer,
     RandomStream,
@@ -54,28 +54,27 @@ def train_round(
         site: the data site.
         request: the study's settings; the same as in the sketch.
         generator: the global generator as received.
-        server_round: from 1; each round can be run once.
+        server_round: from 1; each round is run once.
         pooled_sketch: sum of all sites' noisy sketches; kept, and sent until a round succeeded.
         pooled_noise_std: standard deviation of the noise in the pooled sketch.
 
     Raises:
-        AlreadyReleased: if this round or a later one has begun before.
+        AlreadyReleased: if this round was run before, or a later one has begun.
         MalformedRequest: if the round was not planned, or the pooled sketch is missing or odd.
     """
     if not 1 <= server_round <= request.rounds:
         raise MalformedRequest("server-round must be one of the rounds that were reserved.")
     plan, reservation = reserve_study(site, request)
-    _check_not_going_back(site, reservation, server_round)
     state = StudyState(site.folder, request.study)
     pooled = _pooled_sketch(state) if pooled_sketch is None else pooled_sketch
     penalty = _sketch_loss(site, pooled, pooled_noise_std)
     if pooled_sketch is not None:  # only now is it known to be of the right form
         state.save_pooled_sketch(pooled_sketch)
-    site.ledger.mark(reservation, "running", f"round-{server_round}")
+    begin_phase(site, reservation, round_phase(server_round))
     rng = partial(site.randomness.torch, site.config.name, request.study, server_round)
     discriminator = Discriminator(sum(site.schema.sizes), rng=rng("discriminator"))
     trainer = _make_trainer(site, request, plan, discriminator, server_round)
-    state.restore_training(discriminator, trainer.optimizer)
+    state.restore_training(server_round, discriminator, trainer.optimizer)
     _train_discriminator(
         site,
         request,
@@ -83,28 +82,14 @@ def train_round(
         partial(generator.draw_hard_rows, rng=rng("fakes")),
         site.randomness.stream(site.config.name, request.study, server_round, "rows"),
     )
-    state.save_training(discriminator, trainer.optimizer)
-    local = improve_generator(
+    state.save_training(server_round, discriminator, trainer.optimizer)
+    return improve_generator(
         copy.deepcopy(generator),
         discriminator,
         penalty,
         _generator_steps(request, plan, discriminator),
         rng=rng("generator"),
     )
-    if server_round == request.rounds and not plan.evaluation:
-        site.ledger.mark(reservation, "done")
-    return local
-
-
-def _check_not_going_back(site: Site, reservation: str, server_round: int) -> None:
-    """Refuse rounds out of order; a round that this site missed may be left out."""
-    begun = [
-        int(entry.note.removeprefix("round-"))
-        for entry in site.ledger.entries()
-        if entry.reservation == reservation and entry.note.startswith("round-")
-    ]
-    if server_round < max(begun, default=0):
-        raise AlreadyReleased("a later round of this study has begun before.")
 
 
 def _generator_steps(

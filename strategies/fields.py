@@ -7,17 +7,16 @@ real messages against the table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from strategies import protocol
+from strategies.field_rows import HEX, STUDY, counts, noise, receipt, settings, up, weights
 from strategies.protocol import (
-    ANY_NAME,
-    ARRAYS,
     CONFIG,
     EVALUATION,
     NOISE_OF,
     POOLED_SKETCH,
+    QUERY_CLOSE,
     QUERY_EVALUATE,
     QUERY_HELLO,
     QUERY_SKETCH,
@@ -28,176 +27,59 @@ from strategies.protocol import (
 )
 from strategies.wire_field import Basis, Direction, WireField, WireType
 
-_HEX = r"[0-9a-f]{64}"
-_RECEIPT = rf"{_HEX}:[1-9][0-9]{{0,8}}:{_HEX}:[0-9a-f]{{128}}"
-_LARGEST_COUNT = 1e12
-_LARGEST_WEIGHT = 1e6
-_LARGEST_NOISE = 1e6
 
-_STUDY: Final = {
-    protocol.STUDY_ID: WireType.STRING,
-    protocol.CONFIG_HASH: WireType.STRING,
-    protocol.MODEL: WireType.STRING,
-    protocol.EPSILON: WireType.FLOAT,
-    protocol.DELTA: WireType.FLOAT,
-    protocol.SAMPLE_RATE: WireType.FLOAT,
-    protocol.EXPECTED_BATCH_SIZE: WireType.INTEGER,
-    protocol.ROUNDS: WireType.INTEGER,
-    protocol.DISCRIMINATOR_STEPS: WireType.INTEGER,
-    protocol.GENERATOR_STEPS: WireType.INTEGER,
-    protocol.ADVERSARIAL_SHARE: WireType.FLOAT,
-    protocol.MAX_GRAD_NORM: WireType.FLOAT,
-    protocol.EVALUATION: WireType.BOOLEAN,
-}
-
-
-def _settings(message: str, types: Mapping[str, WireType]) -> tuple[WireField, ...]:
-    """Return the rows of what a coordinator asks, the site's last receipt among them."""
-    fields = [
-        WireField(
-            message=message,
-            direction=Direction.DOWN,
-            record=CONFIG,
-            key=key,
-            type=wire_type,
-            basis=Basis.PUBLIC,
-            reason="public setting of the study, chosen by the coordinator",
-        )
-        for key, wire_type in types.items()
-    ]
-    held = WireField(
-        message=message,
-        direction=Direction.DOWN,
-        record=CONFIG,
-        key=protocol.HELD_RECEIPT,
-        type=WireType.STRING,
-        basis=Basis.PUBLIC,
-        reason="the receipt this site gave last; its own ledger must still be as old",
-        pattern=_RECEIPT,
-        optional=True,
-    )
-    return (*fields, held)
-
-
-def _up(message: str, key: str, wire_type: WireType, reason: str, **bounds: Any) -> WireField:
-    return WireField(
-        message=message,
-        direction=Direction.UP,
-        record=CONFIG,
-        key=key,
-        type=wire_type,
-        basis=Basis.PUBLIC,
-        reason=reason,
-        **bounds,
-    )
-
-
-def _receipt(message: str) -> WireField:
-    return _up(
-        message,
-        protocol.RECEIPT,
-        WireType.STRING,
-        "signed head of the ledger, which holds settings, times and random ids, and no record",
-        pattern=_RECEIPT,
-    )
-
-
-def _noise(message: str, key: str) -> WireField:
-    reason = "computed from the public settings and the site's policy, not from records"
-    return _up(message, key, WireType.FLOAT, reason, low=0.0, high=_LARGEST_NOISE)
-
-
-def _counts(
-    message: str,
-    direction: Direction,
-    record: str,
-    key: str,
-    basis: Basis,
-    reason: str,
-    *,
-    optional: bool = False,
-) -> WireField:
-    return WireField(
-        message=message,
-        direction=direction,
-        record=record,
-        key=key,
-        type=WireType.VECTOR,
-        basis=basis,
-        reason=reason,
-        low=-_LARGEST_COUNT,
-        high=_LARGEST_COUNT,
-        optional=optional,
-    )
-
-
-def _weights(message: str, direction: Direction, reason: str) -> WireField:
-    return WireField(
-        message=message,
-        direction=direction,
-        record=ARRAYS,
-        key=ANY_NAME,
-        type=WireType.WEIGHTS,
-        basis=Basis.POST_PROCESSING,
-        reason=reason,
-        low=-_LARGEST_WEIGHT,
-        high=_LARGEST_WEIGHT,
-    )
+def _public_key(message: str) -> WireField:
+    reason = "the site's public key, from the operating system's entropy"
+    return up(message, protocol.PUBLIC_KEY, WireType.STRING, reason, pattern=HEX)
 
 
 _HELLO: Final = (
-    *_settings(
+    *settings(
         QUERY_HELLO,
-        _STUDY
+        STUDY
         | {
             protocol.SCHEMA_DIGEST: WireType.STRING,
             protocol.SOFTWARE_VERSION: WireType.STRING,
             protocol.PROTOCOL: WireType.INTEGER,
         },
     ),
-    _up(
+    up(
         QUERY_HELLO,
         protocol.SCHEMA_DIGEST,
         WireType.STRING,
         "digest of the site's copy of the public schema; no record enters it",
-        pattern=_HEX,
+        pattern=HEX,
     ),
-    _up(
+    up(
         QUERY_HELLO,
         protocol.SOFTWARE_VERSION,
         WireType.STRING,
         "version of the installed software",
         pattern=r"[0-9A-Za-z.+-]{1,32}",
     ),
-    _up(
-        QUERY_HELLO,
-        protocol.PUBLIC_KEY,
-        WireType.STRING,
-        "the site's public key, from the operating system's entropy",
-        pattern=_HEX,
-    ),
-    _receipt(QUERY_HELLO),
-    _up(
+    _public_key(QUERY_HELLO),
+    receipt(QUERY_HELLO),
+    up(
         QUERY_HELLO,
         protocol.ACCEPTED,
         WireType.BOOLEAN,
         "decided by schema, version, policy and ledger before any record is read",
     ),
-    _up(
+    up(
         QUERY_HELLO,
         protocol.REFUSAL_CODE,
         WireType.STRING,
         "one of a fixed list; decided before any record is read",
         pattern="|".join(code.value for code in RefusalCode),
     ),
-    _up(
+    up(
         QUERY_HELLO,
         protocol.UNIT,
         WireType.STRING,
         "whom the site's policy protects",
         pattern="record|person",
     ),
-    _up(
+    up(
         QUERY_HELLO,
         protocol.POLICY_EPSILON,
         WireType.FLOAT,
@@ -205,7 +87,7 @@ _HELLO: Final = (
         low=0.0,
         high=1e9,
     ),
-    _up(
+    up(
         QUERY_HELLO,
         protocol.POLICY_NOISE,
         WireType.FLOAT,
@@ -213,7 +95,7 @@ _HELLO: Final = (
         low=0.0,
         high=1e9,
     ),
-    _up(
+    up(
         QUERY_HELLO,
         protocol.POLICY_ROUNDS,
         WireType.INTEGER,
@@ -221,7 +103,7 @@ _HELLO: Final = (
         low=0,
         high=1e9,
     ),
-    _up(
+    up(
         QUERY_HELLO,
         protocol.UNIT_COUNT,
         WireType.INTEGER,
@@ -232,8 +114,8 @@ _HELLO: Final = (
     ),
 )
 _SKETCH: Final = (
-    *_settings(QUERY_SKETCH, _STUDY),
-    _counts(
+    *settings(QUERY_SKETCH, STUDY),
+    counts(
         QUERY_SKETCH,
         Direction.UP,
         SKETCH,
@@ -241,18 +123,18 @@ _SKETCH: Final = (
         Basis.MECHANISM,
         "Gaussian mechanism 'sketch', reserved in the site's ledger before the records were read",
     ),
-    _noise(QUERY_SKETCH, protocol.NOISE_MULTIPLIER),
-    _noise(QUERY_SKETCH, protocol.PLAN_EPSILON),
-    _receipt(QUERY_SKETCH),
+    noise(QUERY_SKETCH, protocol.NOISE_MULTIPLIER),
+    noise(QUERY_SKETCH, protocol.PLAN_EPSILON),
+    receipt(QUERY_SKETCH),
 )
 _TRAIN: Final = (
-    *_settings(
+    *settings(
         TRAIN,
-        _STUDY
+        STUDY
         | {protocol.SERVER_ROUND: WireType.INTEGER, protocol.POOLED_NOISE_STD: WireType.FLOAT},
     ),
-    _weights(TRAIN, Direction.DOWN, "the global generator, made from private replies alone"),
-    _counts(
+    weights(TRAIN, Direction.DOWN, "the global generator, made from private replies alone"),
+    counts(
         TRAIN,
         Direction.DOWN,
         POOLED_SKETCH,
@@ -261,19 +143,19 @@ _TRAIN: Final = (
         "sum of private sketches; sent until a site has answered",
         optional=True,
     ),
-    _weights(
+    weights(
         TRAIN,
         Direction.UP,
         "generator trained against a discriminator that saw records under DP-SGD only (mechanism "
         "'training'), and against private sketches",
     ),
-    _receipt(TRAIN),
+    receipt(TRAIN),
 )
 _EVALUATE: Final = (
-    *_settings(QUERY_EVALUATE, _STUDY),
-    _weights(QUERY_EVALUATE, Direction.DOWN, "a network trained on synthetic rows alone"),
+    *settings(QUERY_EVALUATE, STUDY),
+    weights(QUERY_EVALUATE, Direction.DOWN, "a network trained on synthetic rows alone"),
     *(
-        _counts(
+        counts(
             QUERY_EVALUATE,
             Direction.UP,
             EVALUATION,
@@ -284,11 +166,26 @@ _EVALUATE: Final = (
         )
         for purpose in NOISE_OF
     ),
-    *(_noise(QUERY_EVALUATE, key) for key in NOISE_OF.values()),
-    _receipt(QUERY_EVALUATE),
+    *(noise(QUERY_EVALUATE, key) for key in NOISE_OF.values()),
+    receipt(QUERY_EVALUATE),
+)
+_CLOSE: Final = (
+    *settings(QUERY_CLOSE, STUDY),
+    WireField(
+        message=QUERY_CLOSE,
+        direction=Direction.DOWN,
+        record=CONFIG,
+        key=protocol.ENDING,
+        type=WireType.STRING,
+        basis=Basis.PUBLIC,
+        reason="how the study ended, for the site's ledger",
+        pattern=f"{protocol.FINISHED}|{protocol.GIVEN_UP}",
+    ),
+    _public_key(QUERY_CLOSE),
+    receipt(QUERY_CLOSE),
 )
 
-FIELDS: Final[tuple[WireField, ...]] = (*_HELLO, *_SKETCH, *_TRAIN, *_EVALUATE)
+FIELDS: Final[tuple[WireField, ...]] = (*_HELLO, *_SKETCH, *_TRAIN, *_EVALUATE, *_CLOSE)
 
 
 def fields_of(message: str, direction: Direction) -> tuple[WireField, ...]:

@@ -1,7 +1,8 @@
 """The names on the wire: message types, records, keys, and the table of every field.
 
-A conversation is ``query.hello``, then ``query.sketch``, then ``train`` once per round, and in the
-end ``query.evaluate`` if the study has an evaluation. A message carries at most three kinds of
+A conversation is ``query.hello``, then ``query.sketch``, then ``train`` once per round, then
+``query.evaluate`` if the study has an evaluation, and in the end ``query.close``. A question may be
+asked again word for word, and then has the same answer. A message carries at most three kinds of
 records: public settings (``config``), weights of networks (``arrays``) and noisy statistics
 (``sketch`` and ``evaluation`` up, ``pooled-sketch`` down).
 
@@ -20,7 +21,7 @@ from flwr.app import Error, Message
 
 from privacy import EVALUATION_SHARES
 
-PROTOCOL_VERSION: Final = 1
+PROTOCOL_VERSION: Final = 2
 MAX_EPSILON: Final = 1000.0  # that a site accepts; the arrays of accounting grow with it
 MAX_STEPS: Final = 1_000_000  # of a whole study, and rows of a batch, that a site accepts
 MAX_PRIVATE_STEPS: Final = 100_000  # of a whole study; accounting takes longer with more
@@ -29,12 +30,14 @@ MAX_ROWS_DRAWN: Final = 2_000_000_000  # steps of a whole study times rows of a 
 QUERY_HELLO: Final = "query.hello"
 QUERY_SKETCH: Final = "query.sketch"
 QUERY_EVALUATE: Final = "query.evaluate"
+QUERY_CLOSE: Final = "query.close"
 TRAIN: Final = "train"
-MESSAGE_TYPES: Final = (QUERY_HELLO, QUERY_SKETCH, TRAIN, QUERY_EVALUATE)
+MESSAGE_TYPES: Final = (QUERY_HELLO, QUERY_SKETCH, TRAIN, QUERY_EVALUATE, QUERY_CLOSE)
 # Flower routes "query.hello" to the function registered with ``@app.query(HELLO_ACTION)``.
 HELLO_ACTION: Final = "hello"
 SKETCH_ACTION: Final = "sketch"
 EVALUATE_ACTION: Final = "evaluate"
+CLOSE_ACTION: Final = "close"
 
 # Records.
 CONFIG: Final = "config"
@@ -73,6 +76,9 @@ UNIT_COUNT: Final = "unit-count"
 POLICY_EPSILON: Final = "policy-max-epsilon-per-study"
 POLICY_NOISE: Final = "policy-smallest-noise-multiplier"
 POLICY_ROUNDS: Final = "policy-max-rounds"
+ENDING: Final = "ending"
+FINISHED: Final = "finished"  # an ending: there is a release
+GIVEN_UP: Final = "given-up"  # an ending: the study will not go on
 NOISE_OF: Final = {  # by purpose of the release, which is also the key of its counts in EVALUATION
     purpose: f"noise-{purpose}" for purpose in EVALUATION_SHARES
 }
