@@ -101,11 +101,11 @@ def evaluate(site: Site, request: StudyRequest, message: Message) -> RecordDict:
 
 
 def close(site: Site, request: StudyRequest, message: Message) -> RecordDict:
-    """Write into the ledger how the study ended, and say which ledger that is."""
+    """Write into the ledger how the study ended."""
     ending = message.content.config_records[CONFIG][protocol.ENDING]
     with suppress(AlreadyReleased, ValueError):  # closed before, or nothing was ever reserved
         close_study(site, request.study, is_finished=ending == protocol.FINISHED, by="coordinator")
-    return RecordDict({CONFIG: ConfigRecord({protocol.PUBLIC_KEY: site.public_key.hex})})
+    return RecordDict({CONFIG: ConfigRecord()})
 
 
 def answer(handler: Handler, message: Message, context: Context) -> Message:

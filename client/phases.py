@@ -42,7 +42,7 @@ def begin_phase(site: Site, reservation: str, phase: str) -> None:
         raise AlreadyReleased(f"{phase} of this study was answered before.")
     if attempts >= MOST_ATTEMPTS:
         raise AlreadyReleased(f"{phase} of this study was interrupted {attempts} times.")
-    if _round_number(phase) < max(map(_round_number, notes), default=0):
+    if 0 < _round_number(phase) < max(map(_round_number, notes), default=0):
         raise AlreadyReleased("a later round of this study has begun before.")
     note = phase if attempts == 0 else f"{phase}-again-{attempts}"
     site.ledger.mark(reservation, State.RUNNING, note)

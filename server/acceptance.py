@@ -7,11 +7,13 @@ sentence can name it; nothing else of a site is repeated.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from privacy import PublicKey
 from server.study import Study
 from strategies import protocol
+from strategies.arrays import ProblemCode
 from strategies.collect import Answers
 from strategies.errors import StudyFailed
 from strategies.protocol import RefusalCode
@@ -56,6 +58,10 @@ _MEANING: Final[Mapping[str, str]] = {
 }
 
 
+LARGEST_NOISE = 1e6
+"""Largest noise multiplier of a sketch that a site may state; calibration never asks for more."""
+
+
 def check_acceptance(answers: Answers, study: Study, keys: Mapping[int, PublicKey]) -> None:
     """Raise unless every site that can be reached takes part.
 
@@ -83,6 +89,17 @@ def check_acceptance(answers: Answers, study: Study, keys: Mapping[int, PublicKe
     if reasons := broken | refused:
         sites = "; ".join(f"{_name(n, keys)}: {reason}" for n, reason in sorted(reasons.items()))
         raise StudyFailed(f"no budget was spent, because not every site can take part ({sites}).")
+
+
+def reject_odd_noise(answers: Answers) -> Answers:
+    """Leave out sites whose stated noise is no noise multiplier; one site must not end a study."""
+    stated = {n: float(str(r.config[protocol.NOISE_MULTIPLIER])) for n, r in answers.valid.items()}
+    odd = [node for node, noise in stated.items() if not 0 < noise <= LARGEST_NOISE]
+    return replace(
+        answers,
+        valid={node: reply for node, reply in answers.valid.items() if node not in odd},
+        rejected=dict(answers.rejected) | dict.fromkeys(odd, ProblemCode.VALUE_NOT_ALLOWED.value),
+    )
 
 
 def _say(code: str, study: Study, answer: Mapping[str, ConfigValue]) -> str:

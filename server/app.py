@@ -7,25 +7,29 @@ its own is public: sites weigh in by the size that their noisy sketches suggest.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Context, RecordDict
+import torch
+from flwr.app import Array, ArrayRecord, Context
 from flwr.serverapp import Grid, ServerApp
+from numpy.typing import NDArray
 
 from privacy import SeededRandomness
-from server.acceptance import check_acceptance
+from server.acceptance import check_acceptance, reject_odd_noise
+from server.checkpoint import Checkpoint
+from server.conversation import Conversation, OnEvent
 from server.evaluating import Evaluator
 from server.outcome import Attested, Evaluation, PhaseRecord, StudyOutcome
 from server.question import hello_of, settings_of
 from server.study import Study
 from strategies import protocol
 from strategies.aggregation import PooledSketch, pool_sketches
-from strategies.arrays import ArraySpec, ProblemCode
-from strategies.collect import Answers, ask, make_messages, wait_for_nodes
-from strategies.federated_generator import Event, FederatedGenerator
-from strategies.protocol import CONFIG, QUERY_HELLO, QUERY_SKETCH, SKETCH, STATISTICS
+from strategies.arrays import ArraySpec
+from strategies.collect import Answers, arrays_of, wait_for_nodes
+from strategies.federated_generator import FederatedGenerator
+from strategies.protocol import QUERY_HELLO, QUERY_SKETCH, SKETCH, STATISTICS
 from strategies.receipts import ReceiptBook
 from strategies.validation import Reply
 from synthesis.fitting import (
@@ -40,13 +44,10 @@ from synthesis.layout import SketchLayout
 from synthesis.schema import Schema
 from synthesis.targets import SketchTargets, make_targets
 
-OnEvent = Callable[[Event], None]
 SMALLEST_WEIGHT = 0.01
 """Least weight of a site's generator, as a share of an equal one: noise may hide small sites."""
-LARGEST_NOISE = 1e6
-"""Largest noise multiplier of a sketch that a site may state; calibration never asks for more."""
-LARGEST_NORM = 1e12
-"""Largest L2 norm of an answer; no counts of people, with whatever noise, come near it."""
+LONGEST_GOODBYE_S = 60.0
+"""Longest wait until all sites have heard that the study is over."""
 
 
 class Coordinator:
@@ -58,6 +59,7 @@ class Coordinator:
         num_sites: sites to wait for while there is time; the study's minimum is enough.
         on_event: called with a small dict of plain values as the study goes on.
         receipts: what is held of the sites' ledgers from earlier studies.
+        checkpoint: what an earlier life of the coordinator kept of this study.
     """
 
     def __init__(
@@ -68,25 +70,33 @@ class Coordinator:
         num_sites: int,
         on_event: OnEvent | None = None,
         receipts: ReceiptBook | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.study = study
         self.schema = schema
         self.num_sites = num_sites
         self.outcome: StudyOutcome | None = None
+        self.receipts = receipts or ReceiptBook()
         self._layout = SketchLayout.from_schema(schema)
         self._emit = on_event or (lambda event: None)
-        self.receipts = receipts or ReceiptBook()
-        self._counts: dict[int, int] = {}  # of sites whose policy says that theirs is public
-        self._phases: list[PhaseRecord] = []
+        self._checkpoint = checkpoint or Checkpoint()
+        self._conversation = Conversation(
+            deadline_s=study.deadline_s,
+            receipts=self.receipts,
+            checkpoint=self._checkpoint,
+            on_event=self._emit,
+        )
 
     def run(self, grid: Grid, context: Context | None = None) -> StudyOutcome:
-        """Run the whole study.
+        """Run the whole study, or what is left of it.
 
         Raises:
+            InputError: if the checkpoint is of another study.
             StudyFailed: if too few sites take part; the sentence says which and why.
         """
-        nodes = self._say_hello(grid)
-        sketches = self._collect_sketches(grid, nodes)
+        self._checkpoint.open(self.study.name, f"{self.study.digest()}:{self.schema.digest()}")
+        hello = self._say_hello(grid)
+        sketches = self._collect_sketches(grid, list(hello))
         pooled = pool_sketches(
             [reply.arrays[STATISTICS] for reply in sketches.values()],
             [float(str(reply.config[protocol.NOISE_MULTIPLIER])) for reply in sketches.values()],
@@ -95,9 +105,10 @@ class Coordinator:
             self._layout, pooled.values, pooled.noise_variance**0.5 * self._layout.sensitivity
         )
         fitted = self._fit(targets)
-        strategy = self._make_strategy(sketches, pooled)
+        strategy = self._make_strategy(hello, sketches, pooled)
         generator = self._run_rounds(grid, strategy, fitted, targets)
         evaluation = self._evaluate(grid, list(sketches), generator, targets.rows)
+        self._close(grid, list(hello))
         self.outcome = StudyOutcome(
             generator=generator,
             sketch_generator=fitted,
@@ -107,7 +118,7 @@ class Coordinator:
                 for node, reply in sketches.items()
             },
             estimated_rows=targets.rows,
-            phases=tuple(self._phases),
+            phases=tuple(self._conversation.phases),
             rounds=strategy.rounds,
             evaluation=evaluation,
             receipts={
@@ -118,40 +129,57 @@ class Coordinator:
         )
         return self.outcome
 
-    def _say_hello(self, grid: Grid) -> list[int]:
-        nodes = wait_for_nodes(
-            grid, self.study.minimum_sites, self.study.deadline_s, expected=self.num_sites
-        )
-        answers = self._ask(grid, nodes, QUERY_HELLO, hello_of(self.study, self.schema))
-        check_acceptance(answers, self.study, self.receipts.keys)
-        answers.require(self.study.minimum_sites, "an answer")
-        self._counts = {
-            node: int(str(reply.config[protocol.UNIT_COUNT]))
-            for node, reply in answers.valid.items()
-            if protocol.UNIT_COUNT in reply.config
-        }
-        return list(answers.valid)
+    def _say_hello(self, grid: Grid) -> Mapping[int, Reply]:
+        def accept(answers: Answers) -> Answers:
+            check_acceptance(answers, self.study, self.receipts.keys)
+            answers.require(self.study.minimum_sites, "an answer")
+            return answers
+
+        return self._conversation.ask(
+            grid,
+            lambda: wait_for_nodes(
+                grid, self.study.minimum_sites, self.study.deadline_s, expected=self.num_sites
+            ),
+            QUERY_HELLO,
+            hello_of(self.study, self.schema),
+            accept=accept,
+        ).valid
 
     def _collect_sketches(self, grid: Grid, nodes: list[int]) -> Mapping[int, Reply]:
+        def accept(answers: Answers) -> Answers:
+            answers = reject_odd_noise(answers)
+            answers.require(self.study.minimum_sites, "a sketch")
+            return answers
+
         expected = ArraySpec(shape=(self._layout.dimension,), dtypes=("float32",))
-        answers = self._ask(
+        return self._conversation.ask(
             grid,
-            nodes,
+            lambda: nodes,
             QUERY_SKETCH,
             settings_of(self.study),
+            accept=accept,
             record=SKETCH,
             expected={STATISTICS: expected},
-        )
-        answers = _reject_odd_noise(answers)
-        answers.require(self.study.minimum_sites, "a sketch")
-        return answers.valid
+        ).valid
 
     def _fit(self, targets: SketchTargets) -> Generator:
-        started = time.monotonic()
         generator = Generator(
             GeneratorSettings(sizes=self.schema.sizes),
             rng=SeededRandomness(self.study.seed).torch("generator"),
         )
+        found = self._checkpoint.find_fit()
+        if found is not None:
+            weights, seconds = found
+            _load(generator, weights)
+        else:
+            started = time.monotonic()
+            generator = self._fit_to(generator, targets)
+            seconds = time.monotonic() - started
+            self._checkpoint.keep_fit(_weights_of(generator), seconds)
+        self._conversation.phases.append(PhaseRecord(name="fit", seconds=seconds))
+        return generator
+
+    def _fit_to(self, generator: Generator, targets: SketchTargets) -> Generator:
         generator.start_at(make_starting_shares(targets))
         device = choose_device()
         fitted = fit_generator(
@@ -162,18 +190,21 @@ class Coordinator:
                 {"event": "fit-progress", "done": done, "total": total}
             ),
         )
-        fitted.to("cpu")
-        self._phases.append(PhaseRecord(name="fit", seconds=time.monotonic() - started))
-        return fitted
+        return fitted.to("cpu")
 
     def _make_strategy(
-        self, sketches: Mapping[int, Reply], pooled: PooledSketch
+        self, hello: Mapping[int, Reply], sketches: Mapping[int, Reply], pooled: PooledSketch
     ) -> FederatedGenerator:
+        counts = {  # of sites whose policy says that theirs is public
+            node: int(str(hello[node].config[protocol.UNIT_COUNT]))
+            for node in sketches
+            if protocol.UNIT_COUNT in hello[node].config
+        }
         sizes = {
             node: make_targets(self._layout, reply.arrays[STATISTICS].astype(np.float64), 0.0).rows
             for node, reply in sketches.items()
         }
-        sizes |= {node: max(1.0, count) for node, count in self._counts.items() if node in sizes}
+        sizes |= {node: max(1.0, count) for node, count in counts.items()}
         least = SMALLEST_WEIGHT * sum(sizes.values()) / len(sizes)
         return FederatedGenerator(
             nodes=list(sketches),
@@ -183,6 +214,7 @@ class Coordinator:
             receipts=self.receipts,
             pooled_sketch=ArrayRecord({STATISTICS: Array(pooled.values.astype(np.float32))}),
             on_event=self._emit,
+            done=self._checkpoint.find_rounds()[0],
         )
 
     def _run_rounds(
@@ -190,16 +222,24 @@ class Coordinator:
     ) -> Generator:
         if self.study.rounds == 0:
             return fitted
+
+        def keep(flower_round: int, arrays: ArrayRecord) -> None:
+            if flower_round > 0:
+                self._checkpoint.keep_round(strategy.rounds[-1], arrays_of(arrays))
+                self._checkpoint.keep_receipts(self.receipts.latest)
+
+        generator = Generator(
+            fitted.settings, rng=SeededRandomness(self.study.seed).torch("generator")
+        )
+        _load(generator, self._checkpoint.find_rounds()[1] or _weights_of(fitted))
         settings = settings_of(self.study)
         settings[protocol.POOLED_NOISE_STD] = targets.rows * targets.noise_variance**0.5
         result = strategy.start(
             grid,
-            ArrayRecord(fitted.state_dict()),
+            ArrayRecord(generator.state_dict()),
             num_rounds=self.study.rounds,
             train_config=settings,
-        )
-        generator = Generator(
-            fitted.settings, rng=SeededRandomness(self.study.seed).torch("generator")
+            evaluate_fn=keep,
         )
         generator.load_state_dict(result.arrays.to_torch_state_dict())
         return generator
@@ -211,9 +251,9 @@ class Coordinator:
         if not self.study.evaluation:
             return None
         evaluator = Evaluator(self.study, self.schema, generator, estimated_rows=rows)
-        answers = self._ask(
+        answers = self._conversation.ask(
             grid,
-            nodes,
+            lambda: nodes,
             protocol.QUERY_EVALUATE,
             settings_of(self.study),
             weights=evaluator.weights,
@@ -222,53 +262,17 @@ class Coordinator:
         )
         return evaluator.conclude(answers)
 
-    def _ask(
-        self,
-        grid: Grid,
-        nodes: list[int],
-        kind: str,
-        config: ConfigRecord,
-        *,
-        weights: ArrayRecord | None = None,
-        record: str | None = None,
-        expected: Mapping[str, ArraySpec] | None = None,
-    ) -> Answers:
-        self._emit({"event": "phase-started", "phase": kind, "nodes": nodes})
-        deadline = self.study.deadline_s
-        content = RecordDict({CONFIG: config})
-        if weights is not None:
-            content[protocol.ARRAYS] = weights
-        messages = self.receipts.attach(make_messages(nodes, kind, content, ttl_s=deadline))
-        answers = self.receipts.screen(
-            ask(
-                grid,
-                messages,
-                deadline_s=deadline,
-                record=record,
-                expected=expected,
-                max_norm=LARGEST_NORM,
-            )
-        )
-        phase = PhaseRecord(
-            name=kind.removeprefix("query."),
-            seconds=answers.seconds,
-            bytes_down=answers.bytes_down,
-            bytes_up=answers.bytes_up,
-        )
-        self._phases.append(phase)
-        self._emit({"event": "phase-finished", "phase": kind, "valid": list(answers.valid)})
-        return answers
+    def _close(self, grid: Grid, nodes: list[int], ending: str = protocol.FINISHED) -> None:
+        settings = settings_of(self.study)
+        settings[protocol.ENDING] = ending
+        self._conversation.close(grid, nodes, settings, longest_s=LONGEST_GOODBYE_S)
 
-
-def _reject_odd_noise(answers: Answers) -> Answers:
-    """Leave out sites whose stated noise is no noise multiplier; one site must not end a study."""
-    stated = {n: float(str(r.config[protocol.NOISE_MULTIPLIER])) for n, r in answers.valid.items()}
-    odd = [node for node, noise in stated.items() if not 0 < noise <= LARGEST_NOISE]
-    return replace(
-        answers,
-        valid={node: reply for node, reply in answers.valid.items() if node not in odd},
-        rejected=dict(answers.rejected) | dict.fromkeys(odd, ProblemCode.VALUE_NOT_ALLOWED.value),
-    )
+    def give_up(self, grid: Grid) -> None:
+        """Tell the sites of a study that was begun that it will not go on."""
+        found = self._checkpoint.find_answers(QUERY_HELLO)
+        if found is not None:
+            self.receipts.remember(found[1])
+            self._close(grid, list(found[0].valid), protocol.GIVEN_UP)
 
 
 def make_server_app(coordinator: Coordinator) -> ServerApp:
@@ -280,3 +284,11 @@ def make_server_app(coordinator: Coordinator) -> ServerApp:
         coordinator.run(grid, context)
 
     return app
+
+
+def _weights_of(generator: Generator) -> dict[str, NDArray[Any]]:
+    return {name: weight.numpy() for name, weight in generator.state_dict().items()}
+
+
+def _load(generator: Generator, weights: Mapping[str, NDArray[Any]]) -> None:
+    generator.load_state_dict({name: torch.from_numpy(w.copy()) for name, w in weights.items()})

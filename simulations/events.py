@@ -10,7 +10,7 @@ from server.study import Study
 from simulations.grid import Delivery
 from simulations.reporting import LEDGER_FILE
 from simulations.sites import site_folder
-from strategies.protocol import QUERY_SKETCH
+from strategies.protocol import QUERY_CLOSE, QUERY_SKETCH
 
 Event = Mapping[str, object]
 OnEvent = Callable[[Event], None]
@@ -54,7 +54,8 @@ class Events:
         """Tell that a site has answered, or failed to."""
         name = self._names[delivery.partition_id]
         self._name_of[delivery.node_id] = name
-        self({"event": "site-answered", "phase": delivery.message_type, "site": name})
+        if delivery.message_type != QUERY_CLOSE:
+            self({"event": "site-answered", "phase": delivery.message_type, "site": name})
 
     def _replay_ledgers(self) -> dict[str, float]:
         """Return each site's epsilon; a site that has reserved nothing yet has spent nothing."""

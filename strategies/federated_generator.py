@@ -96,6 +96,7 @@ class FederatedGenerator(Strategy):
         pooled_sketch: the pooled statistics, sent to each node until it has given a good reply.
         receipts: the sites' last receipts, sent back to them and renewed by their replies.
         on_event: called with a small dict of plain values at the start and end of each round.
+        done: records of rounds that were finished before; ``start`` goes on after them.
 
     Raises:
         ValueError: if a setting is out of range.
@@ -112,6 +113,7 @@ class FederatedGenerator(Strategy):
         pooled_sketch: ArrayRecord | None = None,
         receipts: ReceiptBook | None = None,
         on_event: Callable[[Event], None] | None = None,
+        done: Iterable[RoundRecord] = (),
     ) -> None:
         self.nodes = tuple(sorted(nodes))
         self.minimum_nodes = minimum_nodes
@@ -122,10 +124,12 @@ class FederatedGenerator(Strategy):
         self._receipts = receipts
         self._on_event = on_event
         self._check_settings()
-        self._records: list[RoundRecord] = []
+        self._records = list(done)
+        self._done_before = len(self._records)
         self._sent: list[Message] = []
         self._absent: tuple[int, ...] = ()
-        self._settled: set[int] = set()  # nodes that must have the pooled sketch
+        # Nodes that must have the pooled sketch.
+        self._settled = {node for record in self._records for node in record.valid}
         self._global: dict[str, FloatArray] = {}
         self._started = 0.0
 
@@ -146,6 +150,9 @@ class FederatedGenerator(Strategy):
     ) -> Result:
         """Run Flower's loop with this strategy's deadline and return its result.
 
+        Rounds that were done before count among ``num_rounds``; ``initial_arrays`` is what the last
+        of them left, and Flower's own count starts after them.
+
         ``timeout`` and ``evaluate_config`` are Flower's and not used: the deadline is a setting of
         the strategy, and no evaluation messages are sent.
 
@@ -154,19 +161,28 @@ class FederatedGenerator(Strategy):
         """
         with quiet_flower():
             result = super().start(
-                grid, initial_arrays, num_rounds, self.deadline_s, train_config, None, evaluate_fn
+                grid,
+                initial_arrays,
+                num_rounds - self._done_before,
+                self.deadline_s,
+                train_config,
+                None,
+                evaluate_fn,
             )
         if not any(record.changed for record in self._records):
             raise StudyFailed(
                 f"none of {num_rounds} rounds had {self.minimum_nodes} valid replies"
                 f"{self._last_reasons()}; the generator is as it was."
             )
+        if not result.arrays:  # all that is left were void rounds, or none
+            result.arrays = initial_arrays
         return result
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """Return one train message per node of the cohort that is online."""
+        server_round += self._done_before
         self._started = time.monotonic()
         self._global = arrays_of(arrays)
         online = wait_for_nodes(grid, self.minimum_nodes, self.deadline_s, among=self.nodes)
@@ -195,6 +211,7 @@ class FederatedGenerator(Strategy):
         self, server_round: int, replies: Iterable[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
         """Return the average of the good replies, or None when there are too few."""
+        server_round += self._done_before
         answers = self._check(list(replies))
         self._settled |= set(answers.valid)
         changed = len(answers.valid) >= self.minimum_nodes

@@ -27,12 +27,6 @@ from strategies.protocol import (
 )
 from strategies.wire_field import Basis, Direction, WireField, WireType
 
-
-def _public_key(message: str) -> WireField:
-    reason = "the site's public key, from the operating system's entropy"
-    return up(message, protocol.PUBLIC_KEY, WireType.STRING, reason, pattern=HEX)
-
-
 _HELLO: Final = (
     *settings(
         QUERY_HELLO,
@@ -57,7 +51,13 @@ _HELLO: Final = (
         "version of the installed software",
         pattern=r"[0-9A-Za-z.+-]{1,32}",
     ),
-    _public_key(QUERY_HELLO),
+    up(
+        QUERY_HELLO,
+        protocol.PUBLIC_KEY,
+        WireType.STRING,
+        "the site's public key, from the operating system's entropy",
+        pattern=HEX,
+    ),
     receipt(QUERY_HELLO),
     up(
         QUERY_HELLO,
@@ -181,7 +181,6 @@ _CLOSE: Final = (
         reason="how the study ended, for the site's ledger",
         pattern=f"{protocol.FINISHED}|{protocol.GIVEN_UP}",
     ),
-    _public_key(QUERY_CLOSE),
     receipt(QUERY_CLOSE),
 )
 

@@ -63,13 +63,19 @@ class ReceiptBook:
         key = self._keys.get(node)
         return None if key is None else self._known.get(key)
 
-    def take(self, node: int, config: Mapping[str, object]) -> ReceiptProblem | None:
+    def remember(self, keys: Mapping[int, PublicKey]) -> None:
+        """Take over the keys of nodes that said hello to an earlier life of the coordinator."""
+        self._keys |= keys
+
+    def take(
+        self, node: int, config: Mapping[str, object], *, must_grow: bool = True
+    ) -> ReceiptProblem | None:
         """Keep the receipt that came with a reply, or return why it cannot be true.
 
         Args:
             node: who replied.
-            config: settings of the reply. Those of a hello name the public key; all others come
-                with a release.
+            config: settings of the reply. Those of a hello name the public key.
+            must_grow: whether an answer other than hello comes with a release.
         """
         key = self._keys.get(node)
         if PUBLIC_KEY in config:
@@ -82,27 +88,34 @@ class ReceiptBook:
         receipt = _read(config)
         if key is None or receipt is None or not receipt.is_signed_by(key):
             return ReceiptProblem.NOT_SIGNED
-        problem = self._compare(key, receipt, is_release=PUBLIC_KEY not in config)
+        is_hello = PUBLIC_KEY in config
+        problem = self._compare(
+            key, receipt, is_hello=is_hello, must_grow=must_grow and not is_hello
+        )
         if problem is None:
             self._keys[node], self._known[key] = key, receipt
         return problem
 
     def _compare(
-        self, key: PublicKey, receipt: Receipt, *, is_release: bool
+        self, key: PublicKey, receipt: Receipt, *, is_hello: bool, must_grow: bool
     ) -> ReceiptProblem | None:
-        if is_release and key in self._caught:
+        if not is_hello and key in self._caught:
             return self._caught[key]
         self._caught.pop(key, None)
         held = self._known.get(key)
         problem = None if held is None else _find_contradiction(receipt, held)
         if problem is not None:
             self._caught[key] = problem  # in its own signature, so it stays true
-        elif is_release and receipt == held:
+        elif must_grow and receipt == held:
             return ReceiptProblem.STOOD_STILL
         return problem
 
-    def screen(self, answers: Answers) -> Answers:
+    def screen(self, answers: Answers, *, must_grow: bool = True) -> Answers:
         """Keep the receipts of valid replies, and reject those whose receipt cannot be true.
+
+        Args:
+            answers: to one question.
+            must_grow: whether answers other than to hello come with a release.
 
         Of nodes that say hello with the same key none is believed: who has copied whom is not for
         a program to guess.
@@ -112,7 +125,11 @@ class ReceiptBook:
         for node, reply in answers.valid.items():
             key = reply.config.get(PUBLIC_KEY)
             is_shared = key is not None and claims[key] > 1
-            problem = ReceiptProblem.KEY_SHARED if is_shared else self.take(node, reply.config)
+            problem = (
+                ReceiptProblem.KEY_SHARED
+                if is_shared
+                else self.take(node, reply.config, must_grow=must_grow)
+            )
             if problem is not None:
                 bad[node] = problem.value
         return replace(

@@ -21,6 +21,7 @@ from strategies import StudyFailed
 from strategies.protocol import (
     CONFIG,
     HELD_RECEIPT,
+    QUERY_CLOSE,
     QUERY_EVALUATE,
     QUERY_HELLO,
     QUERY_SKETCH,
@@ -99,7 +100,7 @@ def test_every_question_after_hello_brings_the_newest_receipt_back(home: Path) -
         assert config.get(HELD_RECEIPT) == newest.get(node)
         newest[node] = str(reply.content.config_records[CONFIG][RECEIPT])
         kinds.append(message.metadata.message_type)
-    asked = [QUERY_HELLO, QUERY_SKETCH, TRAIN, TRAIN, QUERY_EVALUATE]
+    asked = [QUERY_HELLO, QUERY_SKETCH, TRAIN, TRAIN, QUERY_EVALUATE, QUERY_CLOSE]
     assert kinds == [kind for kind in asked for _ in range(3)]
 
 
