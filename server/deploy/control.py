@@ -1,4 +1,4 @@
-"""What the coordinator asks of its SuperLink over loopback: sites, runs, and whether it is there."""
+"""What the coordinator asks of its SuperLink over loopback: is it there, its sites, its runs."""
 
 from __future__ import annotations
 
@@ -90,9 +90,7 @@ class Control:
     def unregister(self, node_id: int) -> None:
         """Shut a site out, at once and for good; one that is out already stays out."""
         try:
-            self._call(
-                lambda: self._client.UnregisterNode(UnregisterNodeRequest(node_id=node_id))
-            )
+            self._call(lambda: self._client.UnregisterNode(UnregisterNodeRequest(node_id=node_id)))
         except httpx.HTTPStatusError as error:
             if error.response.status_code not in (400, 404):
                 raise _refused(error) from None

@@ -91,6 +91,4 @@ def _make_keys(server: ServerFolder) -> None:
 
 def _issue(server: ServerFolder, authority: Issued) -> Issued:
     config = server.config
-    return make_server_certificate(
-        authority, [config.host, *config.addresses], days=config.days
-    )
+    return make_server_certificate(authority, [config.host, *config.addresses], days=config.days)

@@ -66,7 +66,9 @@ def began(pid: int) -> str | None:
         except OSError:
             return None
         state, *fields = stat.rpartition(")")[2].split()
-        return None if state in "ZX" else f"{_BOOT.read_text(encoding='ascii').strip()} {fields[18]}"
+        return (
+            None if state in "ZX" else f"{_BOOT.read_text(encoding='ascii').strip()} {fields[18]}"
+        )
     shown = subprocess.run(
         ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     ).stdout.strip()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import time
@@ -13,6 +12,7 @@ from server.deploy.admitting import synchronise
 from server.deploy.control import check_flower
 from server.deploy.folder import ServerFolder
 from server.deploy.founding import refresh_handout
+from server.deploy.lock import locked
 from server.deploy.parts import Part, proxy_part, superlink_part
 from server.deploy.process_records import PidFile, end_group
 from server.deploy.proxy import write_nginx
@@ -75,9 +75,7 @@ def bring_up(part: Part, *, deadline_s: float, on_event: Listener) -> subprocess
         late = time.monotonic() - began > deadline_s
         if code is not None or late:
             why = f"ended with code {code}" if code is not None else "did not answer in time"
-            raise StudyFailed(
-                f"the {part.name} {why}; the end of {part.log}:\n{part.last_words()}"
-            )
+            raise StudyFailed(f"the {part.name} {why}; the end of {part.log}:\n{part.last_words()}")
         time.sleep(0.1)
     if part.name == "superlink":
         synchronise(part.server)
@@ -119,13 +117,14 @@ def supervise(server: ServerFolder, *, on_event: Listener = ignore) -> None:
 
 def stop_server(server: ServerFolder) -> bool:
     """Stop whatever of this coordinator runs; return whether anything did."""
-    supervisor = PidFile(server.run / "supervisor.pid")
-    return any([supervisor.stop(patience_s=30), stop_parts(server)])
+    was_supervised = PidFile(server.run / "supervisor.pid").stop(patience_s=30)
+    return stop_parts(server) or was_supervised
 
 
 def stop_parts(server: ServerFolder) -> bool:
     """Stop proxy and SuperLink, in this order; return whether one of them ran."""
-    return any([PidFile(server.run / f"{name}.pid").stop() for name in ("proxy", "superlink")])
+    stopped = [PidFile(server.run / f"{name}.pid").stop() for name in ("proxy", "superlink")]
+    return any(stopped)
 
 
 def _bring_up_again(
@@ -154,13 +153,11 @@ def _check_idle(server: ServerFolder, parts: list[Part]) -> None:
 
 @contextmanager
 def _starting(server: ServerFolder) -> Iterator[None]:
-    server.run.mkdir(mode=0o700, exist_ok=True)
-    with (server.run / "start.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"the coordinator in {server.path} is being started already; wait for that.",
-                argument="server",
-            ) from None
-        yield
+    try:
+        with locked(server.run / "start.lock", wait=False):
+            yield
+    except BlockingIOError:
+        raise InputError(
+            f"the coordinator in {server.path} is being started already; wait for that.",
+            argument="server",
+        ) from None

@@ -6,7 +6,6 @@ back, and receipts of old studies must keep their names.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import tomllib
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from server.deploy.folder import ServerFolder
+from server.deploy.lock import locked
 from server.deploy.server_file import NO_SITES
 from synthesis import InputError
 from synthesis.durable_file import replace_file
@@ -124,7 +124,9 @@ class Registry:
                         argument=field,
                     )
         now = datetime.now(UTC).replace(microsecond=0)
-        new = AdmittedSite(**admission.model_dump(include=set(Admission.model_fields)), admitted=now)
+        new = AdmittedSite(
+            **admission.model_dump(include=set(Admission.model_fields)), admitted=now
+        )
         return Registry((*self.sites, new))
 
     def revoke(self, name: str) -> Registry:
@@ -165,9 +167,7 @@ def load_registry(server: ServerFolder) -> Registry:
 @contextmanager
 def changing(server: ServerFolder) -> Iterator[list[Registry]]:
     """Hold the registry for a change: a list of one, which is written at the end if it differs."""
-    server.run.mkdir(mode=0o700, exist_ok=True)
-    with (server.run / "sites.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(server.run / "sites.lock"):
         before = load_registry(server)
         held = [before]
         yield held

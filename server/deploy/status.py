@@ -53,13 +53,14 @@ def read_status(server: ServerFolder) -> ServerStatus:
         supervised=PidFile(server.run / "supervisor.pid").running() is not None,
         certificate_until=last_day(server.certificate.read_bytes()),
         admitted=tuple(site.name for site in registry.active),
-        online=_online(server),
+        online=online_sites(server),
         revoked=tuple(site.name for site in registry.sites if site.revoked),
         last_study=_last_study(server),
     )
 
 
-def _online(server: ServerFolder) -> tuple[str, ...]:
+def online_sites(server: ServerFolder) -> tuple[str, ...]:
+    """Return the names of admitted sites that are connected; none if the SuperLink is down."""
     try:
         with open_control(server) as control:
             there = {node.node_key for node in control.nodes() if node.online}
