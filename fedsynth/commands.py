@@ -16,6 +16,7 @@ from fedsynth.audit_commands import audit_app
 from fedsynth.console import say, screen
 from fedsynth.key_commands import keys_app
 from fedsynth.schema_commands import schema_app
+from fedsynth.server import server_app
 from fedsynth.site import site_app
 
 DEFAULT_OUT = Path("release")
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.add_typer(schema_app, name="schema")
 app.add_typer(audit_app, name="audit")
 app.add_typer(site_app, name="site")
+app.add_typer(server_app, name="server")
 app.add_typer(keys_app, name="keys")
 
 

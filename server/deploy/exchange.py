@@ -1,0 +1,217 @@
+"""One question to several sites, asked again of those that went away, until all have answered.
+
+A site gives the same question the same answer, so asking again is free. Which message a reply
+answers is taken from what the SuperLink says about it, never from the reply itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import httpx
+from flwr.app import Error, Message
+from flwr.common.constant import SUPERLINK_NODE_ID, ErrorCode
+
+from server.deploy.arrivals import Arrival
+from server.deploy.runtime import explain, is_passing
+
+LOST_CODES = frozenset(
+    {
+        ErrorCode.NODE_UNAVAILABLE,
+        ErrorCode.MESSAGE_UNAVAILABLE,
+        ErrorCode.REPLY_MESSAGE_UNAVAILABLE,
+    }
+)
+_PAUSE_S = 1.0  # between two looks whether a site is back
+_SHORTEST_LIFE_S = 1.0
+Listener = Callable[[dict[str, object]], None]
+
+
+@dataclass(kw_only=True, eq=False)
+class Question:
+    """One message to one node and how far it has come.
+
+    Attributes:
+        message: as the caller made it; its id is the one that the caller will look for.
+        sent: id under which it is on its way now, or None.
+        arrival: its reply, when that is on its way.
+        lost: what the SuperLink said when the node or the message was lost.
+        not_before: earliest moment to send it again.
+        is_away: whether the node was reported lost and has not come back since.
+    """
+
+    message: Message
+    sent: str | None = None
+    arrival: Arrival | None = None
+    lost: Message | None = None
+    not_before: float = 0.0
+    is_away: bool = False
+
+    @property
+    def node(self) -> int:
+        """The node that is asked."""
+        return int(self.message.metadata.dst_node_id)
+
+    def renew(self, ttl_s: float) -> Message:
+        """Return the same question as a new message that lives for the time that is left."""
+        kept = self.message.metadata
+        return Message(
+            self.message.content,
+            kept.dst_node_id,
+            kept.message_type,
+            ttl=max(ttl_s, _SHORTEST_LIFE_S),
+            group_id=kept.group_id,
+        )
+
+    def as_answer(self, reply: Message, *, sender: int) -> Message:
+        """Return a reply marked as the answer to the caller's message, from who sent it."""
+        reply.metadata.__dict__["_reply_to_message_id"] = self.message.metadata.message_id
+        reply.metadata.__dict__["_src_node_id"] = sender
+        return reply
+
+    def failure(self) -> Message:
+        """Return what stands for a reply that is no message."""
+        return Message(Error(code=ErrorCode.UNKNOWN), reply_to=self.message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wire:
+    """What an exchange needs of a grid.
+
+    Attributes:
+        push: sends messages and returns their ids, an empty one for what was not taken.
+        pull: announces the replies to messages with these ids.
+        fetch: takes what is there of a reply.
+        online: ids of the nodes that are connected.
+    """
+
+    push: Callable[[list[Message]], list[str]]
+    pull: Callable[[list[str]], list[Arrival]]
+    fetch: Callable[[Arrival], Message | None]
+    online: Callable[[], set[int]]
+
+
+class Exchange:
+    """Questions to several nodes and the answers so far.
+
+    Args:
+        wire: the way to the nodes.
+        messages: one for each node, with their ids.
+        deadline: last moment, of ``time.monotonic``.
+        grace_s: longest wait for nodes that are away when all others have answered.
+        on_event: told when a site is lost and when it is back.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        messages: Iterable[Message],
+        *,
+        deadline: float,
+        grace_s: float,
+        on_event: Listener,
+    ) -> None:
+        self._wire = wire
+        self._open = [Question(message=message) for message in messages]
+        self._deadline = deadline
+        self._grace_s = grace_s
+        self._on_event = on_event
+        self._alone_since: float | None = None
+
+    def run(self, poll_s: float) -> Iterator[Message]:
+        """Yield each answer; at the end what the SuperLink said of the nodes that stayed away.
+
+        Raises:
+            StudyFailed: if the run was ended at the SuperLink.
+        """
+        first = True
+        while self._open and not self._is_over():
+            try:
+                self._send(first=first)
+                first = False
+                yield from self._collect()
+            except httpx.HTTPError as error:
+                if not is_passing(error):
+                    raise explain(error) from None
+            if self._open:
+                time.sleep(max(0.0, min(poll_s, self._left)))
+        for question in self._open:
+            if question.lost is not None:
+                yield question.as_answer(question.lost, sender=SUPERLINK_NODE_ID)
+
+    @property
+    def _left(self) -> float:
+        return self._deadline - time.monotonic()
+
+    def _is_over(self) -> bool:
+        if self._left <= 0:
+            return True
+        if not all(question.is_away for question in self._open):
+            self._alone_since = None
+            return False
+        self._alone_since = self._alone_since or time.monotonic()
+        return time.monotonic() - self._alone_since > self._grace_s
+
+    def _send(self, *, first: bool) -> None:
+        now = time.monotonic()
+        ready = [q for q in self._open if q.sent is None and q.not_before <= now]
+        if not ready:
+            return
+        for question in ready:
+            question.not_before = now + _PAUSE_S
+        if not first:
+            online = self._wire.online()
+            ready = [question for question in ready if question.node in online]
+        if not ready:
+            return
+        messages = [q.message if first else q.renew(self._left) for q in ready]
+        for question, message_id in zip(ready, self._wire.push(messages), strict=True):
+            question.sent = message_id or None
+            question.is_away = not message_id
+            if message_id and question.lost is not None:
+                question.lost = None
+                self._on_event({"event": "site-back", "node": question.node})
+
+    def _collect(self) -> Iterator[Message]:
+        waiting = {q.sent: q for q in self._open if q.sent is not None and q.arrival is None}
+        if waiting:
+            for arrival in self._wire.pull([i for i in waiting if i is not None]):
+                if arrival.answers in waiting:
+                    waiting[arrival.answers].arrival = arrival
+        for question in [q for q in self._open if q.arrival is not None]:
+            answer = self._take(question)
+            if answer is not None:
+                self._open.remove(question)
+                yield answer
+
+    def _take(self, question: Question) -> Message | None:
+        """Return the answer of a question whose reply is on its way, once it is whole."""
+        arrival = question.arrival
+        if arrival is None:
+            return None
+        try:
+            reply = self._wire.fetch(arrival)
+        except ValueError:
+            return question.failure()
+        if reply is None and not arrival.broken:
+            return None
+        if reply is None or _is_lost(reply, arrival.sender):
+            self._lose(question, reply)
+            return None
+        return question.as_answer(reply, sender=arrival.sender)
+
+    def _lose(self, question: Question, notice: Message | None) -> None:
+        question.sent = question.arrival = None
+        if notice is None or notice.error.code != ErrorCode.NODE_UNAVAILABLE:
+            return  # only the message is gone: it is sent again, the site was there all the time
+        question.is_away = True
+        if question.lost is None:
+            self._on_event({"event": "site-lost", "node": question.node})
+        question.lost = notice
+
+
+def _is_lost(reply: Message, sender: int) -> bool:
+    is_notice = sender == SUPERLINK_NODE_ID and reply.has_error()
+    return is_notice and reply.error.code in LOST_CODES
