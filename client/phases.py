@@ -9,6 +9,8 @@ cut, a full disk or a lost database, left nothing outside; so it may begin again
 
 from __future__ import annotations
 
+import sqlite3
+
 from client.refusals import REFUSALS
 from client.reserving import find_reservation
 from client.settings import StudyRequest
@@ -20,7 +22,7 @@ SKETCH_PHASE = "sketch"
 EVALUATION_PHASE = "evaluation"
 MOST_ATTEMPTS = 3
 _ROUND = "round-"
-_HARMLESS = (OSError, InputError, *REFUSALS)
+_HARMLESS = (OSError, sqlite3.Error, InputError, *REFUSALS)
 """What goes wrong for reasons that have nothing to do with the noise that was drawn."""
 
 

@@ -108,10 +108,12 @@ def _with_huge_noise(request: StudyRequest) -> tuple[Event, ...]:
 
 
 def _details(site: Site, request: StudyRequest) -> dict[str, str]:
+    # Where answers were not kept, whatever has begun may have left: such a study never goes on.
     # How the steps are split into rounds belongs to what was reserved: the same number of steps
     # cut differently in every round would run more of them than were paid for.
     return {
         "config-hash": request.config_hash,
+        "answers": "kept",
         "schema": site.schema.digest(),
         UNITS: check_same_units(site),
         "model": request.model,

@@ -1,4 +1,4 @@
-"""The ClientApp: three questions, two gates, and a code for whatever goes wrong."""
+"""The ClientApp: five questions, two gates, and a code for whatever goes wrong."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from asking import (
     code_of,
     hello_config,
     make_message,
+    numbers_of,
     settings_of,
     to_record,
     train_records,
@@ -69,7 +70,7 @@ def test_a_site_that_agrees_accepts_and_reads_nothing(home: Path) -> None:
     ("change", "code"),
     [
         ({protocol.SCHEMA_DIGEST: "0" * 64}, "schema-mismatch"),
-        ({protocol.PROTOCOL: 2}, "version-mismatch"),
+        ({protocol.PROTOCOL: 1}, "version-mismatch"),
         ({protocol.EPSILON: 1.5}, "budget-exceeded"),
         ({protocol.EVALUATION: True}, "policy-holdout"),
         ({protocol.MODEL: "another"}, "policy-models"),
@@ -95,9 +96,10 @@ def test_a_sketch_and_its_plan_leave_and_nothing_else(home: Path) -> None:
     assert values.shape == (DIMENSION,) and values.dtype == np.float32
 
 
-def test_a_second_sketch_is_refused_by_code(home: Path) -> None:
-    ask_sketch(home)
-    assert code_of(ask_sketch(home)) == "already-released"
+def test_another_sketch_is_refused_by_code(home: Path) -> None:
+    first = ask_sketch(home)
+    assert numbers_of(ask_sketch(home)) == numbers_of(first)
+    assert code_of(ask_sketch(home, generator_steps=5)) == "already-released"
     assert code_of(ask_sketch(home, study_id="another")) == "budget-exceeded"
 
 
@@ -111,7 +113,10 @@ def test_a_round_answers_with_weights_of_the_same_form(home: Path) -> None:
     assert {name: tuple(a.shape) for name, a in found.items()} == {
         name: tuple(weight.shape) for name, weight in sent.items()
     }
-    assert code_of(ask_train(home)) == "already-released"
+    assert numbers_of(ask_train(home)) == numbers_of(reply)
+    others = {name: 2 * array.numpy() for name, array in train_records()[ARRAYS].items()}
+    another = train_records() | {ARRAYS: to_record(others)}
+    assert code_of(ask_train(home, another)) == "already-released"
 
 
 @pytest.mark.parametrize(

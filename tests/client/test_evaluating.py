@@ -8,7 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from asking import ask_evaluate, be_inside_a_run, code_of, score_weights
+from asking import (
+    ask_evaluate,
+    ask_sketch,
+    be_inside_a_run,
+    code_of,
+    numbers_of,
+    score_weights,
+)
 from tiny_sites import make_request, write_site
 from tiny_world import SCHEMA
 
@@ -23,7 +30,6 @@ from strategies import protocol
 from strategies.gate import find_problem
 from strategies.protocol import CONFIG, EVALUATION, NOISE_OF, QUERY_EVALUATE, RECEIPT
 from strategies.wire_field import Direction
-from synthesis import InputError
 from synthesis.evaluation import (
     EvaluationLayout,
     ScoreNetwork,
@@ -87,11 +93,15 @@ def test_three_events_on_the_hold_out_leave_epsilon_the_larger_of_the_parts(site
 
 
 def test_the_study_is_done_after_the_evaluation_and_not_before(site: Site) -> None:
-    request = with_evaluation(rounds=0, adversarial_share=0.0)
-    release_sketch(site, request)
-    assert states_of(site)[-1] == (State.RUNNING, "sketch")
-    release_evaluation(site, request, make_weights())
-    assert states_of(site)[-2:] == [(State.RUNNING, "evaluation"), (State.DONE, "")]
+    short = {"evaluation": True, "rounds": 0, "adversarial_share": 0.0}
+    ask_sketch(site.folder.parent, **short)
+    assert states_of(site)[-1] == (State.RUNNING, "sketch-kept")
+    ask_evaluate(site.folder.parent, **short)
+    assert states_of(site)[-3:] == [
+        (State.RUNNING, "evaluation"),
+        (State.RUNNING, "evaluation-kept"),
+        (State.DONE, ""),
+    ]
 
 
 def test_only_hold_out_units_are_counted(site: Site) -> None:
@@ -102,20 +112,37 @@ def test_only_hold_out_units_are_counted(site: Site) -> None:
     np.testing.assert_array_equal(exact["evaluation-one-way"][0], expected)
 
 
-def test_a_second_evaluation_is_refused(site: Site) -> None:
-    release_evaluation(site, with_evaluation(), make_weights())
+def test_a_second_evaluation_is_refused_and_the_first_one_comes_again(site: Site) -> None:
+    home = site.folder.parent
+    first = numbers_of(ask_evaluate(home))
     before = site.ledger.head()
-    with pytest.raises(RuntimeError):
-        release_evaluation(site, with_evaluation(), make_weights())
+    assert numbers_of(ask_evaluate(home)) == first
+    weights = {name: weight * 2 for name, weight in make_weights().items()}
+    assert code_of(ask_evaluate(home, weights)) == "already-released"
     assert site.ledger.head() == before
 
 
-def test_an_evaluation_that_failed_cannot_be_asked_again(site: Site) -> None:
-    (site.folder / "rows.parquet").unlink()
-    with pytest.raises(InputError):
-        release_evaluation(site, with_evaluation(), make_weights())
-    with pytest.raises(RuntimeError, match="begun before"):
-        release_evaluation(site, with_evaluation(), make_weights())
+def test_an_evaluation_that_could_not_read_the_table_may_begin_again(site: Site) -> None:
+    """It drew nothing, and what was reserved pays for the one that leaves."""
+    home, rows, away = site.folder.parent, site.folder / "rows.parquet", site.folder / "away"
+    rows.rename(away)
+    assert code_of(ask_evaluate(home)) == "local-failure"
+    spent = site.ledger.epsilon()
+    away.rename(rows)
+    assert not ask_evaluate(home).has_error()
+    assert site.ledger.epsilon() == spent
+
+
+def test_an_evaluation_that_failed_for_an_unknown_reason_cannot_be_asked_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluating, "gaussian_mechanism", fail)
+        assert code_of(ask_evaluate(site.folder.parent)) == "local-failure"
+    assert code_of(ask_evaluate(site.folder.parent)) == "already-released"
 
 
 def test_an_evaluation_that_was_not_reserved_is_refused_unread(site: Site) -> None:
@@ -171,13 +198,12 @@ def test_releases_and_studies_have_noise_of_their_own(tmp_path: Path) -> None:
     assert np.abs(np.corrcoef([each[:36] for each in noise]) - np.eye(9)).max() < 0.6
 
 
-def test_an_answer_leaves_once_and_holds_listed_fields_only(site: Site) -> None:
+def test_an_answer_holds_listed_fields_only(site: Site) -> None:
     home = site.folder.parent
     reply = ask_evaluate(home)
     assert find_problem(reply.content, QUERY_EVALUATE, Direction.UP) is None
     assert set(reply.content.array_records[EVALUATION]) == set(NOISE_OF)
     assert set(reply.content.config_records[CONFIG]) == {RECEIPT, *NOISE_OF.values()}
-    assert code_of(ask_evaluate(home)) == "already-released"
 
 
 def spoil(name: str, value: float) -> Callable[[Weights], None]:

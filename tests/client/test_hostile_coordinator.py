@@ -20,6 +20,7 @@ from asking import (
     code_of,
     hello_config,
     make_message,
+    numbers_of,
     send,
     settings_of,
     to_record,
@@ -131,16 +132,23 @@ def test_records_that_nobody_listed_are_refused(home: Path, content: RecordDict)
 
 def test_rounds_are_never_replayed_nor_turned_around(home: Path) -> None:
     settings = HONEST | {"rounds": 4}
-    assert not ask_sketch(home, **settings).has_error()
-    assert not ask_train(home, **settings, server_round=1).has_error()
-    assert code_of(ask_train(home, **settings, server_round=1)) == "already-released"
-    assert not ask_train(home, **settings, server_round=3).has_error()  # it may miss a round
-    for number in (1, 2, 3):
-        assert code_of(ask_train(home, **settings, server_round=number)) == "already-released"
+    sketch = numbers_of(ask_sketch(home, **settings))
+    rounds = {1: numbers_of(ask_train(home, **settings, server_round=1))}
+    rounds[3] = numbers_of(ask_train(home, **settings, server_round=3))  # it may miss a round
+    assert code_of(ask_train(home, **settings, server_round=2)) == "already-released"
+    others = {n: 2 * w.numpy() for n, w in make_generator().state_dict().items()}
+    another = train_records() | {ARRAYS: to_record(others)}
+    for number, numbers in rounds.items():
+        assert numbers_of(ask_train(home, **settings, server_round=number)) == numbers
+        code = code_of(ask_train(home, another, **settings, server_round=number))
+        assert code == "already-released"
     for number in (0, -1, 5, 2**40):
         assert code_of(ask_train(home, **settings, server_round=number)) == "malformed"
-    assert code_of(ask_sketch(home, **settings)) == "already-released"
+    assert numbers_of(ask_sketch(home, **settings)) == sketch
+    assert code_of(ask_sketch(home, **settings, generator_steps=5)) == "already-released"
     check_spent(home, 0.5)
+    begun = [entry.note for entry in site_of(home).ledger.entries() if entry.state == "running"]
+    assert begun == [f"{p}{end}" for p in ("sketch", "round-1", "round-3") for end in ("", "-kept")]
 
 
 @pytest.mark.parametrize(
@@ -234,7 +242,7 @@ def test_studies_in_parallel_never_overspend(home: Path) -> None:
     )
 
 
-def test_one_sketch_asked_for_by_many_threads_is_released_once(home: Path) -> None:
+def test_one_sketch_asked_for_by_many_threads_is_drawn_once(home: Path) -> None:
     messages = [make_message(protocol.QUERY_SKETCH, make_config(**HONEST)) for _ in range(4)]
     replies: list[Message] = []
     threads = [
@@ -245,10 +253,9 @@ def test_one_sketch_asked_for_by_many_threads_is_released_once(home: Path) -> No
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(code_of(r) if r.has_error() else "released" for r in replies) == [
-        *["already-released"] * 3,
-        "released",
-    ]
+    assert len({numbers_of(reply) for reply in replies}) == 1
+    begun = [entry.note for entry in site_of(home).ledger.entries() if entry.state == "running"]
+    assert begun == ["sketch", "sketch-kept"]
 
 
 def test_after_all_attacks_an_honest_study_still_works(home: Path) -> None:

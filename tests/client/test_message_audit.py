@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from asking import ask_evaluate, ask_hello, ask_sketch, ask_train, be_inside_a_run, code_of
+from asking import (
+    ask_close,
+    ask_evaluate,
+    ask_hello,
+    ask_sketch,
+    ask_train,
+    be_inside_a_run,
+    code_of,
+)
 from flwr.app import Message
 from tiny_persons import PERSONS, draw_persons
 from tiny_sites import Recorder, make_study, write_site
@@ -108,7 +116,7 @@ def test_nothing_of_the_data_leaves_or_is_logged_in_a_whole_study(
     study = make_study(evaluation=True, nominal_rows=400)
     coordinator = Coordinator(study, sites[0].schema, num_sites=3)
     run_local(make_server_app(coordinator), recorder, 3, run_config={"sites-dir": str(tmp_path)})
-    assert len(recorder.seen) == 3 * (1 + 1 + 2 + 1)
+    assert len(recorder.seen) == 3 * (1 + 1 + 2 + 1 + 1)
     everyone = set().union(*(counts_of(site) for site in sites))
     for question, reply in recorder.seen:
         kind = question.metadata.message_type
@@ -196,7 +204,7 @@ def test_nothing_of_the_data_leaves_or_is_logged_when_a_site_fails(
     counts = counts_of(site)
     spoil(site.folder)
     replies = [ask_hello(tmp_path, evaluation=True)]
-    for ask in (ask_sketch, ask_train, ask_evaluate, ask_sketch):
+    for ask in (ask_sketch, ask_train, ask_evaluate, ask_sketch, ask_close, ask_close):
         replies += [ask(tmp_path, evaluation=True), ask(tmp_path, evaluation=True, epsilon=0.7)]
     assert any(reply.has_error() for reply in replies)
     for reply in replies:

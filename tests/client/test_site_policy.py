@@ -11,7 +11,8 @@ from tiny_sites import ROWS, make_request, write_site
 
 from client import app as client_app
 from client.founding import found_site
-from client.reserving import close_study, reserve_study
+from client.phases import close_study
+from client.reserving import reserve_study
 from client.site import KEY_FILE, RECEIPT_FILE, SITE_FILE, SPLIT_KEY_FILE, Site, load_site
 from client.site_file import render_site_file
 from client.sketching import release_sketch
@@ -216,16 +217,16 @@ def test_a_study_that_failed_midway_can_be_closed_and_stays_paid(site: Site) -> 
     request = make_request(epsilon=0.4)
     release_sketch(site, request)
     spent = site.ledger.epsilon()
-    close_study(site, request.study)
+    close_study(site, request.study, is_finished=False)
     last = site.ledger.entries()[-1]
     assert (last.state, last.note) == (State.FAILED, "closed-by-the-site")
     assert site.ledger.epsilon() == spent > 0.39
     with pytest.raises(AlreadyReleased, match="failed"):
         release_sketch(site, request)
     with pytest.raises(AlreadyReleased):
-        close_study(site, request.study)
+        close_study(site, request.study, is_finished=False)
     with pytest.raises(ValueError, match="one that is in the ledger"):
-        close_study(site, "another")
+        close_study(site, "another", is_finished=False)
     release_sketch(site, make_request(epsilon=0.4, study_id="another"))  # others go on
 
 

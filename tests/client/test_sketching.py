@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from asking import ask_sketch, be_inside_a_run
 from tiny_sites import ROWS, make_request, write_site
 from tiny_world import SCHEMA, draw_codes
 
 from client.site import Site, load_site
 from client.sketching import release_sketch, reserve_study
-from privacy import BudgetExceeded, Part, State
+from privacy import AlreadyReleased, BudgetExceeded, Part, State
 from synthesis import InputError
 from synthesis.layout import SketchLayout, compute_sketch
 from synthesis.schema import Schema
@@ -58,15 +59,20 @@ def test_a_missing_data_file_leaves_the_budget_spent(site: Site) -> None:
     (site.folder / "rows.parquet").unlink()
     with pytest.raises(InputError):
         release_sketch(site, make_request())
-    assert site.ledger.epsilon() > 0.99
-    with pytest.raises(RuntimeError, match="begun before"):
+    assert (spent := site.ledger.epsilon()) > 0.99
+    for _ in range(2):  # it may begin again, which costs nothing and gives nothing back
+        with pytest.raises(InputError):
+            release_sketch(site, make_request())
+    with pytest.raises(AlreadyReleased, match="interrupted 3 times"):
         release_sketch(site, make_request())
+    assert site.ledger.epsilon() == spent
 
 
 def test_a_second_sketch_of_a_study_is_refused(site: Site) -> None:
-    release_sketch(site, make_request())
+    be_inside_a_run()
+    assert not ask_sketch(site.folder.parent).has_error()
     before = site.ledger.head()
-    with pytest.raises(RuntimeError, match="begun before"):
+    with pytest.raises(AlreadyReleased, match="answered before"):
         release_sketch(site, make_request())
     assert site.ledger.head() == before
 
@@ -123,7 +129,8 @@ def test_sites_and_studies_have_noise_of_their_own(tmp_path: Path) -> None:
 
 
 def test_the_sketch_alone_ends_the_reservation(site: Site) -> None:
-    release_sketch(site, make_request(rounds=0, adversarial_share=0.0))
+    be_inside_a_run()
+    assert not ask_sketch(site.folder.parent, rounds=0, adversarial_share=0.0).has_error()
     assert states_of(site)[-1][0] is State.DONE
 
 

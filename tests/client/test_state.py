@@ -45,14 +45,15 @@ def test_a_stop_between_rounds_changes_nothing(tmp_path: Path) -> None:
         step.step(real, fake)
 
     noise, state = SeededRandomness(2).stream("noise"), StudyState(tmp_path, "study")
-    for part in (batches[:4], batches[4:7], batches[7:]):
+    for number, part in enumerate((batches[:4], batches[4:7], batches[7:]), start=1):
         # another seed each time: all that counts must come from disk
         first = part[0] is batches[0]
         discriminator, step = make(1 if first else 77, noise)
-        assert state.restore_training(discriminator, step.optimizer.original_optimizer) is not first
+        found = step.optimizer.original_optimizer
+        assert state.restore_training(number, discriminator, found) is not first
         for real, fake in part:
             step.step(real, fake)
-        state.save_training(discriminator, step.optimizer.original_optimizer)
+        state.save_training(number, discriminator, found)
     for name, weight in whole.state_dict().items():
         assert torch.equal(discriminator.state_dict()[name], weight)
 
@@ -62,10 +63,10 @@ def test_moments_and_step_counts_come_back_exactly(tmp_path: Path) -> None:
     for real, fake in draw_batches(3):
         step.step(real, fake)
     state, kept = StudyState(tmp_path, "s"), step.optimizer.original_optimizer
-    state.save_training(discriminator, kept)
+    state.save_training(1, discriminator, kept)
     other, fresh = make(5, SeededRandomness(2).stream("noise"))
     found = fresh.optimizer.original_optimizer
-    assert state.restore_training(other, found)
+    assert state.restore_training(2, other, found)
     for index, moments in kept.state_dict()["state"].items():
         assert set(moments) == {"step", "exp_avg", "exp_avg_sq"}
         for name, value in moments.items():
@@ -77,7 +78,7 @@ def test_without_state_nothing_changes(tmp_path: Path) -> None:
     discriminator, step = make(1, SeededRandomness(2).stream("noise"))
     before = {name: weight.clone() for name, weight in discriminator.state_dict().items()}
     state = StudyState(tmp_path, "s")
-    assert not state.restore_training(discriminator, step.optimizer.original_optimizer)
+    assert not state.restore_training(1, discriminator, step.optimizer.original_optimizer)
     assert all(torch.equal(discriminator.state_dict()[name], before[name]) for name in before)
     assert step.optimizer.original_optimizer.state_dict()["state"] == {}
 
@@ -108,6 +109,44 @@ def test_studies_do_not_share_state(tmp_path: Path) -> None:
 
 def test_nothing_half_written_is_left(tmp_path: Path) -> None:
     discriminator, step = make(1, SeededRandomness(2).stream("noise"))
-    StudyState(tmp_path, "s").save_training(discriminator, step.optimizer.original_optimizer)
+    StudyState(tmp_path, "s").save_training(1, discriminator, step.optimizer.original_optimizer)
     names = [path.name for path in tmp_path.rglob("*") if path.is_file()]
-    assert names == ["training.safetensors"]
+    assert names == ["training-1.safetensors"]
+
+
+def steps_of(optimizer: torch.optim.Optimizer) -> float:
+    return float(optimizer.state_dict()["state"][0]["step"])
+
+
+def test_a_round_that_begins_again_starts_from_the_state_before_it(tmp_path: Path) -> None:
+    """Whatever an interrupted round left behind, its steps are not taken twice."""
+    state = StudyState(tmp_path, "s")
+    discriminator, step = make(1, SeededRandomness(2).stream("noise"))
+    optimizer, batches = step.optimizer.original_optimizer, draw_batches(3)
+    for number in (1, 2, 3):  # one step in each round
+        step.step(*batches[number - 1])
+        state.save_training(number, discriminator, optimizer)
+    for number, steps in ((3, 2.0), (4, 3.0), (9, 3.0)):
+        other, fresh = make(5, SeededRandomness(2).stream("noise"))
+        found = fresh.optimizer.original_optimizer
+        assert state.restore_training(number, other, found)
+        assert steps_of(found) == steps
+
+
+def test_a_first_round_that_begins_again_starts_from_nothing(tmp_path: Path) -> None:
+    state = StudyState(tmp_path, "s")
+    discriminator, step = make(1, SeededRandomness(2).stream("noise"))
+    step.step(*draw_batches(1)[0])
+    state.save_training(1, discriminator, step.optimizer.original_optimizer)
+    other, fresh = make(5, SeededRandomness(2).stream("noise"))
+    assert not state.restore_training(1, other, fresh.optimizer.original_optimizer)
+
+
+def test_only_the_last_two_rounds_stay_on_the_disk(tmp_path: Path) -> None:
+    """The last one to go on from, and the one before it to begin the last one again."""
+    state = StudyState(tmp_path, "s")
+    discriminator, step = make(1, SeededRandomness(2).stream("noise"))
+    for number in (9, 10, 11):
+        state.save_training(number, discriminator, step.optimizer.original_optimizer)
+    names = sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
+    assert names == ["training-10.safetensors", "training-11.safetensors"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from asking import ask_train, be_inside_a_run, code_of, numbers_of
 from safetensors.torch import load
 from tiny_sites import make_request, write_site
 from tiny_world import SCHEMA, make_generator
@@ -18,6 +19,7 @@ from client.sketching import release_sketch
 from client.training import train_round
 from privacy import AlreadyReleased, Part, RandomStream, State, trainer
 from privacy.private_step import PrivateStep
+from strategies.protocol import ARRAYS
 from synthesis import InputError
 from synthesis.adversarial import GeneratorStepSettings
 from synthesis.discriminator import Discriminator
@@ -44,6 +46,11 @@ def notes_of(site: Site) -> list[str]:
     return [entry.note for entry in site.ledger.entries() if entry.state is State.RUNNING]
 
 
+@pytest.fixture(autouse=True)
+def _inside_a_run() -> None:
+    be_inside_a_run()
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     site = write_site(tmp_path / "site-1")
@@ -56,20 +63,24 @@ def weights_of(generator: Generator) -> torch.Tensor:
 
 
 def test_a_study_runs_its_rounds_and_is_done(site: Site) -> None:
+    sent = {name: weight.numpy() for name, weight in make_generator().state_dict().items()}
     for server_round in (1, 2):
-        local = run_round(site, server_round)
-        assert torch.isfinite(weights_of(local)).all()
-        assert not torch.equal(weights_of(local), weights_of(make_generator()))
-    assert notes_of(site) == ["sketch", "round-1", "round-2"]
+        reply = ask_train(site.folder.parent, server_round=server_round)
+        local = {n: array.numpy() for n, array in reply.content.array_records[ARRAYS].items()}
+        assert all(np.isfinite(weights).all() for weights in local.values())
+        assert any((weights != sent[name]).any() for name, weights in local.items())
+    assert notes_of(site) == ["sketch", "round-1", "round-1-kept", "round-2", "round-2-kept"]
     assert site.ledger.entries()[-1].state is State.DONE
     assert site.ledger.epsilon() <= 1.0
 
 
 def test_a_round_is_never_run_twice(site: Site) -> None:
-    run_round(site, 1)
+    first = numbers_of(ask_train(site.folder.parent))
     head = site.ledger.head()
-    with pytest.raises(RuntimeError, match="begun before"):
+    with pytest.raises(AlreadyReleased, match="answered before"):
         run_round(site, 1)
+    (site.folder / "rows.parquet").unlink()  # nothing is read for an answer that is kept
+    assert numbers_of(ask_train(site.folder.parent)) == first
     assert site.ledger.head() == head
 
 
@@ -128,12 +139,13 @@ def test_a_noise_that_cannot_be_uses_up_no_round(site: Site, noise: float) -> No
 
 
 def test_nothing_runs_after_the_last_round(site: Site) -> None:
-    run_round(site, 1)
-    run_round(site, 2)
-    with pytest.raises(RuntimeError, match="cannot be used again"):
-        run_round(site, 2)
-    with pytest.raises(RuntimeError):
-        release_sketch(site, make_request())
+    for server_round in (1, 2):
+        assert not ask_train(site.folder.parent, server_round=server_round).has_error()
+    for server_round in (1, 2):
+        with pytest.raises(AlreadyReleased):
+            run_round(site, server_round)
+    with pytest.raises(AlreadyReleased, match="cannot be used again"):
+        release_sketch(site, make_request())  # it began, and nobody asked for it before the end
 
 
 def test_the_ledger_knows_of_the_round_before_a_row_is_read(
@@ -151,13 +163,30 @@ def test_the_ledger_knows_of_the_round_before_a_row_is_read(
     assert seen == [["sketch", "round-1"]]
 
 
-def test_a_round_that_fails_is_spent(site: Site) -> None:
+def test_a_round_that_could_not_read_the_table_may_begin_again(site: Site) -> None:
     (site.folder / "rows.parquet").rename(site.folder / "away.parquet")
     with pytest.raises(InputError):
         run_round(site, 1)
     (site.folder / "away.parquet").rename(site.folder / "rows.parquet")
-    with pytest.raises(RuntimeError, match="begun before"):
-        run_round(site, 1)
+    spent = site.ledger.epsilon()
+    run_round(site, 1)
+    assert notes_of(site) == ["sketch", "round-1", "round-1-again-1"]
+    assert site.ledger.epsilon() == spent
+
+
+@pytest.mark.parametrize("step", ["_make_trainer", "improve_generator"])
+def test_a_round_that_fails_for_an_unknown_reason_is_spent(
+    site: Site, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise FloatingPointError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, step, fail)
+        assert code_of(ask_train(site.folder.parent)) == "local-failure"
+    assert code_of(ask_train(site.folder.parent)) == "already-released"
+    assert notes_of(site)[-2:] == ["round-1", "round-1-spoiled"]
+    assert not ask_train(site.folder.parent, server_round=2).has_error()  # later ones go on
 
 
 def test_a_round_without_a_sketch_pays_for_the_whole_study_first(tmp_path: Path) -> None:
@@ -208,12 +237,13 @@ def test_a_round_is_repeatable_in_a_simulation_and_rounds_differ(tmp_path: Path)
 
 
 def test_the_discriminator_goes_on_where_it_stopped(site: Site) -> None:
-    run_round(site, 1)
-    (file,) = (site.folder / "state").rglob("training.safetensors")
-    first = file.read_bytes()
-    run_round(site, 2)
-    assert file.read_bytes() != first
-    assert float(load(file.read_bytes())["optimizer.0.step"]) == 6.0
+    for server_round in (1, 2, 2):  # the last round begins again, and takes no step twice
+        run_round(site, server_round)
+    steps = {
+        path.stem: float(load(path.read_bytes())["optimizer.0.step"])
+        for path in (site.folder / "state").rglob("training-*.safetensors")
+    }
+    assert steps == {"training-1": 3.0, "training-2": 6.0}
 
 
 @pytest.mark.parametrize("wrong", [POOLED[:-1], POOLED[None], torch.zeros(0)])

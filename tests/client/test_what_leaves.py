@@ -54,9 +54,9 @@ def captured(tmp_path_factory: pytest.TempPathFactory) -> Captured:
 
 def test_the_study_asked_every_site_everything_once(captured: Captured) -> None:
     kinds = [message.metadata.message_type for message, _ in captured.seen]
-    assert (
-        kinds == ["query.hello"] * 3 + ["query.sketch"] * 3 + ["train"] * 6 + ["query.evaluate"] * 3
-    )
+    expected = {"query.hello": 3, "query.sketch": 3, "train": 6, "query.evaluate": 3}
+    expected |= {"query.close": 3}
+    assert kinds == [kind for kind, number in expected.items() for _ in range(number)]
     assert not any(reply.has_error() for _, reply in captured.seen)
 
 
@@ -147,7 +147,8 @@ def test_every_site_spent_what_was_asked_and_is_done(captured: Captured) -> None
         entries = site.ledger.entries()
         assert entries[-1].state is State.DONE
         notes = [entry.note for entry in entries if entry.state is State.RUNNING]
-        assert notes == ["sketch", "round-1", "round-2", "evaluation"]
+        phases = ("sketch", "round-1", "round-2", "evaluation")
+        assert notes == [f"{phase}{end}" for phase in phases for end in ("", "-kept")]
 
 
 def test_sites_get_nothing_of_each_other_but_sums(captured: Captured) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -89,6 +90,21 @@ def ask_evaluate(home: Path, weights: dict[str, Any] | None = None, **changes: A
     config = make_config(**{"evaluation": True} | changes)
     arrays = to_record(score_weights() if weights is None else weights)
     return send(home, protocol.QUERY_EVALUATE, config, **{ARRAYS: arrays})
+
+
+def ask_close(home: Path, ending: str = protocol.FINISHED, **changes: Any) -> Message:
+    return send(home, protocol.QUERY_CLOSE, make_config(**{"ending": ending} | changes))
+
+
+def numbers_of(reply: Message) -> bytes:
+    """Everything that an answer says, to the bit, but for the receipt, which is newer each time."""
+    settings = {k: v for k, v in settings_of(reply).items() if k != protocol.RECEIPT}
+    arrays = {
+        f"{record}/{name}": (array.dtype, tuple(array.shape), array.data.hex())
+        for record, values in reply.content.array_records.items()
+        for name, array in values.items()
+    }
+    return json.dumps([settings, arrays], sort_keys=True).encode()
 
 
 def code_of(reply: Message) -> str:

@@ -27,9 +27,12 @@ from strategies.fields import fields_of
 from strategies.protocol import (
     ACCEPTED,
     ARRAYS,
+    CLOSE_ACTION,
     CONFIG,
+    ENDING,
     EVALUATE_ACTION,
     EVALUATION,
+    FINISHED,
     HELLO_ACTION,
     NOISE_MULTIPLIER,
     NOISE_OF,
@@ -39,6 +42,7 @@ from strategies.protocol import (
     POLICY_ROUNDS,
     POOLED_SKETCH,
     PUBLIC_KEY,
+    QUERY_CLOSE,
     QUERY_EVALUATE,
     QUERY_HELLO,
     QUERY_SKETCH,
@@ -75,9 +79,8 @@ client_app = ClientApp()
 def public_settings(message_type: str) -> ConfigRecord:
     """Every setting the table lists for this message, with an example value."""
     rows = [f for f in fields_of(message_type, Direction.DOWN) if f.record == CONFIG]
-    return ConfigRecord(
-        {f.key: _EXAMPLES[f.type] for f in rows if f.key != SERVER_ROUND and not f.optional}
-    )
+    examples = {f.key: _EXAMPLES[f.type] for f in rows if f.key != SERVER_ROUND and not f.optional}
+    return ConfigRecord(examples | ({ENDING: FINISHED} if ENDING in examples else {}))
 
 
 def site_number(context: Context) -> int:
@@ -132,6 +135,14 @@ def evaluate(message: Message, context: Context) -> Message:
     noise = dict.fromkeys(NOISE_OF.values(), 2.0)
     config = ConfigRecord(noise | {RECEIPT: make_receipt(site_number(context))})
     return leave(RecordDict({EVALUATION: ArrayRecord(counts), CONFIG: config}), message)
+
+
+@client_app.query(CLOSE_ACTION)
+def close(message: Message, context: Context) -> Message:
+    check_incoming(message)
+    number = site_number(context)
+    config = ConfigRecord({PUBLIC_KEY: key_of(number).public.hex, RECEIPT: make_receipt(number)})
+    return leave(RecordDict({CONFIG: config}), message)
 
 
 @client_app.train()
@@ -224,6 +235,7 @@ def make_server_app(
             record=EVALUATION,
             names=tuple(NOISE_OF),
         )
+        put(grid, list(sketches.valid), QUERY_CLOSE, receipts)
         results["hello"] = hello
         results["sketches"] = sketches
         results["pooled"] = pooled
