@@ -24,11 +24,13 @@ class Stopped(BaseException):
 
     Attributes:
         code: the exit code that says so, 128 + the signal's number.
+        sentence: what the person is told.
     """
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
         self.code = 128 + signal_number
+        self.sentence = "stopped; nothing was written."
 
 
 @contextmanager
@@ -63,7 +65,7 @@ def sentences() -> Iterator[None]:
     try:
         yield
     except Stopped as stopped:
-        _say("stopped; nothing was written.")
+        _say(stopped.sentence)
         _leave(stopped.code)
     except (ValueError, RuntimeError, OSError, MemoryError) as error:
         ending = _explain(error)

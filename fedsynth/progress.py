@@ -67,6 +67,9 @@ class StudyProgress:
             "budget": self._show_budget,
             "score-progress": self._score,
             "scored": lambda event: self._end(SCORING),
+            "phase-kept": self._show_kept,
+            "site-lost": lambda event: self._note(event, "went away; waiting for it"),
+            "site-back": lambda event: self._note(event, "is back"),
         }
 
     def __enter__(self) -> StudyProgress:
@@ -98,6 +101,12 @@ class StudyProgress:
 
     def _finish_phase(self, event: Mapping[str, Any]) -> None:
         self._end(event["phase"], f"{len(event['valid'])} of {self._sites} sites")
+
+    def _show_kept(self, event: Mapping[str, Any]) -> None:
+        say(self._console, f"{PLAIN.get(event['phase'], event['phase'])}: kept from before")
+
+    def _note(self, event: Mapping[str, Any], what: str) -> None:
+        say(self._console, f"  {event['node']} {what}")
 
     def _count_answer(self, event: Mapping[str, Any]) -> None:
         phase = event["phase"]

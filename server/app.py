@@ -124,7 +124,7 @@ class Coordinator:
             receipts={
                 node: Attested(public_key=key, receipt=receipt)
                 for node, key in self.receipts.keys.items()
-                if (receipt := self.receipts.of(node)) is not None
+                if node in hello and (receipt := self.receipts.of(node)) is not None
             },
         )
         return self.outcome

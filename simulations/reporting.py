@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from privacy import Ledger, Unit, replay_ledger
@@ -13,7 +12,6 @@ from server.outcome import StudyOutcome
 from server.report import (
     LOCAL_TRUST,
     NOT_PROMISED,
-    Cost,
     Evaluation,
     Phase,
     Pictures,
@@ -22,10 +20,10 @@ from server.report import (
     Report,
     Traffic,
     Utility,
-    Version,
+    build_cost,
     build_evaluation,
-    build_round,
     build_site,
+    build_software,
 )
 from server.report import Site as SiteReport
 from server.study import Study
@@ -33,7 +31,6 @@ from simulations.backends import SimulationRun
 from simulations.exact_figures import measure_exactly
 from simulations.sites import SimulatedSites, site_folder
 
-LIBRARIES = ("fedsynth", "flwr", "torch", "opacus", "dp-accounting", "numpy")
 LEDGER_FILE = "ledger.sqlite"
 
 
@@ -76,7 +73,7 @@ def make_report(
         study=study.name,
         created=datetime.now(UTC),
         command=command,
-        software=tuple(Version(name=name, version=version(name)) for name in LIBRARIES),
+        software=build_software(),
         release=Release(rows=num_rows, columns=sites.schema.names, label=sites.schema.label),
         promise=Promise(
             epsilon=study.epsilon,
@@ -90,7 +87,12 @@ def make_report(
         utility=assessment.utility,
         evaluation=_report_evaluation(outcome, sites, run),
         pictures=assessment.pictures,
-        cost=_make_cost(outcome, sites, run, assessment.scoring),
+        cost=build_cost(
+            outcome,
+            name_nodes(sites, run.partitions),
+            after=(assessment.scoring,),
+            traffic=_count_traffic(sites, run),
+        ),
         limits=(
             "This is a simulation: all rows were on one machine and the noise came from a seed, so "
             "the folder shows how a study works and protects nobody.",
@@ -130,22 +132,6 @@ def _replay_sites(
             )
         )
     return tuple(reports)
-
-
-def _make_cost(
-    outcome: StudyOutcome, sites: SimulatedSites, run: SimulationRun, scoring: Phase
-) -> Cost:
-    phases = [Phase(name=phase.name, seconds=phase.seconds) for phase in outcome.phases]
-    if outcome.rounds:
-        seconds = sum(record.seconds for record in outcome.rounds)
-        before = len(phases) - (outcome.evaluation is not None)
-        phases.insert(before, Phase(name="adversarial rounds", seconds=seconds))
-    names = name_nodes(sites, run.partitions)
-    return Cost(
-        phases=(*phases, scoring),
-        rounds=tuple(build_round(record, names) for record in outcome.rounds),
-        traffic=_count_traffic(sites, run),
-    )
 
 
 def _count_traffic(sites: SimulatedSites, run: SimulationRun) -> tuple[Traffic, ...]:

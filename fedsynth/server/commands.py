@@ -118,3 +118,31 @@ def status(
 
     if not show_status(server, as_json=as_json):
         raise typer.Exit(1)
+
+
+@server_app.command()
+def run(
+    study: Annotated[Path, typer.Argument(help="Study file (TOML).")],
+    schema: Annotated[Path, typer.Option(help="The public schema (TOML).")],
+    server: ServerOption = HERE,
+    sites: Annotated[
+        int | None, typer.Option(help="Sites to wait for while there is time. (default: all)")
+    ] = None,
+    rows: Annotated[
+        int | None, typer.Option(help="Synthetic rows. (default: about as many as the sites hold)")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="New or empty folder. (default: releases/NAME in the folder)"),
+    ] = None,
+    give_up: Annotated[
+        bool, typer.Option("--give-up", help="End a study that was begun, without a release.")
+    ] = False,
+) -> None:
+    """Run a study with the sites, or go on with it, and write the release."""
+    from fedsynth.server import run as running
+
+    asked = running.AskedStudy(
+        server=server, study=study, schema=schema, sites=sites, rows=rows, out=out
+    )
+    running.give_up(asked) if give_up else running.run(asked)

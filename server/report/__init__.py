@@ -5,6 +5,7 @@ pictures, the cost and the limits, in plain words. Nothing is measured or decide
 """
 
 from server.report.build import (
+    build_cost,
     build_event,
     build_pictures,
     build_policy,
@@ -12,6 +13,7 @@ from server.report.build import (
     build_round,
     build_site,
     build_site_from_plan,
+    build_software,
     build_utility_row,
 )
 from server.report.evaluation import (
@@ -76,6 +78,7 @@ __all__ = [
     "Utility",
     "UtilityRow",
     "Version",
+    "build_cost",
     "build_evaluation",
     "build_event",
     "build_pictures",
@@ -84,6 +87,7 @@ __all__ = [
     "build_round",
     "build_site",
     "build_site_from_plan",
+    "build_software",
     "build_utility_row",
     "render_html",
     "report_from_json",

@@ -60,6 +60,13 @@ def _total_words(report: Report) -> str:
         if report.promise.unit is Unit.RECORD
         else "The release costs a person whose rows all lie at one site"
     )
+    if any(site.ledger_head is None for site in report.sites):
+        return (
+            "No: this page counts this study only, as every site planned it. The total of a data "
+            "set's life is in the site's own ledger, which stays there and keeps it within what "
+            f"the site's policy allows. {several} the largest epsilon of any site; a person known "
+            "to several sites pays the sum of theirs."
+        )
     studies = {event.study for site in report.sites for event in site.events}
     older = len(studies - {report.study})
     history = (

@@ -1,6 +1,7 @@
 """From the study's own values to parts of a report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from privacy import Event as LedgerEvent
@@ -8,22 +9,27 @@ from privacy import LedgerSummary, SampledGaussianEvent, SitePlan, compute_epsil
 from privacy import Policy as PolicyInForce
 from server.report.parts import (
     ColumnPicture,
+    Cost,
     Event,
     HeldReceipt,
+    Phase,
     Pictures,
     Policy,
     Rejection,
     Round,
     Site,
     Totals,
+    Traffic,
     UtilityRow,
+    Version,
 )
 from synthesis.quality import Comparison, Quality
 
 if TYPE_CHECKING:  # reading a record takes no Flower
-    from server.outcome import Attested
+    from server.outcome import Attested, StudyOutcome
     from strategies.federated_generator import RoundRecord
 
+LIBRARIES = ("fedsynth", "flwr", "torch", "opacus", "dp-accounting", "numpy")
 EventState: TypeAlias = Literal["reserved", "running", "done", "failed"]
 
 
@@ -140,6 +146,38 @@ def build_round(record: "RoundRecord", site_names: Mapping[int, str]) -> Round:
         bytes_down=record.bytes_down,
         bytes_up=record.bytes_up,
     )
+
+
+def build_cost(
+    outcome: "StudyOutcome",
+    site_names: Mapping[int, str],
+    *,
+    after: Sequence[Phase] = (),
+    traffic: Sequence[Traffic] = (),
+) -> Cost:
+    """Return what a study took.
+
+    Args:
+        outcome: the finished study.
+        site_names: the public name of each node.
+        after: what was done after the study's own phases.
+        traffic: what crossed each site's wire, where somebody counted it.
+    """
+    phases = [Phase(name=phase.name, seconds=phase.seconds) for phase in outcome.phases]
+    if outcome.rounds:
+        seconds = sum(record.seconds for record in outcome.rounds)
+        before = len(phases) - (outcome.evaluation is not None)
+        phases.insert(before, Phase(name="adversarial rounds", seconds=seconds))
+    return Cost(
+        phases=(*phases, *after),
+        rounds=tuple(build_round(record, site_names) for record in outcome.rounds),
+        traffic=tuple(traffic),
+    )
+
+
+def build_software() -> tuple[Version, ...]:
+    """Return the software of this process that a study depends on."""
+    return tuple(Version(name=name, version=version(name)) for name in LIBRARIES)
 
 
 def build_utility_row(

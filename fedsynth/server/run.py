@@ -1,0 +1,83 @@
+"""``fedsynth server run``: a study with real sites, watched from this screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fedsynth.console import say, screen
+from fedsynth.endings import Stopped
+from fedsynth.progress import StudyProgress
+from fedsynth.summary import show_summary
+from server.deploy.folder import load_server
+from server.deploy.studying import StudyOrder, give_up_study, run_study
+from server.study import load_study
+from strategies.errors import StudyFailed
+from synthesis import InputError
+from synthesis.schema import load_schema
+
+RELEASES_FOLDER = "releases"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedStudy:
+    """What was asked for on the command line; the meanings are those of the options."""
+
+    server: Path
+    study: Path
+    schema: Path
+    sites: int | None
+    rows: int | None
+    out: Path | None
+
+
+def run(asked: AskedStudy) -> None:
+    """Run a study or what is left of it, and say what came of it.
+
+    Raises:
+        InputError: if something given cannot be used; no site was asked.
+        StudyFailed: if the study cannot go on now.
+    """
+    server, order = _read(asked)
+    with StudyProgress(screen) as progress:
+        try:
+            report = run_study(load_server(server), order, progress)
+        except StudyFailed as failure:
+            raise StudyFailed(
+                f"{failure.reason} What the study has is kept: run the same command again to go "
+                "on, or with --give-up to end it."
+            ) from None
+        except Stopped as stopped:
+            stopped.sentence = "stopped; what the study has is kept, run it again to go on."
+            raise
+    show_summary(screen, report, order.out)
+
+
+def give_up(asked: AskedStudy) -> None:
+    """Tell the sites that the study will not go on.
+
+    Raises:
+        InputError: if something given cannot be used.
+        StudyFailed: if the coordinator does not run.
+    """
+    server, order = _read(asked)
+    give_up_study(load_server(server), order, lambda event: None)
+    say(
+        screen,
+        f"Study {order.study.name!r} is given up. Sites that were reached have closed it; what "
+        "they reserved for it stays spent.",
+    )
+
+
+def _read(asked: AskedStudy) -> tuple[Path, StudyOrder]:
+    if asked.rows is not None and asked.rows < 1:
+        raise InputError(f"rows must be at least 1, got {asked.rows}.", argument="rows")
+    study = load_study(asked.study)
+    order = StudyOrder(
+        study=study,
+        schema=load_schema(asked.schema),
+        num_sites=asked.sites,
+        num_rows=asked.rows,
+        out=asked.out or asked.server / RELEASES_FOLDER / study.name,
+    )
+    return asked.server, order

@@ -1,0 +1,70 @@
+"""The report of a study with real sites: what the coordinator knows, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from privacy import Unit
+from server.outcome import StudyOutcome
+from server.report import (
+    LOCAL_TRUST,
+    NOT_PROMISED,
+    Promise,
+    Release,
+    Report,
+    build_cost,
+    build_evaluation,
+    build_site_from_plan,
+    build_software,
+)
+from server.study import Study
+from synthesis.schema import Schema
+
+
+def make_report(
+    study: Study,
+    schema: Schema,
+    outcome: StudyOutcome,
+    names: Mapping[int, str],
+    num_rows: int,
+) -> Report:
+    """Put everything that a reader of the release may want to know into one value.
+
+    Args:
+        study: the public settings.
+        schema: the public schema.
+        outcome: what the coordinator holds.
+        names: of the sites, by node.
+        num_rows: rows of the release.
+    """
+    plan = study.make_plan()
+    return Report(
+        private=True,
+        title=f"Synthetic {schema.name} from {len(outcome.nodes)} sites",
+        dataset=schema.name,
+        study=study.name,
+        created=datetime.now(UTC),
+        software=build_software(),
+        release=Release(rows=num_rows, columns=schema.names, label=schema.label),
+        promise=Promise(
+            epsilon=study.epsilon,
+            delta=study.delta,
+            unit=Unit(schema.unit.kind),
+            randomness="system",
+            trust_model=LOCAL_TRUST,
+            not_promised=NOT_PROMISED,
+        ),
+        sites=tuple(
+            build_site_from_plan(names[node], study.name, plan, outcome.receipts.get(node))
+            for node in outcome.nodes
+        ),
+        evaluation=(
+            None if outcome.evaluation is None else build_evaluation(outcome.evaluation, names)
+        ),
+        cost=build_cost(outcome, names),
+        limits=(
+            "What each site spent is what the study planned. A site writes it into its own ledger, "
+            "and shows that to whoever may see it.",
+        ),
+    )

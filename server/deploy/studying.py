@@ -1,0 +1,141 @@
+"""``fedsynth server run``: a study with real sites, from hello to the release, over several lives.
+
+What the study has is kept after every phase. Run again, it goes on where it was: with the same
+study file, and without asking any site to pay again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from privacy import PublicKey
+from server.app import Coordinator
+from server.checkpoint import Checkpoint
+from server.deploy.folder import ServerFolder
+from server.deploy.journal import EVENTS_FILE, Listener, StudyJournal
+from server.deploy.link import open_run
+from server.deploy.registry import AdmittedSite, load_registry
+from server.deploy.reporting import make_report
+from server.release import check_output, staged_folder, write_release
+from server.report import Report
+from server.study import Study
+from strategies.protocol import QUERY_SKETCH
+from strategies.receipts import ReceiptBook
+from synthesis import InputError
+from synthesis.sampling import sample_table
+from synthesis.schema import Schema
+
+CHECKPOINT_FOLDER = "checkpoint"
+LONGEST_START_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyOrder:
+    """A study to be run.
+
+    Attributes:
+        study: its public settings.
+        schema: the public schema.
+        num_sites: how many sites to wait for while there is time; all admitted if None.
+        num_rows: rows of the release; about as many as the sites hold if None.
+        out: folder of the release, new or empty.
+    """
+
+    study: Study
+    schema: Schema
+    num_sites: int | None
+    num_rows: int | None
+    out: Path
+
+
+def run_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> Report:
+    """Run a study, or what is left of it, and write its release.
+
+    Raises:
+        InputError: if study, folder or registry cannot be used; nobody was asked.
+        StudyFailed: if the study cannot go on now; run it again when what is missing is there.
+    """
+    check_output(order.out)
+    order.study.make_plan()
+    sites = _find_sites(server, order)
+    names = {node: site.name for node, site in sites.items()}
+    folder = server.studies / order.study.name
+    journal = StudyJournal(folder / EVENTS_FILE, names, on_event)
+    coordinator = _make_coordinator(server, order, sites, journal)
+    journal({"event": "study-started", "sites": list(names.values()), "rounds": order.study.rounds})
+    with open_run(server, deadline_s=LONGEST_START_S, on_event=journal) as grid:
+        outcome = coordinator.run(grid)
+    num_rows = order.num_rows or max(1, round(outcome.estimated_rows))
+    report = make_report(order.study, order.schema, outcome, names, num_rows)
+    table = sample_table(outcome.generator, order.schema, num_rows, seed=order.study.seed)
+    with staged_folder(order.out) as staging:
+        write_release(
+            staging, table=table, generator=outcome.generator, schema=order.schema, report=report
+        )
+    journal({"event": "released", "rows": num_rows})
+    return report
+
+
+def give_up_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> None:
+    """Tell the sites that a study will not go on; what they reserved for it stays spent.
+
+    Raises:
+        StudyFailed: if the SuperLink does not answer.
+    """
+    sites = _find_sites(server, order)
+    names = {node: site.name for node, site in sites.items()}
+    journal = StudyJournal(server.studies / order.study.name / EVENTS_FILE, names, on_event)
+    coordinator = _make_coordinator(server, order, sites, journal)
+    with open_run(server, deadline_s=LONGEST_START_S, on_event=journal) as grid:
+        coordinator.give_up(grid)
+    journal({"event": "given-up"})
+
+
+def _find_sites(server: ServerFolder, order: StudyOrder) -> dict[int, AdmittedSite]:
+    active = load_registry(server).active
+    sites = {site.node_id: site for site in active if site.node_id is not None}
+    least = order.study.minimum_sites
+    if len(sites) < least:
+        raise InputError(
+            f"minimum_sites of study {order.study.name!r} must be at most the number of admitted "
+            f"sites, got {least} and {len(sites)}; admit more with 'fedsynth server admit'.",
+            argument="minimum_sites",
+        )
+    if order.num_sites is not None and not least <= order.num_sites <= len(sites):
+        raise InputError(
+            f"sites must be between the study's minimum {least} and the {len(sites)} that are "
+            f"admitted, got {order.num_sites}.",
+            argument="sites",
+        )
+    return sites
+
+
+def _make_coordinator(
+    server: ServerFolder,
+    order: StudyOrder,
+    sites: Mapping[int, AdmittedSite],
+    journal: StudyJournal,
+) -> Coordinator:
+    folder = server.studies / order.study.name / CHECKPOINT_FOLDER
+    checkpoint = Checkpoint(folder, receipts=server.path / "receipts.json")
+    receipts = ReceiptBook(checkpoint.find_receipts())
+    receipts.remember({node: PublicKey(site.ledger_key) for node, site in sites.items()})
+    epsilon = order.study.make_plan().epsilon
+
+    def notice(event: Mapping[str, Any]) -> None:
+        journal(event)
+        if event["event"] == "phase-finished" and event["phase"] == QUERY_SKETCH:
+            spent = {sites[node].name: epsilon for node in event["valid"]}
+            journal({"event": "budget", "budget": order.study.epsilon, "sites": spent})
+
+    return Coordinator(
+        order.study,
+        order.schema,
+        num_sites=order.num_sites or len(sites),
+        on_event=notice,
+        receipts=receipts,
+        checkpoint=checkpoint,
+    )
