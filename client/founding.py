@@ -10,6 +10,7 @@ import hashlib
 import secrets
 from pathlib import Path
 
+from client.node.keys import make_node_key
 from client.site import KEY_FILE, SITE_FILE, SPLIT_KEY_FILE, Site, load_site, parse_config
 from client.site_file import render_site_file
 from privacy import Ledger, Policy, SigningKey
@@ -65,6 +66,8 @@ def found_site(
     key, split_key = _make_keys(name, simulation_seed)
     key.save(folder / KEY_FILE)
     write_secret(folder / SPLIT_KEY_FILE, (split_key.hex() + "\n").encode())
+    if simulation_seed is None:  # a simulated site has no node
+        make_node_key(folder, name=name, ledger_key=key.public)
     write_secret(folder / SCHEMA_FILE, (dump_schema(schema)).encode())
     dataset = Path(data).name  # a ledger is shown to others, and where the data lie is not
     Ledger.create(folder / config.ledger, site=name, dataset=dataset, policy=policy, key=key)

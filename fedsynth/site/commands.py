@@ -43,6 +43,10 @@ def init(
             help="Who may loosen the policy: name, and public key or its file; repeatable.",
         ),
     ] = None,
+    coordinator: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The coordinator's file, coordinator.toml."),
+    ] = None,
 ) -> None:
     """Make the folder of a data site: keys, policy and ledger."""
     from fedsynth.site.init import NewSite, init_site
@@ -59,6 +63,7 @@ def init(
             holdout=holdout,
             expires=None if expires is None else expires.date(),
             approvers=tuple(approver or ()),
+            coordinator=coordinator,
         )
     )
 
@@ -73,3 +78,30 @@ def check(
 
     if not check_site(site, study):
         raise typer.Exit(1)
+
+
+@site_app.command()
+def join(
+    study: Annotated[Path, typer.Argument(help="Study file (TOML).")],
+    site: SiteFolder = Path("."),
+    patience: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="Longest time without a word from the coordinator."),
+    ] = 86400.0,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Only say what needs a person.")] = False,
+) -> None:
+    """Take part in a study: connect to the coordinator and answer until the study is over."""
+    from fedsynth.site.join import join_study
+
+    raise typer.Exit(join_study(site, study, patience_s=patience, quiet=quiet))
+
+
+@site_app.command()
+def status(
+    site: SiteFolder = Path("."),
+    as_json: Annotated[bool, typer.Option("--json", help="One line for programs.")] = False,
+) -> None:
+    """Show what runs at this site, what it last did, and what was spent."""
+    from fedsynth.site.status import show_status
+
+    show_status(site, as_json=as_json)

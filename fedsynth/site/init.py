@@ -9,6 +9,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from client.founding import found_site
+from client.node.coordinator_file import COORDINATOR_FILE, adopt_coordinator, load_coordinator
+from client.node.keys import (
+    ADMISSION_FILE,
+    NODE_KEY_FILE,
+    admission_fingerprint,
+    load_node_key,
+    public_line,
+)
 from client.site import KEY_FILE, SITE_FILE, SPLIT_KEY_FILE, Site
 from fedsynth.console import add_row, make_table, say, screen
 from fedsynth.public_keys import read_public_key
@@ -33,6 +41,7 @@ class NewSite:
     holdout: float
     expires: date | None
     approvers: tuple[str, ...]
+    coordinator: Path | None = None
 
 
 def init_site(asked: NewSite) -> None:
@@ -50,6 +59,8 @@ def init_site(asked: NewSite) -> None:
             "name must be 1 to 100 printable characters on one line; choose another.",
             argument="name",
         )
+    if asked.coordinator is not None:
+        load_coordinator(asked.coordinator)
     site = found_site(
         asked.folder,
         name=asked.name,
@@ -57,6 +68,8 @@ def init_site(asked: NewSite) -> None:
         schema=schema,
         policy=policy,
     )
+    if asked.coordinator is not None:
+        adopt_coordinator(asked.coordinator, site.folder)
     _show_places(site)
     show_data(reading)
     _show_next(site)
@@ -117,6 +130,7 @@ def _show_places(site: Site) -> None:
         "what this site allows": folder / SITE_FILE,
         "what was ever spent": folder / site.config.ledger,
         "its signing key": folder / KEY_FILE,
+        "its key for the coordinator's door": folder / NODE_KEY_FILE,
         "the key of the hold-out": folder / SPLIT_KEY_FILE,
         "the schema, approved": folder / site.config.schema_file,
         "the data, left in place": Path(site.config.data),
@@ -133,23 +147,38 @@ def _show_places(site: Site) -> None:
 
 
 def _show_next(site: Site) -> None:
+    node_key = public_line(load_node_key(site.folder))
     say(screen, f"Public key:  {site.public_key.hex}")
     say(screen, f"Fingerprint: {site.public_key.fingerprint}")
+    fingerprint = admission_fingerprint(node_key, site.public_key.hex)
+    say(screen, f"Fingerprint of {ADMISSION_FILE} (both keys): {fingerprint}")
     say(screen, "")
     say(screen, "What to do next:")
+    for number, step in enumerate(_next_steps(site), start=1):
+        say(screen, f"{number}. {step}")
+
+
+def _next_steps(site: Site) -> list[str]:
+    folder = site.folder
     who = ", ".join(approver.name for approver in site.config.policy.approvers)
-    steps = [
-        f"Read {site.folder / SITE_FILE} and tighten what you like. "
+    has_coordinator = (folder / COORDINATOR_FILE).is_file()
+    return [
+        f"Read {folder / SITE_FILE} and tighten what you like. "
         + (
             f"Loosening it needs a signature of {who}."
             if who
             else "Nobody can ever loosen it, for no approver is named."
         ),
-        f"Keep a backup of {(site.folder / KEY_FILE).parent}. The ledger may only ever grow: never "
+        f"Keep a backup of {(folder / KEY_FILE).parent}. The ledger may only ever grow: never "
         "put back an older one.",
-        "Give the public key to the coordinator, and read the fingerprint out over the telephone.",
-        "Before you join a study, see what it would take: fedsynth site check STUDY.toml --site "
-        f"{site.folder}",
+        f"Give {folder / ADMISSION_FILE} to the coordinator (it holds both public keys and no "
+        "secret), and read its fingerprint out over the telephone.",
+        *(
+            []
+            if has_coordinator
+            else [f"Put the coordinator's file at {folder / COORDINATOR_FILE}."]
+        ),
+        f"Before you join a study, see what it would take: fedsynth site check STUDY.toml --site "
+        f"{folder}",
+        f"Take part: fedsynth site join STUDY.toml --site {folder}",
     ]
-    for number, step in enumerate(steps, start=1):
-        say(screen, f"{number}. {step}")

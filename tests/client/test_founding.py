@@ -12,6 +12,7 @@ from tiny_persons import PERSONS
 from tiny_world import SCHEMA
 
 from client.founding import found_site
+from client.node.keys import ADMISSION_FILE, NODE_KEY_FILE
 from client.site import (
     KEY_FILE,
     RECEIPT_FILE,
@@ -65,9 +66,17 @@ def test_nobody_else_may_read_a_file_of_a_site(tmp_path: Path) -> None:
         KEY_FILE,
         SPLIT_KEY_FILE,
         RECEIPT_FILE,
+        NODE_KEY_FILE,
+        ADMISSION_FILE,
     }
     for path in [tmp_path / "s", *paths]:
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_a_simulated_site_has_neither_node_nor_admission(tmp_path: Path) -> None:
+    found(tmp_path / "s", simulation_seed=1)
+    names = {p.name for p in (tmp_path / "s").rglob("*") if p.is_file()}
+    assert not names & {"node.pem", "admission.toml"}
 
 
 def test_a_folder_that_holds_something_is_never_written_to(tmp_path: Path) -> None:

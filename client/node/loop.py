@@ -1,0 +1,294 @@
+"""The node: one question after the other, and on through whatever breaks outside."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from flwr.app import Context, Message, RecordDict
+from flwr.common.serde import message_from_proto
+from flwr.supercore.inflatable.inflatable_object import get_object_id
+from flwr.supercore.task_identity import TaskIdentity
+
+from client.node.bundles import BundleCheck
+from client.node.fleet import FleetLink, Pulled, Sent
+from client.node.inbox import MOST_ATTEMPTS, Inbox
+from client.node.journal import Journal, Value
+from client.node.parcels import BROKEN, TooLarge, Unusable, put_together
+from client.node.trouble import Kind, LinkTrouble
+from client.refusals import describe
+from strategies import protocol
+from strategies.protocol import RefusalCode, error_reply
+
+QUERY_CLOSE: Final = "query.close"
+DONE, GAVE_UP, UNUSABLE = 0, 1, 2
+ACTIVE_S: Final = 0.5
+IDLE_S: Final = (1.0, 2.0)
+STAYS_ACTIVE_S: Final = 60.0
+_BACKOFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+_LONG_TROUBLE: Final = frozenset({Kind.CERTIFICATE, Kind.CLOCK, Kind.REFUSED, Kind.NOT_ADMITTED})
+
+_log = logging.getLogger(__name__)
+Answer = Callable[[Message, Context], Message]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joined:
+    """What a site agreed to answer.
+
+    Attributes:
+        folder: of the site.
+        study: name of the study.
+        config_hash: digest of its settings.
+        bundles: SHA-256 of the bundles under which it may run.
+        patience_s: longest time without a word from the coordinator.
+    """
+
+    folder: Path
+    study: str
+    config_hash: str
+    bundles: tuple[str, ...]
+    patience_s: float
+
+
+class Node:
+    """Fetches, answers and sends, until the study is over.
+
+    Args:
+        joined: what the site agreed to.
+        link: the line to the coordinator.
+        journal: told what happens.
+        answer: the site's own program, ``client.app.app``.
+        pause: waits so many seconds; a signal may end it early.
+    """
+
+    def __init__(
+        self,
+        joined: Joined,
+        link: FleetLink,
+        journal: Journal,
+        answer: Answer,
+        pause: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._joined = joined
+        self._link = link
+        self._journal = journal
+        self._answer = answer
+        self._pause = pause
+        self._inbox = Inbox(joined.folder)
+        self._bundles = BundleCheck(link, joined.bundles)
+        self._trouble: Kind | None = None
+        self._tries = 0
+        self._last_question = float("-inf")
+
+    def run(self) -> int:
+        """Work until the study is over, and return the exit code."""
+        self._journal.state("connecting", "connecting to the coordinator")
+        while True:
+            silence = time.monotonic() - self._link.watch.last_heard
+            if silence > self._joined.patience_s:
+                return self._give_up(silence)
+            try:
+                if self._link.node_id is None:
+                    self._connect()
+                if self._work_once():
+                    self._journal.event("study-over")
+                    self._journal.state("over", "the study is over")
+                    return DONE
+            except LinkTrouble as trouble:
+                if trouble.kind is Kind.VERSION:
+                    self._journal.event("unusable", sentence=trouble.sentence)
+                    self._journal.state("over", trouble.sentence)
+                    return UNUSABLE
+                self._wait_for_better(trouble)
+
+    def _connect(self) -> None:
+        self._link.activate()
+        self._journal.event("connected", coordinator=self._journal.status.coordinator)
+        self._recover()
+        self._journal.state("waiting", "waiting for the coordinator's next question")
+
+    def _recover(self) -> None:
+        if self._trouble is not None:
+            self._journal.event("trouble-over", kind=self._trouble.value)
+        self._trouble, self._tries = None, 0
+
+    def _work_once(self) -> bool:
+        """Answer one question if there is one; return whether the study is over."""
+        kept = self._load_kept()
+        if kept is not None:
+            return self._work(*kept)
+        pulled = self._link.receive()
+        self._recover()
+        if pulled is None:
+            self._journal.state("waiting", "waiting for the coordinator's next question")
+            active = time.monotonic() - self._last_question < STAYS_ACTIVE_S
+            self._pause(ACTIVE_S if active else random.uniform(*IDLE_S))
+            return False
+        self._last_question = time.monotonic()
+        return self._work(pulled, 1)
+
+    def _load_kept(self) -> tuple[Pulled, int] | None:
+        kept = self._inbox.load()
+        if kept is None:
+            return None
+        raw, contents, attempts = kept
+        try:
+            envelope = message_from_proto(raw.messages_list[0])
+        except BROKEN:
+            self._inbox.clear()
+            return None
+        parts = {get_object_id(content): content for content in contents}
+        return Pulled(envelope=envelope, raw=raw, parts=parts), attempts + 1
+
+    def _work(self, pulled: Pulled, attempts: int) -> bool:
+        message, kind = pulled.envelope, pulled.envelope.metadata.message_type
+        until = time.monotonic() + self._time_left(message)
+        if message.metadata.dst_node_id != self._link.node_id or self._time_left(message) <= 0:
+            self._journal.event("question-dropped", why="expired or not for this site")
+            self._inbox.clear()
+            return False
+        TaskIdentity.run_id = message.metadata.run_id
+        TaskIdentity.task_id = message.metadata.dst_task_id or 0
+        self._inbox.keep(pulled.raw, pulled.parts, attempts)
+        try:
+            self._link.confirm(message)
+        except LinkTrouble:
+            pass  # the server then keeps a copy that it does not need
+        try:
+            reply = self._reply_to(pulled, attempts, until)
+            sent = self._send(reply, kind, until)
+        except _Void:
+            self._journal.event("question-dropped", why="the run is over")
+            reply, sent = None, Sent.RUN_OVER
+        self._inbox.clear()
+        is_good = reply is not None and not reply.has_error()
+        return kind == QUERY_CLOSE and is_good and sent is not Sent.TOO_LATE
+
+    def _time_left(self, message: Message) -> float:
+        """Return the seconds until nobody waits for an answer, by the coordinator's clock."""
+        metadata = message.metadata
+        there = time.time() - self._link.watch.clock_ahead_s
+        return min(metadata.created_at + metadata.ttl - there, metadata.ttl)
+
+    def _reply_to(self, pulled: Pulled, attempts: int, until: float) -> Message:
+        message = pulled.envelope
+        refusal = self._find_refusal(pulled, until)
+        facts = self._describe_question(message)
+        self._journal.event("question", attempt=attempts, **facts)
+        if refusal is None and attempts > MOST_ATTEMPTS:
+            _log.error("a question ended this process %d times and is given up", MOST_ATTEMPTS)
+            refusal = RefusalCode.LOCAL_FAILURE
+        if refusal is not None:
+            return error_reply(message, refusal)
+        kind = message.metadata.message_type
+        now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+        self._journal.state("answering", f"answering {kind}", last_message=f"{kind} at {now} UTC")
+        context = Context(
+            run_id=message.metadata.run_id,
+            node_id=message.metadata.dst_node_id,
+            node_config={"site-dir": str(self._joined.folder)},
+            state=RecordDict(),
+            run_config={},
+        )
+        try:
+            return self._answer(message, context)
+        except (*BROKEN, OSError, RuntimeError) as error:
+            _log.error("failed here, and only the code leaves: %s", describe(error))
+            return error_reply(message, RefusalCode.LOCAL_FAILURE)
+
+    def _find_refusal(self, pulled: Pulled, until: float) -> RefusalCode | None:
+        """Return why a question is not for our program, after giving it its content."""
+        message = pulled.envelope
+        try:
+            if pulled.problem is not None:
+                raise pulled.problem
+            if message.metadata.message_type not in (*protocol.MESSAGE_TYPES, QUERY_CLOSE):
+                _log.warning("refused: a message of an unknown type")
+                return RefusalCode.UNKNOWN_MESSAGE
+            if not self._has_known_bundle(message.metadata.run_id, until):
+                _log.warning("refused: a run whose bundle is not in coordinator.toml, or altered")
+                return RefusalCode.UNKNOWN_BUNDLE
+            put_together(message, pulled.parts)
+        except Unusable as problem:
+            _log.warning("refused: %s", problem)
+            large = isinstance(problem, TooLarge)
+            return RefusalCode.TOO_LARGE if large else RefusalCode.MALFORMED
+        records = message.content.config_records
+        if protocol.CONFIG not in records:
+            return RefusalCode.MALFORMED
+        config = records[protocol.CONFIG]
+        asked = (config.get(protocol.STUDY_ID), config.get(protocol.CONFIG_HASH))
+        if asked != (self._joined.study, self._joined.config_hash):
+            _log.warning("refused: a question of a study that this site has not joined")
+            return RefusalCode.NOT_JOINED
+        return None
+
+    def _has_known_bundle(self, run_id: int, until: float) -> bool:
+        while True:
+            try:
+                return self._bundles.is_known(run_id)
+            except LinkTrouble as trouble:
+                if trouble.kind is Kind.RUN_OVER or time.monotonic() >= until:
+                    raise _Void from None
+                self._wait_for_better(trouble)
+                self._reconnect()
+
+    def _reconnect(self) -> None:
+        if self._link.node_id is None:
+            try:
+                self._link.activate()
+            except LinkTrouble as trouble:
+                self._tell(trouble)
+
+    def _send(self, reply: Message, kind: str, until: float) -> Sent:
+        outcome = reply.error.reason if reply.has_error() else "answered"
+        self._journal.state("sending", f"sending the answer to {kind}")
+        sent = self._link.send(reply, until=until, on_trouble=self._tell)
+        self._recover()
+        self._journal.event(sent.value, type=kind, outcome=str(outcome))
+        if reply.has_error():
+            _log.warning("answered %s with the code %s", kind, outcome)
+        return sent
+
+    def _describe_question(self, message: Message) -> dict[str, Value]:
+        facts: dict[str, Value] = {"type": message.metadata.message_type}
+        if message.has_content() and protocol.CONFIG in message.content.config_records:
+            config = message.content.config_records[protocol.CONFIG]
+            for key in (protocol.SERVER_ROUND, protocol.ROUNDS):
+                value = config.get(key)
+                if isinstance(value, int):
+                    facts[key] = value
+        return facts
+
+    def _tell(self, trouble: LinkTrouble) -> None:
+        """Say a trouble once, when it begins."""
+        if trouble.kind is not self._trouble:
+            self._trouble = trouble.kind
+            self._journal.event("trouble", kind=trouble.kind.value, sentence=trouble.sentence)
+            _log.warning("%s", trouble.sentence)
+        self._journal.state(self._journal.status.state, trouble.sentence)
+
+    def _wait_for_better(self, trouble: LinkTrouble) -> None:
+        self._tell(trouble)
+        if self._journal.status.state != "answering":
+            self._journal.state("connecting", trouble.sentence)
+        longest = _BACKOFF_S[-1] if trouble.kind in _LONG_TROUBLE else _BACKOFF_S[2]
+        wait = min(_BACKOFF_S[min(self._tries, len(_BACKOFF_S) - 1)], longest)
+        self._tries += 1
+        self._pause(wait * random.uniform(0.8, 1.2))
+
+    def _give_up(self, silence: float) -> int:
+        last = self._journal.status.detail
+        self._journal.event("gave-up", after_s=round(silence), sentence=last)
+        self._journal.state("over", f"gave up after {silence:.0f} seconds of silence: {last}")
+        return GAVE_UP
+
+
+class _Void(Exception):
+    """Reports that nobody waits for an answer any more."""
