@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from client.data_source import SqlSource
 from client.founding import found_site
 from client.site import KEY_FILE, SITE_FILE, SPLIT_KEY_FILE, Site
 from fedsynth.console import add_row, make_table, say, screen
@@ -25,7 +26,7 @@ class NewSite:
 
     folder: Path
     name: str
-    data: Path
+    data: str | SqlSource
     schema: Path
     epsilon: float
     delta: float
@@ -43,7 +44,7 @@ def init_site(asked: NewSite) -> None:
     """
     schema = load_schema(asked.schema)
     policy = _make_policy(asked, schema)
-    reading = read_data(schema, asked.data)
+    reading = read_data(schema, asked.data, Path())
     _check_delta(policy, reading)
     if not (asked.name.strip() and asked.name.isprintable() and len(asked.name) <= 100):
         raise InputError(
@@ -53,7 +54,7 @@ def init_site(asked: NewSite) -> None:
     site = found_site(
         asked.folder,
         name=asked.name,
-        data=str(asked.data.resolve()),
+        data=asked.data,
         schema=schema,
         policy=policy,
     )
@@ -111,7 +112,7 @@ def _check_delta(policy: Policy, reading: DataReading) -> None:
 
 
 def _show_places(site: Site) -> None:
-    folder, policy = site.folder, site.config.policy
+    folder, policy, data = site.folder, site.config.policy, site.config.data
     table = make_table(f"Site {site.config.name}", ["what", "where"], [])
     places = {
         "what this site allows": folder / SITE_FILE,
@@ -119,7 +120,7 @@ def _show_places(site: Site) -> None:
         "its signing key": folder / KEY_FILE,
         "the key of the hold-out": folder / SPLIT_KEY_FILE,
         "the schema, approved": folder / site.config.schema_file,
-        "the data, left in place": Path(site.config.data),
+        "the data, left in place": data.url if isinstance(data, SqlSource) else data,
     }
     for what, where in places.items():
         add_row(table, [what, str(where)])
