@@ -10,6 +10,7 @@ import hashlib
 import secrets
 from pathlib import Path
 
+from client.data_source import SqlSource, dataset_of
 from client.node.keys import make_node_key
 from client.site import KEY_FILE, SITE_FILE, SPLIT_KEY_FILE, Site, load_site, parse_config
 from client.site_file import render_site_file
@@ -25,7 +26,7 @@ def found_site(
     folder: str | Path,
     *,
     name: str,
-    data: str,
+    data: str | SqlSource,
     schema: Schema,
     policy: Policy,
     simulation_seed: int | None = None,
@@ -35,7 +36,7 @@ def found_site(
     Args:
         folder: new or empty.
         name: how the site calls itself in its ledger, at most 100 characters.
-        data: the table, as a path from the folder.
+        data: the table: a path from the folder, or a query.
         schema: the public schema that the site has approved.
         policy: what it allows; its unit must be the schema's.
         simulation_seed: makes keys and noise repeatable; for simulations only.
@@ -69,8 +70,9 @@ def found_site(
     if simulation_seed is None:  # a simulated site has no node
         make_node_key(folder, name=name, ledger_key=key.public)
     write_secret(folder / SCHEMA_FILE, (dump_schema(schema)).encode())
-    dataset = Path(data).name  # a ledger is shown to others, and where the data lie is not
-    Ledger.create(folder / config.ledger, site=name, dataset=dataset, policy=policy, key=key)
+    Ledger.create(
+        folder / config.ledger, site=name, dataset=dataset_of(data), policy=policy, key=key
+    )
     write_secret(folder / SITE_FILE, (render_site_file(config)).encode())
     site = load_site(folder, is_simulated=simulation_seed is not None)
     site.give_receipt()

@@ -16,7 +16,7 @@ from client.reserving import find_reservation
 from client.settings import StudyRequest
 from client.site import Site
 from privacy import AlreadyReleased, LedgerEntry, State
-from synthesis import InputError
+from synthesis import InputError, SourceUnavailable
 
 SKETCH_PHASE = "sketch"
 EVALUATION_PHASE = "evaluation"

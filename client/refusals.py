@@ -14,6 +14,7 @@ from privacy import (
 )
 from strategies.protocol import RefusalCode
 from synthesis import InputError
+from synthesis.errors import SourceUnavailable
 
 
 class MalformedRequest(ValueError):
@@ -44,7 +45,7 @@ def describe(error: Exception) -> str:
     Our own sentences hold none. The text of any other error may quote a cell, so only its type and
     place are told; the text itself is there at level DEBUG.
     """
-    if isinstance(error, (*REFUSALS, InputError)):
+    if isinstance(error, (*REFUSALS, InputError, SourceUnavailable)):
         return str(error)
     place = error.__traceback__
     while place is not None and place.tb_next is not None:

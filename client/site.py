@@ -15,6 +15,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from client.data_source import Data, SqlSource, check_path, dataset_of, read_parts
 from privacy import (
     Ledger,
     Part,
@@ -31,9 +32,8 @@ from privacy.checks import check_one_line
 from privacy.secret_files import read_secret
 from synthesis import InputError
 from synthesis.durable_file import replace_file
-from synthesis.encoding import read_units
+from synthesis.encoding import needed_columns, read_units
 from synthesis.schema import Schema, load_schema
-from synthesis.tables import read_records
 from synthesis.units import Units
 
 SITE_FILE = "site.toml"
@@ -47,25 +47,32 @@ class SiteConfig(BaseModel):
 
     Attributes:
         name: how the site calls itself in its own ledger.
-        data: table of records, CSV or Parquet.
+        data: table of records: a CSV or Parquet file, a folder of them, or a query to a database.
         schema_file: the public schema the site has approved (``schema`` in the file).
         ledger: the ledger of this data set.
         policy: what the site allows on this data set.
         simulation_seed: makes noise repeatable, for simulations only; a deployed site has none.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", serialize_by_alias=True, hide_input_in_errors=True
+    )
     name: Annotated[str, Field(min_length=1, max_length=100)]
-    data: str
+    data: Data
     schema_file: Annotated[str, Field(alias="schema")]
     ledger: str = "ledger.sqlite"
     simulation_seed: Annotated[int | None, Field(ge=0)] = None
     policy: Policy
 
-    @field_validator("name", "data")
+    @field_validator("name")
     @classmethod
     def _check_one_line(cls, text: str) -> str:
         return check_one_line(text, name="it")  # as it must stand in the ledger
+
+    @field_validator("data")
+    @classmethod
+    def _check_data(cls, data: str | SqlSource) -> str | SqlSource:
+        return check_path(data) if isinstance(data, str) else data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,11 +133,11 @@ class Site:
         ledger = Ledger.open(path, key=self.key)
         if (receipt := self.last_receipt) is not None:
             ledger.check_receipt(receipt)
-        if Path(self.config.data).name != ledger.header.dataset:
+        if (dataset := dataset_of(self.config.data)) != ledger.header.dataset:
             raise InputError(
                 f"data in {SITE_FILE} must be the data set the ledger was opened for, "
-                f"{ledger.header.dataset!r}, got {Path(self.config.data).name!r}: what was spent "
-                "belongs to one table. Put it back, or found a new site for another table.",
+                f"{ledger.header.dataset!r}, got {dataset!r}: what was spent belongs to one "
+                "table. Put it back, or found a new site for another table.",
                 argument="data",
             )
         if ledger.header.unit != self.schema.unit.kind:
@@ -234,9 +241,11 @@ class Site:
         whether an answer leaves. Which part a unit is in depends on that unit alone.
 
         Raises:
-            InputError: if the file is absent, unreadable or lacks a column.
+            InputError: if the data are absent, unreadable or lack a column.
+            SourceUnavailable: if they are out of reach for now.
         """
-        units = read_units(self.schema, read_records(self.folder / self.config.data))
+        parts = read_parts(self.config.data, self.folder, needed_columns(self.schema))
+        units = read_units(self.schema, parts)
         training, held_out = units.split(self.split_key, self.config.policy.holdout)
         return training if part is Part.TRAINING else held_out
 
@@ -273,5 +282,5 @@ def parse_config(content: Mapping[str, object]) -> SiteConfig:
         return SiteConfig.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place = ".".join(str(part) for part in first["loc"] if part not in ("file", "sql"))
         raise InputError(f"{SITE_FILE}: {place}: {first['msg']}.", argument=place) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
@@ -20,7 +21,7 @@ _POLICY = """
 """
 _COMMENTS = {
     "name": "how the site calls itself in its own ledger",
-    "data": "the table, from this folder: CSV or Parquet",
+    "data": "the table, from this folder: a CSV or Parquet file, or a folder of them",
     "schema": "the public schema that the site has approved",
     "ledger": "what was ever released from this data set",
     "simulation_seed": "makes noise repeatable, so it protects nobody; for simulations only",
@@ -37,6 +38,21 @@ _COMMENTS = {
     "expires": "last day (UTC) on which a study may start",
     "approvers": "who may loosen this policy: name and public key",
 }
+_DATA_COMMENTS = {
+    "url": "the database, without user and password",
+    "query": "one SELECT whose columns are those of the schema",
+    "dataset": "the public name of the data in the ledger; never changes",
+    "user": "who logs in; give it no more than the right to SELECT",
+    "password_file": "file with the password, closed to all others (mode 0600)",
+    "user_env": "environment variable that holds the user",
+    "password_env": "environment variable that holds the password",
+    "connect_timeout_s": "longest wait for a connection",
+    "statement_timeout_s": "longest wait for the records, from the first to the last",
+}
+_DATA = """
+# The table, from a database. No password may stand in this file.
+[data]
+"""
 _EXAMPLES = {"max_epsilon_per_study": "0.5", "expires": "2030-12-31"}  # of what may be left out
 _NOBODY = {"name": "nobody yet", "public_key": "64 hexadecimal digits"}
 
@@ -49,7 +65,11 @@ def render_site_file(config: SiteConfig) -> str:
     expires = config.policy.expires
     if expires is not None:
         policy["expires"] = expires  # a date of TOML, not a text
-    parts = [_HEAD, _lines(content), _POLICY, "[policy]\n", _lines(policy)]
+    database = content.pop("data") if isinstance(content["data"], dict) else None
+    parts = [_HEAD, _lines(content)]
+    if database is not None:
+        parts += [_DATA, _lines(database, _DATA_COMMENTS)]
+    parts += [_POLICY, "[policy]\n", _lines(policy)]
     parts += [
         f"# {_COMMENTS[name]}\n# {name} = {example}\n"
         for name, example in _EXAMPLES.items()
@@ -61,7 +81,8 @@ def render_site_file(config: SiteConfig) -> str:
     return "".join([*parts, f"\n# {_COMMENTS['approvers']}\n", people])
 
 
-def _lines(settings: dict[str, Any]) -> str:
+def _lines(settings: dict[str, Any], comments: Mapping[str, str] = _COMMENTS) -> str:
     return "".join(
-        f"# {_COMMENTS[name]}\n{tomli_w.dumps({name: value})}" for name, value in settings.items()
+        f"# {comments[name]}\n{tomli_w.dumps({name: value}, multiline_strings=True)}"
+        for name, value in settings.items()
     )

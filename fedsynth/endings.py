@@ -80,11 +80,12 @@ def _explain(error: Exception) -> tuple[str, int] | None:
     """Return sentence and exit code, or None for what is a defect of ours."""
     from privacy.errors import BudgetExceeded, LedgerBroken, PolicyViolation
     from strategies.errors import StudyFailed
-    from synthesis.errors import InputError
+    from synthesis.errors import InputError, SourceUnavailable
 
     if isinstance(error, InputError):
         return str(error), USED_WRONGLY
-    if isinstance(error, StudyFailed | BudgetExceeded | PolicyViolation | LedgerBroken):
+    failures = (StudyFailed, SourceUnavailable, BudgetExceeded, PolicyViolation, LedgerBroken)
+    if isinstance(error, failures):
         return str(error), FAILED
     if isinstance(error, MemoryError):
         return "there is not enough memory for this; ask for fewer rows, columns or bins.", FAILED

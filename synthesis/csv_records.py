@@ -11,18 +11,25 @@ import csv
 import gzip
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
 import pandas as pd
+
+from synthesis.cells import make_records
 
 __all__ = ["read_csv_records"]
 
 csv.field_size_limit(sys.maxsize)  # one huge cell must not stop the reading of all others
 
 
-def read_csv_records(path: Path) -> pd.DataFrame:
-    """Return the records of a CSV file as text, empty cells missing.
+def read_csv_records(path: Path, chunk: int) -> Iterator[pd.DataFrame]:
+    """Yield the records of a CSV file as text, empty cells missing; at least one table.
+
+    Args:
+        path: the file, compressed if its name ends in .gz.
+        chunk: most records of one table.
 
     Raises:
         EOFError: if there is no line at all, or a compressed file ends too early.
@@ -32,15 +39,12 @@ def read_csv_records(path: Path) -> pd.DataFrame:
         names = _read_line(next(iter(file), ""))
         if not names:
             raise EOFError("the first line must name the columns")
-        records = list(_whole(file, len(names)))
-    columns = zip(*records, strict=True) if records else ([] for _ in names)
-    return pd.concat(
-        [
-            pd.Series(cells, name=name, dtype="str")
-            for name, cells in zip(names, columns, strict=True)
-        ],
-        axis=1,
-    )
+        records = _whole(file, len(names))
+        is_more = True
+        while is_more:
+            rows = list(islice(records, chunk))
+            yield make_records(names, zip(*rows, strict=True) if rows else [()] * len(names))
+            is_more = len(rows) == chunk
 
 
 def _whole(lines: Iterable[str], width: int) -> Iterator[list[str | None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def encode(schema: Schema, table: pd.DataFrame) -> Codes:
     return codes
 
 
-def read_units(schema: Schema, records: pd.DataFrame) -> Units:
+def read_units(schema: Schema, records: pd.DataFrame | Iterable[pd.DataFrame]) -> Units:
     """Return the units of a site: the rows that fit the schema, each with its record or person.
 
     Whether a row takes part depends on that row alone, so leaving rows out moves no sensitivity,
@@ -42,15 +43,43 @@ def read_units(schema: Schema, records: pd.DataFrame) -> Units:
     of their id as it stands; a row without one does not take part, and a person's broken rows leave
     their weight to the others.
 
+    Args:
+        schema: the declaration.
+        records: one table, or its parts one after the other; only codes of earlier ones are kept.
+
     Raises:
-        InputError: when the table lacks a column that is needed; no row decides that.
+        InputError: when a table lacks a column that is needed; no row decides that.
     """
     person = schema.unit.person_column
-    needed = [*schema.names, *([person] if person else [])]
-    lacking = [name for name in needed if list(records.columns).count(name) != 1]
+    codes = [np.empty((0, len(schema.columns)), dtype=np.int16)]
+    ids: list[str] = []
+    for part in [records] if isinstance(records, pd.DataFrame) else records:
+        _check_columns(schema, part)
+        part_codes, fits = _read_fitting(schema, part)
+        if person is not None:
+            fits &= ~is_blank(part[person])
+            ids += read_ids(part[person][fits])
+        codes.append(part_codes[fits])
+    together = np.concatenate(codes)
+    return Units.from_records(together) if person is None else Units.from_persons(together, ids)
+
+
+def needed_columns(schema: Schema) -> list[str]:
+    """Return the names of the columns that a site reads."""
+    person = schema.unit.person_column
+    return [*schema.names, *([person] if person else [])]
+
+
+def _check_columns(schema: Schema, records: pd.DataFrame) -> None:
+    names = list(records.columns)
+    lacking = [name for name in needed_columns(schema) if names.count(name) != 1]
     if lacking:
-        rule = Rule.DUPLICATE_COLUMN if lacking[0] in records.columns else Rule.MISSING_COLUMN
+        rule = Rule.DUPLICATE_COLUMN if lacking[0] in names else Rule.MISSING_COLUMN
         raise _cannot_read(schema, [Violation(column=lacking[0], rule=rule, count=1)])
+
+
+def _read_fitting(schema: Schema, records: pd.DataFrame) -> tuple[Codes, NDArray[np.bool_]]:
+    """Return the codes of all rows, and which of them fit the schema."""
     codes = np.empty((len(records), len(schema.columns)), dtype=np.int16)
     fits = np.ones(len(records), dtype=bool)
     for index, column in enumerate(schema.columns):
@@ -58,10 +87,7 @@ def read_units(schema: Schema, records: pd.DataFrame) -> Units:
         codes[:, index] = reading.codes
         for broken in reading.broken.values():
             fits &= ~broken
-    if person is None:
-        return Units.from_records(codes[fits])
-    fits &= ~is_blank(records[person])
-    return Units.from_persons(codes[fits], read_ids(records[person][fits]))
+    return codes, fits
 
 
 def read_ids(cells: pd.Series[Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The one error a person meets when something they handed over cannot be used."""
+"""The errors a person meets when something handed over cannot be used, or is out of reach."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ class InputError(ValueError):
     def __reduce__(self) -> tuple[object, ...]:
         """Support pickling between processes, which a keyword-only argument would break."""
         return _rebuild, (str(self), self.argument)
+
+
+class SourceUnavailable(RuntimeError):
+    """Report that a site's data are out of reach for now: nothing to mend in what was given.
+
+    The sentence is fixed but for a code of the database or the system. It never holds a host, a
+    user, a statement or a cell.
+    """
 
 
 def _rebuild(message: str, argument: str) -> InputError:

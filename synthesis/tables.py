@@ -13,7 +13,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from synthesis.csv_records import read_csv_records
 from synthesis.errors import InputError
 
 FORMATS = (".csv", ".csv.gz", ".parquet")
@@ -34,8 +33,9 @@ def read_table(path: str | Path) -> pd.DataFrame:
         InputError: when the file is absent, has another format, cannot be read, or has no rows.
     """
     path = Path(path)
-    table = _read(path, is_exact=False)
-    if path.suffix.lower() != ".parquet":
+    kind = format_of(path, argument="data")
+    table = _read(path, kind)
+    if kind != ".parquet":
         table = pd.DataFrame({name: _with_type(table[name]) for name in table.columns})
     if len(table) == 0:
         raise InputError(
@@ -46,32 +46,14 @@ def read_table(path: str | Path) -> pd.DataFrame:
     return table
 
 
-def read_records(path: str | Path) -> pd.DataFrame:
-    """Read a table so that no cell's value depends on another row; it may have no rows.
-
-    This is how a site reads its records: in CSV every cell stays text, and in Parquet whole numbers
-    stay whole beside an empty cell, because a type chosen for a whole column would let one record
-    change how all others are read. A line of CSV with too many or too few cells is left out, for it
-    must not decide whether anything is read.
-
-    Raises:
-        InputError: when the file is absent, has another format or cannot be read.
-    """
-    return _read(Path(path), is_exact=True)
-
-
-def _read(path: Path, *, is_exact: bool) -> pd.DataFrame:
-    kind = _format_of(path, argument="data")
+def _read(path: Path, kind: str) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(
             f"data file {path} does not exist; check the path and the spelling", argument="data"
         )
-    if kind == ".parquet":
-        table = _read_parquet(path, is_exact=is_exact)
-    else:
-        table = _read_csv_lines(path) if is_exact else _read_csv(path)
+    table = _read_parquet(path) if kind == ".parquet" else _read_csv(path)
     table.columns = pd.Index([str(name) for name in table.columns])
-    _check_names(table.columns.to_list(), path)
+    check_names(table.columns.to_list(), path)
     return table
 
 
@@ -82,7 +64,7 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
         InputError: when the ending of the file name is none of these, or the folder is absent.
     """
     path = Path(path)
-    kind = _format_of(path, argument="out")
+    kind = format_of(path, argument="out")
     if not path.parent.is_dir():
         raise InputError(
             f"folder {path.parent} does not exist; create it or choose another place",
@@ -96,7 +78,12 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def _format_of(path: Path, *, argument: str) -> str:
+def format_of(path: Path, *, argument: str) -> str:
+    """Return which of ``FORMATS`` a file's name ends in.
+
+    Raises:
+        InputError: if it is none of them.
+    """
     for ending in (".csv.gz", ".csv", ".parquet"):
         if path.name.lower().endswith(ending):
             return ending
@@ -106,7 +93,8 @@ def _format_of(path: Path, *, argument: str) -> str:
     )
 
 
-def _check_names(names: list[str], path: Path) -> None:
+def check_names(names: list[str], path: Path) -> None:
+    """Raise InputError if two columns of a file have the same name."""
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
         raise InputError(
@@ -115,10 +103,9 @@ def _check_names(names: list[str], path: Path) -> None:
         )
 
 
-def _read_parquet(path: Path, *, is_exact: bool) -> pd.DataFrame:
-    """Read Parquet; an exact reading never turns whole numbers into floats."""
+def _read_parquet(path: Path) -> pd.DataFrame:
     try:
-        table: pd.DataFrame = pq.read_table(path).to_pandas(integer_object_nulls=is_exact)
+        table: pd.DataFrame = pq.read_table(path).to_pandas()
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             f"data file {path} is not a Parquet file, or is damaged; export it again",
@@ -141,7 +128,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
             "again as UTF-8 with commas between the columns",
             argument="data",
         ) from error
-    _check_names(header.iloc[0].to_list(), path)  # pandas would rename the second to 'name.1'
+    check_names(header.iloc[0].to_list(), path)  # pandas would rename the second to 'name.1'
     if len(cells.columns) == 1 and re.search("[;\t|]", str(cells.columns[0])):
         raise InputError(
             f"data file {path} has one column only and its name holds ; or | or a tab; export it "
@@ -157,17 +144,6 @@ def _read_csv(path: Path) -> pd.DataFrame:
         )
     frame: pd.DataFrame = cells
     return frame
-
-
-def _read_csv_lines(path: Path) -> pd.DataFrame:
-    try:
-        return read_csv_records(path)
-    except (EOFError, OSError) as error:
-        raise InputError(
-            f"data file {path} cannot be read as CSV ({type(error).__name__}); its first line must "
-            "name the columns",
-            argument="data",
-        ) from error
 
 
 def _with_type(cells: pd.Series[Any]) -> pd.Series[Any]:

@@ -61,7 +61,7 @@ def check_site(folder: Path, study_file: Path) -> bool:
     """
     site, study = load_site(folder), load_study(study_file)
     reading = read_ledger(source_of_site(site))
-    data = read_data(site.schema, site.folder / site.config.data)
+    data = read_data(site.schema, site.config.data, site.folder)
     events = plan_of(study).events()
     request = StudyRequest.from_config(dict(settings_of(study)))
     with rehearse(site) as rehearsed:

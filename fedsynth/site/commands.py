@@ -11,6 +11,32 @@ import typer
 from fedsynth.site.ledger_commands import ledger_app
 from fedsynth.site.policy_commands import policy_app
 
+Data = Annotated[
+    str, typer.Option(help="The table: a CSV or Parquet file, a folder of them, a database's URL.")
+]
+Query = Annotated[
+    str | None, typer.Option(help="Of a database: one SELECT, or @FILE that holds it.")
+]
+Dataset = Annotated[
+    str | None, typer.Option(help="Of a database: public name of the data in the ledger.")
+]
+User = Annotated[str | None, typer.Option(help="Of a database: who logs in.")]
+PasswordFile = Annotated[
+    Path | None, typer.Option(help="Of a database: file with the password, mode 0600.")
+]
+UserVariable = Annotated[
+    str | None, typer.Option(help="Of a database: environment variable with the user.")
+]
+PasswordVariable = Annotated[
+    str | None, typer.Option(help="Of a database: environment variable with the password.")
+]
+Approvers = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar='"NAME=KEY"',
+        help="Who may loosen the policy: name, and public key or its file; repeatable.",
+    ),
+]
 SiteFolder = Annotated[Path, typer.Option(metavar="DIR", help="The site's folder.")]
 
 site_app = typer.Typer(help="Be a data site.", no_args_is_help=True, rich_markup_mode=None)
@@ -22,7 +48,7 @@ site_app.add_typer(policy_app, name="policy")
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder.")],
     name: Annotated[str, typer.Option(help="How the site calls itself.")],
-    data: Annotated[Path, typer.Option(help="The table: CSV or Parquet.")],
+    data: Data,
     schema: Annotated[Path, typer.Option(help="The public schema (TOML).")],
     epsilon: Annotated[float, typer.Option(help="The most all studies may cost, for life.")],
     delta: Annotated[float, typer.Option(help="Failure probability, fixed for life.")],
@@ -36,13 +62,13 @@ def init(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Last day on which a study may start (UTC)."),
     ] = None,
-    approver: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar='"NAME=KEY"',
-            help="Who may loosen the policy: name, and public key or its file; repeatable.",
-        ),
-    ] = None,
+    approver: Approvers = None,
+    query: Query = None,
+    dataset: Dataset = None,
+    user: User = None,
+    password_file: PasswordFile = None,
+    user_env: UserVariable = None,
+    password_env: PasswordVariable = None,
     coordinator: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The coordinator's file, coordinator.toml."),
@@ -50,12 +76,22 @@ def init(
 ) -> None:
     """Make the folder of a data site: keys, policy and ledger."""
     from fedsynth.site.init import NewSite, init_site
+    from fedsynth.site.source import SourceOptions, make_source
 
+    source = SourceOptions(
+        data=data,
+        query=query,
+        dataset=dataset,
+        user=user,
+        password_file=password_file,
+        user_env=user_env,
+        password_env=password_env,
+    )
     init_site(
         NewSite(
             folder=folder,
             name=name,
-            data=data,
+            data=make_source(source),
             schema=schema,
             epsilon=epsilon,
             delta=delta,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
+from client.data_source import SqlSource, read_parts
 from fedsynth.console import say, screen
-from synthesis.encoding import read_units
+from synthesis.encoding import needed_columns, read_units
 from synthesis.schema import Rule, Schema, Violation, check_table
-from synthesis.tables import read_records
 
 _MAX_SHOWN = 5
 
@@ -35,13 +37,20 @@ class DataReading:
         return f"{self.unit}s"
 
 
-def read_data(schema: Schema, path: Path) -> DataReading:
+def read_data(schema: Schema, data: str | SqlSource, folder: Path) -> DataReading:
     """Read a table as the site will read it in a study.
+
+    Args:
+        schema: the public schema.
+        data: where the table lives.
+        folder: what relative paths start from.
 
     Raises:
         InputError: if it is absent or unreadable, or lacks a column.
+        SourceUnavailable: if it is out of reach for now.
     """
-    records = read_records(path)
+    parts = list(read_parts(data, folder, needed_columns(schema)))
+    records = pd.concat(parts, ignore_index=True)
     units = read_units(schema, records).n_units
     return DataReading(
         rows=len(records),
@@ -60,13 +69,14 @@ def show_data(reading: DataReading) -> None:
     if not reading.violations:
         say(
             screen,
-            f"All {reading.rows:,} rows fit the schema: {reading.units:,} {reading.unit_plural}.",
+            f"Data readable, schema matches. All {reading.rows:,} rows fit the schema: "
+            f"{reading.units:,} {reading.unit_plural}.",
         )
         return
     say(
         screen,
-        f"{reading.units:,} {reading.unit_plural} from {reading.rows:,} rows would take part. Rows "
-        "that do not fit the schema are left out, and only this screen says so:",
+        f"Data readable. {reading.units:,} {reading.unit_plural} from {reading.rows:,} rows would "
+        "take part. Rows that do not fit the schema are left out, and only this screen says so:",
     )
     for violation in reading.violations[:_MAX_SHOWN]:
         say(screen, f"- {violation.sentence()}")

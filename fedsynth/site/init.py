@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from client.data_source import SqlSource
 from client.founding import found_site
 from client.node.coordinator_file import COORDINATOR_FILE, adopt_coordinator, load_coordinator
 from client.node.keys import (
@@ -33,7 +34,7 @@ class NewSite:
 
     folder: Path
     name: str
-    data: Path
+    data: str | SqlSource
     schema: Path
     epsilon: float
     delta: float
@@ -52,7 +53,7 @@ def init_site(asked: NewSite) -> None:
     """
     schema = load_schema(asked.schema)
     policy = _make_policy(asked, schema)
-    reading = read_data(schema, asked.data)
+    reading = read_data(schema, asked.data, Path())
     _check_delta(policy, reading)
     if not (asked.name.strip() and asked.name.isprintable() and len(asked.name) <= 100):
         raise InputError(
@@ -64,7 +65,7 @@ def init_site(asked: NewSite) -> None:
     site = found_site(
         asked.folder,
         name=asked.name,
-        data=str(asked.data.resolve()),
+        data=asked.data,
         schema=schema,
         policy=policy,
     )
@@ -124,7 +125,7 @@ def _check_delta(policy: Policy, reading: DataReading) -> None:
 
 
 def _show_places(site: Site) -> None:
-    folder, policy = site.folder, site.config.policy
+    folder, policy, data = site.folder, site.config.policy, site.config.data
     table = make_table(f"Site {site.config.name}", ["what", "where"], [])
     places = {
         "what this site allows": folder / SITE_FILE,
@@ -133,7 +134,7 @@ def _show_places(site: Site) -> None:
         "its key for the coordinator's door": folder / NODE_KEY_FILE,
         "the key of the hold-out": folder / SPLIT_KEY_FILE,
         "the schema, approved": folder / site.config.schema_file,
-        "the data, left in place": Path(site.config.data),
+        "the data, left in place": data.url if isinstance(data, SqlSource) else data,
     }
     for what, where in places.items():
         add_row(table, [what, str(where)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,6 +24,8 @@ from synthesis.schema.columns import (
 
 Flags = NDArray[np.bool_]
 BROKEN = -1
+_TRUTH = {"False": 0, "True": 1}  # how Parquet and databases say it, whatever the words are
+_FINER = re.compile(r"([.,][0-9]{6})[0-9]+")
 
 
 class Rule(StrEnum):
@@ -117,7 +120,9 @@ class _LevelFinder:
         return self._by_text.get(str(value), BROKEN)
 
     def _find_text(self, text: str) -> int:
-        """Match text as it is, else as a number: a level must not depend on the column's type."""
+        """Match text as it is, else as what it stands for: the column's type must not matter."""
+        if self._is_boolean and text not in self._by_text and text in _TRUTH:
+            return _TRUTH[text]
         if text in self._by_text or not self._by_number:
             return self._by_text.get(text, BROKEN)
         number = to_number(text)
@@ -161,11 +166,16 @@ def _to_seconds(cells: pd.Series[Any]) -> tuple[NDArray[np.float64], Flags]:
     if pd.api.types.is_numeric_dtype(cells):
         return np.full(len(cells), np.nan), missing
     if not pd.api.types.is_datetime64_any_dtype(cells):
-        cells = cells.astype(object).mask(missing)
+        cells = cells.astype(object).mask(missing).map(_cut_fraction)
     moments = pd.to_datetime(cells, errors="coerce", utc=True, format="ISO8601")
     micro = moments.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
     seconds = micro.astype(np.int64) / 1e6
     return np.where(np.isnat(micro), np.nan, seconds), missing
+
+
+def _cut_fraction(cell: object) -> object:
+    """Leave out what is finer than a microsecond, or pandas would read all cells at that scale."""
+    return _FINER.sub(r"\1", cell) if isinstance(cell, str) else cell
 
 
 def is_blank(cells: pd.Series[Any]) -> Flags:

@@ -1,34 +1,31 @@
-"""What tests need besides Python: a sentence when it is missing, or a failure where it may not be."""
+"""Programs of the system that some tests need, and what to install when they are absent."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
-# Debian package -> a program in it, and where it is when it is not on the path.
-_PROGRAMS = {
-    "nginx": ("nginx", "/usr/sbin:/usr/local/sbin"),
-    "postgresql": ("pg_ctl", ""),
-    "iproute2": ("ip", "/usr/sbin:/sbin"),
-}
+REQUIRED = "FEDSYNTH_REQUIRE_SERVICES"
+PROGRAMS = {"postgresql": "postgres", "nginx": "nginx", "iproute2": "ip", "faketime": "faketime"}
+_PLACES = ("/usr/sbin", "/sbin", "/usr/local/sbin")
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of a program, also where only administrators' shells look."""
+    newest_first = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    folders = [os.environ.get("PATH", ""), *_PLACES, *map(str, newest_first)]
+    return shutil.which(name, path=os.pathsep.join(folders))
 
 
 def need(*packages: str) -> None:
     """Skip the test unless these Debian packages are installed; fail it where they must be."""
-    missing = [package for package in packages if not _is_there(package)]
-    if not missing:
+    absent = [name for name in packages if find_program(PROGRAMS[name]) is None]
+    if not absent:
         return
-    sentence = f"needs {' and '.join(missing)}: apt-get install {' '.join(missing)}"
-    if os.environ.get("FEDSYNTH_REQUIRE_SERVICES") == "1":
-        pytest.fail(sentence)
+    sentence = f"needs {' and '.join(absent)}: apt-get install {' '.join(absent)}"
+    if os.environ.get(REQUIRED) == "1":
+        pytest.fail(f"{sentence} ({REQUIRED} is set)")
     pytest.skip(sentence)
-
-
-def _is_there(package: str) -> bool:
-    program, places = _PROGRAMS[package]
-    path = os.pathsep.join([os.environ.get("PATH", ""), places])
-    if package == "postgresql" and os.path.isdir("/usr/lib/postgresql"):
-        return True
-    return shutil.which(program, path=path) is not None

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from synthesis import InputError
-from synthesis.tables import read_records, read_table, write_table
+from synthesis.record_sources import read_records
+from synthesis.tables import read_table, write_table
 
 TABLE = pd.DataFrame(
     {
