@@ -1,0 +1,31 @@
+"""Whether words that a page or a unit file gives to ``fedsynth`` are a command of it."""
+
+from __future__ import annotations
+
+import typer.main
+
+from fedsynth import commands
+
+# Told of already and not there yet. A line leaves when its command comes; a test sees to that.
+PENDING = (("server",), ("site", "join"), ("site", "status"))
+
+
+def is_pending(words: list[str]) -> bool:
+    """Return whether a command is one of those that are not there yet."""
+    return any(tuple(words[: len(each)]) == each for each in PENDING)
+
+
+def find_unknown(words: list[str]) -> str:
+    """Return the first word that is no command or option of ours, or nothing.
+
+    Args:
+        words: what stands behind ``fedsynth``.
+    """
+    command, rest = typer.main.get_command(commands.app), list(words)
+    while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
+        word = rest.pop(0)
+        if word not in command.commands:
+            return word
+        command = command.commands[word]
+    known = {option for parameter in command.params for option in parameter.opts}
+    return next((word for word in rest if word.startswith("--") and word not in known), "")
