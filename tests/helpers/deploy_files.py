@@ -64,8 +64,9 @@ def called_commands() -> Iterator[tuple[str, list[str]]]:
             yield "Containerfile", json.loads(step.text)
         elif step.name == "HEALTHCHECK":
             checked = json.loads(re.sub(r"^.*? CMD ", "", step.text))
-            assert checked[0] == "fedsynth"
-            yield "Containerfile", checked[1:]
+            words = shlex.split(checked[2].partition("|")[0]) if checked[0] == "sh" else checked
+            assert words[0] == "fedsynth"
+            yield "Containerfile", words[1:]
     for name in COMPOSE_FILES:
         for service in read_services(name).values():
             yield name, service["command"]
