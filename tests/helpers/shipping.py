@@ -35,14 +35,17 @@ def build(folder: Path) -> Built:
     """
     checkout = folder / "checkout"
     shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    sdist = _run("sdist", checkout, folder / "sdist")
+    sdist = build_one("sdist", checkout, folder / "sdist")
     with tarfile.open(sdist) as archive:
         archive.extractall(folder / "unpacked", filter="data")
     (unpacked,) = (folder / "unpacked").iterdir()
-    return Built(checkout=checkout, sdist=sdist, wheel=_run("wheel", unpacked, folder / "wheel"))
+    return Built(
+        checkout=checkout, sdist=sdist, wheel=build_one("wheel", unpacked, folder / "wheel")
+    )
 
 
-def _run(kind: str, source: Path, out: Path) -> Path:
+def build_one(kind: str, source: Path, out: Path) -> Path:
+    """Build one archive from a folder; ``kind`` is sdist or wheel, ``out`` a folder for it."""
     done = subprocess.run(
         [sys.executable, "-c", _BUILD.format(kind), str(out.resolve())],
         cwd=source,
