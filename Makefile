@@ -29,8 +29,10 @@ test: check
 	@$(TEST_ENV) $(BIN)/python -m pytest -n 2
 
 test-slow: $(VENV)/.dev-ready
-	@echo "Running the slow tests."
-	@$(TEST_ENV) $(BIN)/python -m pytest -m slow
+	@echo "Running the slow tests that bear no other beside them."
+	@$(TEST_ENV) $(BIN)/python -m pytest -m "slow and alone"
+	@echo "Running the other slow tests, two at a time."
+	@$(TEST_ENV) $(BIN)/python -m pytest -m "slow and not alone" -n 2
 
 check lint: $(VENV)/.dev-ready
 	@echo "Checking format, lint and types."

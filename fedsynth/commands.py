@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,25 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(site_app, name="site")
 app.add_typer(server_app, name="server")
 app.add_typer(keys_app, name="keys")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from client.version import software_version
+
+        flower, python = version("flwr"), sys.version.split()[0]
+        say(screen, f"fedsynth {software_version()} (flwr {flower}, Python {python})")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    asked: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show versions."),
+    ] = False,
+) -> None:
+    """Take what stands before the command."""
 
 
 @app.command()

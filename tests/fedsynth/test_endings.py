@@ -133,6 +133,7 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path, scratch: Path, when: str) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("when", ["hello", "round 1 of 500"])
 def test_ctrl_c_ends_ray_too(tmp_path: Path, scratch: Path, when: str) -> None:
     pytest.importorskip("ray")

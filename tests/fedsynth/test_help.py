@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,11 @@ def test_every_command_has_help_that_fits_the_screen(shell: CommandLine, words: 
     assert ended.code == 0
     assert "Usage: fedsynth" in ended.out
     assert max(map(len, ended.out.splitlines())) <= 80
+
+
+def test_the_version_names_what_must_agree_between_sites_and_coordinator(
+    shell: CommandLine,
+) -> None:
+    ended = shell.run("--version")
+    assert ended.code == 0
+    assert re.fullmatch(r"fedsynth \S+ \(flwr 1\.41\.\d+, Python 3\.\d+\.\d+\S*\)\n", ended.out)

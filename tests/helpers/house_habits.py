@@ -24,7 +24,10 @@ CATCH_ALL_BORDERS = {
     "client/app.py": "the border of an installed site: no error text may leave it",
     "simulations/site_app.py": "the border of a site: any failure becomes one fixed error code",
 }
-TEXT_SUFFIXES = frozenset({".py", ".toml", ".md", ".txt", ".html", ".css", ".cfg", ".ini", ".yml"})
+TEXT_SUFFIXES = frozenset(
+    {".py", ".toml", ".md", ".txt", ".html", ".css", ".cfg", ".ini", ".yml", ".yaml"}
+    | {".in", ".service", ".template"}
+)
 
 
 def check_no_pickle(root: Path) -> list[str]:
@@ -129,10 +132,10 @@ def check_no_machine_paths(root: Path) -> list[str]:
 
 def _text_files(root: Path) -> Iterator[Path]:
     yield from (path for path in sorted(root.iterdir()) if _is_text(path))
-    for folder in (*MAY_IMPORT, "tests", ".ci", "docs"):
+    for folder in (*MAY_IMPORT, "tests", ".ci", "deploy", "docs"):
         yield from (path for path in sorted((root / folder).rglob("*")) if _is_text(path))
 
 
 def _is_text(path: Path) -> bool:
-    named = path.name in ("Makefile", ".gitignore") or path.parent.name == ".ci"
+    named = path.name in ("Makefile", "Containerfile", ".gitignore") or path.parent.name == ".ci"
     return path.is_file() and (named or path.suffix in TEXT_SUFFIXES)

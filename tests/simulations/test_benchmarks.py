@@ -27,6 +27,7 @@ def test_a_missed_limit_is_told(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_ledger_of_ten_thousand_events_keeps_the_limits(tmp_path: Path) -> None:
     """By the clock as well, unless so much else is running that the clock says nothing."""
     timings = ledger.measure_all(tmp_path)

@@ -36,6 +36,7 @@ print(json.dumps([
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_both_backends_give_the_same_result_and_print_nothing() -> None:
     pytest.importorskip("ray")
     script = SCRIPT.format(paths=[str(ROOT), str(ROOT / "tests" / "helpers")])

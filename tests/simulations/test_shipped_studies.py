@@ -72,6 +72,7 @@ def test_a_table_by_its_natural_sites_gives_a_valid_release(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_both_backends_agree_up_to_floating_point(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     words = ("penguins.csv", "penguins.toml", "island")
