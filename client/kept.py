@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from safetensors import safe_open
 from safetensors.numpy import save
@@ -71,7 +72,8 @@ class KeptAnswers:
             "arrays": {name: list(record) for name, record in content.array_records.items()},
         }
         tensors = {
-            f"{name}/{key}": array.numpy()
+            # safetensors writes the memory as it lies, whatever the order of the axes
+            f"{name}/{key}": np.asarray(array.numpy(), order="C")
             for name, record in content.array_records.items()
             for key, array in record.items()
         }

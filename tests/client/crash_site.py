@@ -1,7 +1,8 @@
 """The site's side of the crash test: answer questions from a pipe, and die at a named point.
 
 Everything is the real ClientApp over a real folder with the operating system's entropy; only the
-network is a pipe. A reply travels as one frame, and whoever sees a byte of it has seen the reply.
+network is a pipe. A reply travels as one frame, its numbers before its receipt, and whoever sees a
+byte of it has seen the reply.
 """
 
 from __future__ import annotations
@@ -21,16 +22,19 @@ from asking import (
     ArrayRecord,
     hello_config,
     make_message,
+    numbers_of,
     score_weights,
     settings_of,
     to_record,
     train_records,
 )
+from crash_mutants import put_mutant
 from flwr.app import Context, Message, RecordDict
 from tiny_sites import make_config
 
-from client import evaluating, sketching, training
+from client import answering, evaluating, sketching, training
 from client.app import SITE_DIR, app
+from client.kept import KeptAnswers
 from client.site import Site
 from client.state import StudyState
 from privacy import Ledger, PrivateTrainer, ledger_store
@@ -39,7 +43,8 @@ from strategies.protocol import ARRAYS
 
 PHASES = ("hello", "sketch", "round-1", "round-2", "evaluation")
 HEAD = 16
-"""Bytes that name the phase of a frame; the length of the rest follows in ten more."""
+"""Bytes that name the phase of a frame; the lengths of its numbers and of its end follow."""
+LENGTH = 10
 NO = "no "
 """In front of the phase, where the frame is a refusal."""
 SETTINGS = {"evaluation": True}
@@ -70,24 +75,25 @@ def question(phase: str, held: str | None) -> Message:
 
 
 def to_frame(phase: str, reply: Message) -> bytes:
-    """The reply with all its bytes: the phase, a length, a line of JSON, the arrays."""
-    name = phase
+    """The reply with all its bytes: its phase, two lengths, its numbers, a line of JSON."""
     if reply.has_error():
-        head: dict[str, Any] = {"code": reply.error.reason}
-        name, arrays = NO + phase, b""
-    else:
-        head = {"code": None, "receipt": settings_of(reply)[protocol.RECEIPT]}
-        records = reply.content.array_records.values()
-        arrays = b"".join(array.data for record in records for array in record.values())
-    body = json.dumps(head).encode() + b"\n" + arrays
-    return name.ljust(HEAD).encode() + f"{len(body):10d}".encode() + body
+        return _frame(NO + phase, b"", {"code": reply.error.reason})
+    end = {"code": None, "receipt": settings_of(reply)[protocol.RECEIPT]}
+    return _frame(phase, numbers_of(reply), end)
+
+
+def _frame(name: str, numbers: bytes, end: dict[str, Any]) -> bytes:
+    line = json.dumps(end).encode()
+    head = f"{name:{HEAD}}{len(numbers):{LENGTH}d}{len(line):{LENGTH}d}"
+    return head.encode() + numbers + line
 
 
 @dataclass(kw_only=True)
 class Seen:
-    """What one coordinator has seen of one site: whole replies, and the phases of any byte."""
+    """What one coordinator has seen of one site: every answer, and what it got of one cut off."""
 
-    touched: set[str] = field(default_factory=set)
+    touched: dict[str, set[bytes]] = field(default_factory=dict)
+    cut_off: dict[str, bytes] = field(default_factory=dict)
     codes: dict[str, list[str | None]] = field(default_factory=dict)
     receipts: list[str] = field(default_factory=list)
     passed: dict[str, int] = field(default_factory=dict)
@@ -95,25 +101,47 @@ class Seen:
     seconds: list[float] = field(default_factory=list)  # from each question to its answer
 
     def take(self, data: bytes) -> None:
-        """Take bytes from the pipe; an answer that was cut off counts as a release."""
+        """Take bytes from the pipe."""
         self.rest += data
-        while len(self.rest) >= HEAD + 10:
+        start = HEAD + 2 * LENGTH
+        while len(self.rest) >= start:
             phase = self.rest[:HEAD].decode().strip()
-            length, body = int(self.rest[HEAD : HEAD + 10]), self.rest[HEAD + 10 :]
-            if phase in PHASES:
-                self.touched.add(phase)
-            if len(body) < length:
+            middle = start + int(self.rest[HEAD : HEAD + LENGTH])
+            end = middle + int(self.rest[HEAD + LENGTH : start])
+            if len(self.rest) < end:
                 return
-            self._take_frame(phase, json.loads(body[:length].split(b"\n", 1)[0]))
-            self.rest = body[length:]
+            self._take_frame(phase, self.rest[start:middle], json.loads(self.rest[middle:end]))
+            self.rest = self.rest[end:]
 
-    def _take_frame(self, phase: str, head: dict[str, Any]) -> None:
+    def lose(self) -> None:
+        """The site died: what came of an answer that was cut off counts as seen."""
+        phase, start = self.rest[:HEAD].decode().strip(), HEAD + 2 * LENGTH
+        if phase in PHASES and len(self.rest) > start:
+            length = int(self.rest[HEAD : HEAD + LENGTH])
+            self.cut_off[phase] = self.rest[start : start + length]
+        self.rest = b""
+
+    def _take_frame(self, phase: str, numbers: bytes, end: dict[str, Any]) -> None:
         if phase == "passed":
-            self.passed = head
+            self.passed = end
             return
-        self.codes.setdefault(phase.removeprefix(NO), []).append(head["code"])
-        if head["code"] is None:
-            self.receipts.append(head["receipt"])
+        self.codes.setdefault(phase.removeprefix(NO), []).append(end["code"])
+        if end["code"] is None:
+            self.receipts.append(end["receipt"])
+            self.touched.setdefault(phase, set()).add(numbers)
+
+    def released(self) -> set[str]:
+        """Phases of which anything was seen that records had a part in."""
+        return (set(self.touched) | set(self.cut_off)) - {"hello"}
+
+    def find_second_answers(self) -> list[str]:
+        """Phases that had more than one answer; one that was cut off must be the start of it."""
+        return [
+            f"{phase} was released twice"
+            for phase in sorted(self.released())
+            if len(answers := self.touched.get(phase, set())) > 1
+            or any(not numbers.startswith(self.cut_off.get(phase, b"")) for numbers in answers)
+        ]
 
 
 @dataclass(kw_only=True)
@@ -154,46 +182,17 @@ class Fate:
         self.watch(PrivateTrainer, "train", before="before-steps", after="after-steps")
         self.watch(StudyState, "save_training", before="before-saving", after="after-saving")
         self.watch(training, "improve_generator", after="after-generator")
-
-
-def write_late(later: list[Callable[[], object]]) -> None:
-    """Mutant: what belongs into the ledger is written when the reply has left."""
-    reserve, mark = Ledger.reserve, Ledger.mark
-
-    def reserve_later(self: Ledger, study: str, *arguments: Any, **settings: Any) -> str:
-        later.append(lambda: reserve(self, study, *arguments, **settings))
-        return study
-
-    def mark_later(self: Ledger, study: str, state: str, note: str = "") -> None:
-        def write() -> None:
-            known = [e.reservation for e in self.entries() if e.study == study]
-            mark(self, known[0], state, note)
-
-        later.append(write)
-
-    Ledger.reserve = reserve_later  # type: ignore[method-assign, assignment]
-    Ledger.mark = mark_later  # type: ignore[method-assign, assignment]
-
-
-def drop_running() -> None:
-    """Mutant: that a part begins is never written."""
-    mark = Ledger.mark
-
-    def mark_the_end_only(self: Ledger, reservation: str, state: str, note: str = "") -> None:
-        if state != "running":
-            with contextlib.suppress(RuntimeError):  # as it never ran
-                mark(self, reservation, state, note)
-
-    Ledger.mark = mark_the_end_only  # type: ignore[method-assign, assignment]
+        self.watch(KeptAnswers, "keep", before="before-keeping", after="after-keeping")
+        self.watch(answering, "keep_phase", after="after-noting")
+        self.watch(Site, "give_receipt", before="before-receipt", after="after-receipt")
+        self.watch(os, "replace", before="before-replacing", after="after-replacing")
 
 
 def serve(folder: Path, questions: int, answers: int, fate: Fate, mutant: str) -> None:
     """Answer every question that comes; return when there are no more."""
     later: list[Callable[[], object]] = []
-    if mutant == "written-late":
-        write_late(later)
-    if mutant == "running-dropped":
-        drop_running()
+    if mutant:
+        put_mutant(mutant, later)
     fate.watch_all()
     context = Context(1, 101, {SITE_DIR: str(folder)}, RecordDict(), {})
     with os.fdopen(questions, encoding="utf-8") as lines, os.fdopen(answers, "wb", 0) as out:
@@ -206,7 +205,7 @@ def serve(folder: Path, questions: int, answers: int, fate: Fate, mutant: str) -
             out.write(frame[len(frame) // 2 :])
             fate.pass_by("after-sending")
             for write in later:
-                with contextlib.suppress(RuntimeError):  # the second time
+                with contextlib.suppress(RuntimeError, ValueError):  # the second time
                     write()
             later.clear()
         out.write(to_passed(fate))
@@ -214,5 +213,4 @@ def serve(folder: Path, questions: int, answers: int, fate: Fate, mutant: str) -
 
 def to_passed(fate: Fate) -> bytes:
     """How often every point was passed, as a last frame."""
-    body = json.dumps(fate.passed).encode()
-    return "passed".ljust(HEAD).encode() + f"{len(body):10d}".encode() + body
+    return _frame("passed", b"", fate.passed)

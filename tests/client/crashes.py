@@ -1,7 +1,8 @@
 """Kill a site process at random moments and at named points of a study; run as a program.
 
 This process plays the coordinator: it asks, keeps what reaches it, and kills. Then it starts the
-site again and asks on. It forks after everything is loaded, so a trial takes well under a second.
+site again and asks everything again: what it saw before must come again, and what it did not see
+must come now. It forks after everything is loaded, so a trial takes well under a second.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from typing import Any
 import torch
 from asking import be_inside_a_run
 from crash_site import PHASES, SETTINGS, Fate, Seen, records_of, serve
+from safetensors.torch import load_file
 from tiny_sites import make_request, write_site
 
-from client.reserving import check_study, close_study
+from client.reserving import check_study
 from client.site import load_site
+from client.state import StudyState
 from privacy import Ledger, Receipt, compute_epsilon
 from privacy.events import Event, SampledGaussianEvent
 
@@ -60,6 +63,7 @@ def run_site(
     os.close(question_out)
     os.close(answer_in)
     _ask_all(child, seen, phases, question_in, answer_out, kill_at)
+    seen.lose()
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status not in (0, -signal.SIGKILL):
         raise RuntimeError(f"a site process broke down: {status}")
@@ -118,10 +122,10 @@ def _send(questions: int, waiting: list[str], seen: Seen) -> int:
     return questions
 
 
-def cost_of(touched: set[str]) -> float:
+def cost_of(released: set[str]) -> float:
     """What the coordinator has seen costs, by PLD."""
     events: list[Event] = []
-    rounds = sum(phase.startswith("round") for phase in touched)
+    rounds = sum(phase.startswith("round") for phase in released)
     for event in PLAN.events():
         if isinstance(event, SampledGaussianEvent):
             if rounds:
@@ -133,7 +137,7 @@ def cost_of(touched: set[str]) -> float:
                         purpose=event.purpose,
                     )
                 )
-        elif event.purpose.split("-")[0] in touched:
+        elif event.purpose.split("-")[0] in released:
             events.append(event)
     return compute_epsilon(events, DELTA)
 
@@ -141,72 +145,95 @@ def cost_of(touched: set[str]) -> float:
 def check_after_kill(folder: Path, seen: Seen) -> tuple[Ledger, list[str]]:
     """Open the ledger as a restarted site does, and compare it with what was seen."""
     ledger = load_site(folder).ledger  # verifies the whole chain
-    found = []
-    if ledger.epsilon() < cost_of(seen.touched) - 1e-9:
+    found = seen.find_second_answers()
+    if ledger.epsilon() < cost_of(seen.released()) - 1e-9:
         found.append("under-counted")
     for receipt in seen.receipts:
         ledger.check_receipt(Receipt.from_text(receipt))
-    begun = {entry.note for entry in ledger.entries() if entry.state == "running"}
-    if not seen.touched - {"hello"} <= begun:
-        found.append("seen without having begun")
+    notes = {entry.note for entry in ledger.entries() if entry.state == "running"}
+    for phase in seen.released():
+        if not {phase, f"{phase}-kept"} <= notes:
+            found.append(f"{phase} was seen without having begun and been kept")
     return ledger, found
 
 
-def go_on(folder: Path, seen: Seen, ledger: Ledger, mutant: str) -> list[str]:
-    """Ask everything again: what began is refused, what did not begin is answered."""
-    begun = {entry.note for entry in ledger.entries() if entry.state == "running"}
-    done = ledger.entries()[-1].state == "done"
-    before = set(seen.touched)
-    again = Seen(receipts=list(seen.receipts))
-    phases = PHASES if "round-2" not in begun else tuple(p for p in PHASES if p != "round-1")
-    if run_site(folder, again, phases, mutant=mutant):
+def go_on(folder: Path, seen: Seen, mutant: str) -> list[str]:
+    """Ask everything again: all of it is answered, and what was seen before comes again."""
+    seen.codes.clear()
+    if run_site(folder, seen, PHASES, mutant=mutant):
         raise RuntimeError("nobody killed this one")
-    found = [f"{phase} was released twice" for phase in before & again.touched if phase != "hello"]
-    for phase in phases[1:]:
-        expected = "already-released" if phase in begun or done else None
-        if again.codes[phase] != [expected]:
-            found.append(f"{phase} after {sorted(begun)}: {again.codes[phase]}")
+    found = seen.find_second_answers()
+    for phase in PHASES:
+        if seen.codes[phase] != [None]:
+            found.append(f"{phase} was not answered: {seen.codes[phase]}")
     return found
 
 
-def close(folder: Path) -> list[str]:
-    """End the study, finished or failed; then nothing is answered and nothing was given back."""
+def check_end(folder: Path, seen: Seen, deaths: int) -> list[str]:
+    """The study is complete, costs what was planned, and drew again only where it was killed."""
     site = load_site(folder)
-    if site.ledger.entries()[-1].state != "done":
-        close_study(site, "tiny-study")
-    spent = load_site(folder).ledger.epsilon()
-    found = [] if abs(spent - PLAN.epsilon) < 1e-9 else [f"epsilon {spent} after closing"]
-    last = Seen()
-    run_site(folder, last, PHASES[1:])
-    refused = all(codes == ["already-released"] for codes in last.codes.values())
-    return found if refused else [*found, f"answers after closing: {last.codes}"]
+    entries = site.ledger.entries()
+    found = [] if entries[-1].state == "done" else [f"the study ended {entries[-1].state}"]
+    notes = Counter(entry.note for entry in entries if entry.state == "running")
+    expected = {f"{phase}{end}" for phase in PHASES[1:] for end in ("", "-kept")}
+    again = set(notes) - expected
+    if len(again) > deaths or not all("-again-" in note for note in again):
+        found.append(f"unexpected notes: {sorted(again)}")
+    if not expected <= set(notes) or max(notes.values()) > 1:
+        found.append(f"notes are missing or twice there: {dict(notes)}")
+    if abs(site.ledger.epsilon() - PLAN.epsilon) > 1e-9 or site.ledger.events() != PLAN.events():
+        found.append(f"epsilon {site.ledger.epsilon()} in the end")
+    for number in (1, 2):
+        state = StudyState(folder, "tiny-study").folder / f"training-{number}.safetensors"
+        steps = load_file(state)["optimizer.0.step"].item()
+        if steps != number * STEPS_OF_ROUND:
+            found.append(f"steps taken twice: {steps:g} after round {number}")
+    return found + _ask_once_more(folder, seen)
+
+
+def _ask_once_more(folder: Path, seen: Seen) -> list[str]:
+    """After the end the same numbers come, and the ledger does not grow."""
+    length = len(load_site(folder).ledger.entries())
+    found = go_on(folder, seen, "")
+    grown = len(load_site(folder).ledger.entries()) - length
+    return found if grown == 0 else [*found, f"{grown} entries after the end"]
 
 
 def try_once(
     template: Path,
     folder: Path,
     *,
-    kill_at: tuple[int, float] | None = None,
+    kills: tuple[tuple[int, float], ...] = (),
     fate: Fate | None = None,
     mutant: str = "",
 ) -> dict[str, Any]:
-    """One life and one death; returns where it died and what is wrong."""
+    """One life after the other, each but the last one killed; returns what is wrong.
+
+    ``kills`` has a question and the seconds after it for each life; ``fate`` is of the first one.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(template, folder)
-    seen = Seen()
-    killed = run_site(folder, seen, PHASES, kill_at=kill_at, fate=fate, mutant=mutant)
-    replies = len([p for p in PHASES if p in seen.codes])
-    ledger, found = check_after_kill(folder, seen)
-    left = ledger.entries()[-1]
-    found += go_on(folder, seen, ledger, mutant)
-    if not mutant:
-        found += close(folder)
-    where = PHASES[replies] if replies < len(PHASES) else "after the last reply"
+    seen, found, died, where, left, seconds = Seen(), [], [], [], [], []
+    for kill_at in kills or (None,):
+        seen.codes.clear()
+        seen.seconds = []
+        life_ended = run_site(folder, seen, PHASES, kill_at=kill_at, fate=fate, mutant=mutant)
+        ledger, problems = check_after_kill(folder, seen)
+        replies, last = len(seen.codes), ledger.entries()[-1]
+        died.append(life_ended)
+        where.append(PHASES[replies] if replies < len(PHASES) else "after the last reply")
+        left.append(f"{last.state.value} {last.note}".strip())
+        seconds.append(seen.seconds)
+        found += problems
+        fate = None
+    found += go_on(folder, seen, mutant)
+    found += check_end(folder, seen, sum(died))
     return {
-        "killed": killed,
-        "seconds": seen.seconds,
-        "where": where,
-        "ledger": f"{left.state.value} {left.note}".strip(),
+        "killed": died[0],
+        "killed again": all(died) and len(died) > 1,
+        "seconds": seconds[0],
+        "where": where[0],
+        "ledger": left[0],
         "found": found,
     }
 
@@ -231,14 +258,16 @@ def main(home: Path, kills: int, seed: int, mutant: str, *, every_point: bool) -
     shortest = [min(times) for times in zip(*lives, strict=True)]
     points = [(name, n + 1) for name, times in whole.passed.items() for n in range(times)]
     if mutant:
-        points = [(name, n) for name, n in points if name == "half-sent"]
+        points = [(name, n) for name, n in points if name in ("half-sent", "after-saving")]
     elif not every_point:
         points = [(name, rng.randint(1, times)) for name, times in whole.passed.items()]
     attempt = partial(try_once, template, folder, mutant=mutant)
     trials = [(name, attempt(fate=Fate(point=name, count=n))) for name, n in points]
     while sum(name == "random" and trial["killed"] for name, trial in trials) < kills:
         phase = len(trials) % len(PHASES)  # each in turn, at a random moment of it
-        trial = attempt(kill_at=(phase, rng.uniform(0, shortest[phase])))
+        moment = (phase, rng.uniform(0, shortest[phase]))
+        kills_of_it = (moment,) * (1 + len(trials) % 2)  # every other one dies twice there
+        trial = attempt(kills=kills_of_it)
         trials.append(("random", trial))
         shortest = [min(times) for times in zip(shortest, trial["seconds"], strict=False)] + (
             shortest[len(trial["seconds"]) :]
@@ -252,6 +281,7 @@ def summarise(trials: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     return {
         "points": len([1 for name, t in trials if name != "random" and t["killed"]]),
         "random": len(random_ones),
+        "twice": sum(trial["killed again"] for trial in random_ones),
         "late": len([1 for name, t in trials if not t["killed"]]),
         "phases": Counter(t["where"] for t in random_ones),
         "ledger": Counter(t["ledger"] for t in random_ones),

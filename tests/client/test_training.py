@@ -17,7 +17,7 @@ from client.refusals import MalformedRequest
 from client.site import Site
 from client.sketching import release_sketch
 from client.training import train_round
-from privacy import AlreadyReleased, Part, RandomStream, State, trainer
+from privacy import AlreadyReleased, Part, State, trainer
 from privacy.private_step import PrivateStep
 from strategies.protocol import ARRAYS
 from synthesis import InputError
@@ -280,45 +280,3 @@ def test_the_noisier_the_discriminator_the_smaller_the_generator_steps(site: Sit
     assert rates[0] < 0.5 * rates[-1]
     usual = GeneratorStepSettings(steps=1).learning_rate
     assert 0 < rates[0] and rates[-1] < usual
-
-
-def test_batches_are_drawn_at_the_rate_that_is_paid_for(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn: list[dict[str, object]] = []
-
-    def watched(n_units: int, **settings):
-        drawn.append(settings)
-        return original(n_units, **settings)
-
-    original = trainer.poisson_batches
-    monkeypatch.setattr(trainer, "poisson_batches", watched)
-    request = make_request()
-    run_round(site, 1)
-    (paid,) = [e for e in request.make_plan().events() if e.purpose == "training"]
-    assert [(d["sample_rate"], d["steps"]) for d in drawn] == [
-        (paid.sample_rate, paid.steps // request.rounds)
-    ]
-
-
-def test_every_round_has_coins_and_noise_of_its_own(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first_draws: dict[str, list[list[float]]] = {"noise": [], "poisson": []}
-
-    class Watched(PrivateStep):
-        def __init__(self, *args, stream: RandomStream, **settings) -> None:
-            first_draws["noise"].append(stream.uniform(4).tolist())
-            super().__init__(*args, stream=stream, **settings)
-
-    def watched(n_units: int, *, stream: RandomStream, **settings):
-        first_draws["poisson"].append(stream.uniform(4).tolist())
-        return original(n_units, stream=stream, **settings)
-
-    original = trainer.poisson_batches
-    monkeypatch.setattr(trainer, "poisson_batches", watched)
-    monkeypatch.setattr(trainer, "PrivateStep", Watched)
-    for server_round in (1, 2):
-        run_round(site, server_round)
-    draws = [tuple(numbers) for seen in first_draws.values() for numbers in seen]
-    assert len(set(draws)) == len(draws) == 4
