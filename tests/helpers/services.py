@@ -1,4 +1,4 @@
-"""What tests need besides Python: a sentence when it is missing, or a failure where it may not be."""
+"""What tests need besides Python: skip with a sentence, or fail where nothing may be missing."""
 
 from __future__ import annotations
 
