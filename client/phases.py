@@ -22,7 +22,7 @@ SKETCH_PHASE = "sketch"
 EVALUATION_PHASE = "evaluation"
 MOST_ATTEMPTS = 3
 _ROUND = "round-"
-_HARMLESS = (OSError, sqlite3.Error, InputError, *REFUSALS)
+_HARMLESS = (OSError, sqlite3.Error, InputError, SourceUnavailable, *REFUSALS)
 """What goes wrong for reasons that have nothing to do with the noise that was drawn."""
 
 

@@ -7,12 +7,13 @@ imported from their own modules, so that reading a schema does not wait for torc
 
 from synthesis.conditions import Condition, allowed_codes, parse_condition
 from synthesis.encoding import conform, decode, encode
-from synthesis.errors import InputError
+from synthesis.errors import InputError, SourceUnavailable
 from synthesis.tables import read_table, write_table
 
 __all__ = [
     "Condition",
     "InputError",
+    "SourceUnavailable",
     "allowed_codes",
     "conform",
     "decode",

@@ -22,7 +22,8 @@ def start_and_leave(folder: Path) -> None:
         StudyFailed: if one does not come up.
     """
     server = load_server(folder)
-    _warn_root()
+    if os.geteuid() == 0:
+        say(screen, "This runs as root, and need not: give the coordinator a user of its own.")
     start_server(server, on_event=_say_event)
     say(screen, f"Sites reach this coordinator at {server.config.address}.")
     say(screen, f"Logs are in {server.logs}. To stop it: fedsynth server stop --server {folder}")
@@ -35,7 +36,6 @@ def run_in_foreground(folder: Path) -> None:
         InputError, StudyFailed: as `start_and_leave`.
     """
     server = load_server(folder)
-    _warn_root()
     try:
         supervise(server, on_event=_print_event)
     except Stopped:
@@ -104,9 +104,4 @@ def _say_event(event: dict[str, object]) -> None:
 
 def _print_event(event: dict[str, object]) -> None:
     time = datetime.now(UTC).isoformat(timespec="seconds")
-    print(json.dumps({"time": time} | event), flush=True)
-
-
-def _warn_root() -> None:
-    if os.geteuid() == 0:
-        say(screen, "This runs as root, and need not: give the coordinator a user of its own.")
+    say(screen, json.dumps({"time": time} | event))

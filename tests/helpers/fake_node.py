@@ -1,0 +1,175 @@
+"""A node of a few lines that speaks Flower's Fleet API itself, for tests of the coordinator."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric import ec
+from flwr.app import Message, RecordDict
+from flwr.app.message import remove_content_from_message
+from flwr.common.serde import message_to_proto
+from flwr.proto.fleet_pb2 import (
+    ActivateNodeRequest,
+    DeactivateNodeRequest,
+    PullMessagesRequest,
+    PushMessagesRequest,
+)
+from flwr.proto.heartbeat_pb2 import SendNodeHeartbeatRequest
+from flwr.proto.message_pb2 import (
+    ConfirmMessageReceivedRequest,
+    PullObjectRequest,
+    PushObjectRequest,
+)
+from flwr.proto.node_pb2 import Node
+from flwr.supercore.inflatable.inflatable_object import (
+    get_all_nested_objects,
+    get_object_tree,
+    iterate_object_tree,
+    no_object_id_recompute,
+)
+from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_contents
+from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor
+from flwr.supercore.primitives.asymmetric import public_key_to_bytes
+from flwr.supernode.fleet_http_client import FleetHttpClient
+from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
+
+from privacy import SigningKey
+from server.deploy.folder import ServerFolder
+from server.deploy.registry import Admission, openssh_line
+
+Answer = Callable[[Message], RecordDict]
+
+
+def echo(message: Message) -> RecordDict:
+    return message.content
+
+
+@dataclass(kw_only=True)
+class FakeNode:
+    """A site without data: it answers every question by a function.
+
+    Attributes:
+        name: how it calls itself.
+        answer: from a message to the content of the reply.
+        seen: the messages it has read.
+        holds_back: whether it announces replies without handing their pieces over.
+    """
+
+    name: str
+    answer: Answer = echo
+    seen: list[Message] = field(default_factory=list)
+    holds_back: bool = False
+    interval_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        self.key = ec.generate_private_key(ec.SECP384R1())
+        self._gone = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._unsent: list[tuple[int, Message]] = []
+
+    @property
+    def admission(self) -> Admission:
+        return Admission(
+            name=self.name,
+            node_key=openssh_line(self.key.public_key()),
+            ledger_key=SigningKey.generate().public.hex,
+        )
+
+    def client(self, server: ServerFolder, port: int | None = None) -> FleetHttpClient:
+        return FleetHttpClient.from_server_address(
+            f"127.0.0.1:{port or server.config.port}",
+            False,
+            server.authority.read_bytes(),
+            interceptors=[
+                RuntimeVersionHttpInterceptor(component_name="SuperNode"),
+                NodeAuthHttpInterceptor(self.key, self.key.public_key()),
+            ],
+        )
+
+    def activate(self, client: FleetHttpClient) -> Node:
+        request = ActivateNodeRequest(
+            public_key=public_key_to_bytes(self.key.public_key()),
+            heartbeat_interval=self.interval_s,
+        )
+        return Node(node_id=client.ActivateNode(request).node_id)
+
+    def join(self, server: ServerFolder) -> None:
+        """Be online from now on, in a thread."""
+        self._gone.clear()
+        client = self.client(server)
+        node = self.activate(client)
+        self._thread = threading.Thread(target=self._serve, args=(client, node), daemon=True)
+        self._thread.start()
+
+    def leave(self) -> None:
+        """Say goodbye, as a node does that is stopped."""
+        self._gone.set()
+        if self._thread is not None:
+            self._thread.join(20)
+
+    def _serve(self, client: FleetHttpClient, node: Node) -> None:
+        with client:
+            while not self._gone.is_set():
+                try:
+                    self._look(client, node)
+                except httpx.HTTPError:
+                    pass
+                self._gone.wait(0.1)
+            client.DeactivateNode(DeactivateNodeRequest(node_id=node.node_id))
+
+    def _look(self, client: FleetHttpClient, node: Node) -> None:
+        client.SendNodeHeartbeat(
+            SendNodeHeartbeatRequest(node=node, heartbeat_interval=self.interval_s)
+        )
+        found = client.PullMessages(PullMessagesRequest(node=node))
+        for announced, tree in zip(found.messages_list, found.message_object_trees, strict=True):
+            run_id = announced.metadata.run_id
+            ids = [part.object_id for part in iterate_object_tree(tree)]
+            contents = {
+                i: client.PullObject(
+                    PullObjectRequest(node=node, run_id=run_id, object_id=i)
+                ).object_content
+                for i in ids
+            }
+            message_id = announced.metadata.message_id
+            message = inflate_object_from_contents(message_id, contents)
+            assert isinstance(message, Message)
+            message.metadata.__dict__["_message_id"] = message_id
+            client.ConfirmMessageReceived(
+                ConfirmMessageReceivedRequest(
+                    node=node, run_id=run_id, message_object_id=message_id
+                )
+            )
+            self.seen.append(message)
+            reply = Message(self.answer(message), reply_to=message)
+            if not self._gone.is_set():
+                self._unsent.append((run_id, reply))
+        while self._unsent:
+            self._push(client, node, *self._unsent[0])
+            del self._unsent[0]
+
+    def _push(self, client: FleetHttpClient, node: Node, run_id: int, reply: Message) -> None:
+        with no_object_id_recompute():
+            reply.metadata.__dict__["_message_id"] = reply.object_id
+            objects = get_all_nested_objects(reply)
+            taken = client.PushMessages(
+                PushMessagesRequest(
+                    node=node,
+                    messages_list=[message_to_proto(remove_content_from_message(reply))],
+                    message_object_trees=[get_object_tree(reply)],
+                    clientapp_runtime_list=[0.0],
+                )
+            )
+            for object_id in () if self.holds_back else taken.objects_to_push:
+                client.PushObject(
+                    PushObjectRequest(
+                        node=node,
+                        run_id=run_id,
+                        session_id=taken.session_id,
+                        object_id=object_id,
+                        object_content=objects[object_id].deflate(),
+                    )
+                )
