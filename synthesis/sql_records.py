@@ -48,14 +48,18 @@ def read_query_parts(asked: SqlQuery, needed: Names = None) -> Iterator[pd.DataF
 def _fetch_parts(asked: SqlQuery) -> Generator[pd.DataFrame, None, None]:
     streaming = {"stream_results": True, "yield_per": CHUNK, "no_parameters": True}
     with connect(asked) as connection:
-        result = connection.exec_driver_sql(asked.query, execution_options=streaming)
-        names = [str(name) for name in result.keys()]
-        repeated = [name for name in names if names.count(name) > 1]
-        if repeated:
+        with connection.exec_driver_sql(asked.query, execution_options=streaming) as result:
+            names = [str(name) for name in result.keys()]
+            _check_names(names)
+            yield make_records(names, [()] * len(names))
+            for rows in result.partitions(CHUNK):
+                yield make_records(names, zip(*rows, strict=True))
+
+
+def _check_names(names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
             raise InputError(
-                f"query returns more than one column named {repeated[0]!r}; rename one with AS",
+                f"query returns more than one column named {name!r}; rename one with AS",
                 argument="query",
             )
-        yield make_records(names, [()] * len(names))
-        for rows in result.partitions(CHUNK):
-            yield make_records(names, zip(*rows, strict=True))

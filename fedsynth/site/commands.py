@@ -30,6 +30,10 @@ UserVariable = Annotated[
 PasswordVariable = Annotated[
     str | None, typer.Option(help="Of a database: environment variable with the password.")
 ]
+Expires = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Last day on which a study may start (UTC)."),
+]
 Approvers = Annotated[
     list[str] | None,
     typer.Option(
@@ -58,10 +62,7 @@ def init(
     holdout: Annotated[
         float, typer.Option(help="Share of units kept for evaluation, fixed for life.")
     ] = 0.1,
-    expires: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Last day on which a study may start (UTC)."),
-    ] = None,
+    expires: Expires = None,
     approver: Approvers = None,
     query: Query = None,
     dataset: Dataset = None,

@@ -14,19 +14,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simulations import shipped_data
 from synthesis import InputError
 from synthesis.cells import to_text
 from synthesis.encoding import needed_columns, read_units
 from synthesis.errors import SourceUnavailable
 from synthesis.record_sources import read_record_parts, read_records
-from synthesis.schema import Boolean, Categorical, Continuous, Datetime, Integer, Schema
+from synthesis.schema import (
+    Boolean,
+    Categorical,
+    Continuous,
+    Datetime,
+    Integer,
+    Schema,
+    load_schema,
+)
 from synthesis.sql_engine import SqlQuery
 from synthesis.sql_records import read_query_parts
 from synthesis.units import Units
 
+SHIPPED = Path(__file__).parents[2] / "simulations" / "data"
 MIXED = Schema(
     name="mixed",
+    label="grade",
     columns=(
         Integer(name="age", minimum=0, maximum=99, missing=True),
         Continuous(name="dose", minimum=0.0, maximum=9.99, decimals=2, bins=10),
@@ -87,7 +96,8 @@ def test_every_value_has_one_text(value: object, text: str | None) -> None:
 
 
 def test_adult_is_the_same_from_csv_parquet_folders_and_sqlite(tmp_path: Path) -> None:
-    schema, table = shipped_data.load_adult_schema(), shipped_data.load_adult_table().iloc[:3000]
+    schema = load_schema(SHIPPED / "adult.toml")
+    table = pd.read_parquet(SHIPPED / "adult.parquet").iloc[:3000]
     for ending in ("csv", "parquet"):
         (tmp_path / ending).mkdir()
     table.to_csv(tmp_path / "all.csv", index=False)
