@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 import venv
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,7 +67,7 @@ def run_installed(
     return subprocess.run(
         [str(folder / words[0]), *words[1:]],
         cwd=cwd,
-        env=clean_environment(TMPDIR=tempfile.gettempdir()),
+        env=clean_environment(),
         capture_output=True,
         text=True,
         timeout=timeout,
