@@ -16,10 +16,11 @@ from flwr.supercore.inflatable.inflatable_object import get_object_id
 from flwr.supercore.task_identity import TaskIdentity
 
 from client.node.bundles import BundleCheck
-from client.node.fleet import FleetLink, Pulled, Sent
+from client.node.fleet import FleetLink
 from client.node.inbox import MOST_ATTEMPTS, Inbox
 from client.node.journal import Journal, Value
 from client.node.parcels import BROKEN, TooLarge, Unusable, put_together
+from client.node.pulled import Pulled, Sent
 from client.node.trouble import Kind, LinkTrouble
 from client.refusals import describe
 from strategies import protocol
@@ -123,7 +124,13 @@ class Node:
         kept = self._load_kept()
         if kept is not None:
             return self._work(*kept)
-        pulled = self._link.receive()
+        try:
+            pulled = self._link.receive()
+        except LinkTrouble as trouble:
+            if trouble.kind is not Kind.RUN_OVER:
+                raise
+            self._journal.event("question-dropped", why="the run is over")
+            return False
         self._recover()
         if pulled is None:
             self._journal.state("waiting", "waiting for the coordinator's next question")
