@@ -18,7 +18,8 @@ from client.node.heartbeat import Heartbeat
 from client.node.journal import Journal, Listener, start_log
 from client.node.keys import load_node_key
 from client.node.lock import hold_site
-from client.node.loop import Joined, Node
+from client.node.loop import Node
+from client.node.questions import Joined
 from client.site import load_site
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)

@@ -31,8 +31,9 @@ from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_conte
 from client.node.channel import Watch
 from client.node.fleet import FleetLink
 from client.node.journal import Journal
-from client.node.loop import Joined, Node
+from client.node.loop import Node
 from client.node.parcels import take_apart
+from client.node.questions import Joined
 
 NODE_ID = 4242
 BUNDLE = b"a bundle of nothing"

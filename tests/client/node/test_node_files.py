@@ -89,12 +89,12 @@ def test_a_node_key_of_another_kind_is_refused(tmp_path: Path, kind: str) -> Non
         load_node_key(tmp_path)
 
 
-def write_coordinator(path: Path, certificate: str, **changes: Any) -> Path:
+def write_coordinator(path: Path, pem: str, **changes: Any) -> Path:
     content: dict[str, Any] = {
         "address": "study.example.org:8443",
         "bundles": ["ab" * 32],
         "public_key": "cd" * 32,
-        "certificate": certificate,
+        "certificate": pem,
     }
     path.write_text(tomli_w.dumps(content | changes))
     return path
