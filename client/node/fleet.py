@@ -41,7 +41,9 @@ from client.node.pulled import Pulled, Sent
 from client.node.session import Session
 from client.node.trouble import Kind, LinkTrouble, explain, not_admitted, still_online
 
-HEARTBEAT_S: Final = 10.0  # the least a coordinator's server takes; it gives up after two of them
+# The server gives a site up after two of these without a word, and then takes no answer to what it
+# asked before. So it is long enough for a proxy that is gone for a minute.
+HEARTBEAT_S: Final = 45.0
 LONGEST_PULL_S: Final = 300.0
 _RETRY_S: Final = (0.5, 1.0, 2.0, 4.0, 5.0)
 _CALL_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError, RuntimeError)

@@ -1,6 +1,6 @@
 """The number of a site's last session, so that a node that was killed can take it up again.
 
-A server refuses a second session while the last one seems alive, for up to 20 seconds. Whoever kept
+A server refuses a second session while the last one seems alive, for up to 90 seconds. Whoever kept
 the number may go on with it at once; but only in the same folder of the same running system, so
 that a copied folder on another machine does not answer beside the first.
 """

@@ -42,8 +42,8 @@ def test_the_version_is_the_one_that_the_node_asks_for() -> None:
     assert version("flwr").startswith(FLOWER_VERSION)
 
 
-def test_the_shortest_heartbeat_and_the_window_of_a_signature_are_as_we_say() -> None:
-    assert HEARTBEAT_MIN_INTERVAL == HEARTBEAT_S
+def test_the_heartbeat_and_the_window_of_a_signature_are_as_we_say() -> None:
+    assert HEARTBEAT_MIN_INTERVAL <= HEARTBEAT_S
     assert HEARTBEAT_PATIENCE == 2
     assert (MOST_BEHIND_S, MOST_AHEAD_S) == (TIMESTAMP_TOLERANCE, SYSTEM_TIME_TOLERANCE - 1)
 

@@ -21,7 +21,7 @@ from real_superlink import write_certificates
 from client.node import journal as journals
 from client.node.coordinator_file import COORDINATOR_FILE, adopt_coordinator, load_coordinator
 from client.node.environment import check_flower
-from client.node.journal import Journal, is_alive, read_status, start_log
+from client.node.journal import Journal, is_alive, read_status, start_log, stop_log
 from client.node.keys import (
     ADMISSION_FILE,
     NODE_KEY_FILE,
@@ -194,11 +194,7 @@ def test_headers_of_http_libraries_never_reach_the_log(tmp_path: Path) -> None:
             logging.getLogger(name).debug("authorization: secret")
             logging.getLogger(name).error("authorization: secret")
     finally:
-        for name in ("client", "privacy", "strategies", "synthesis"):
-            logging.getLogger(name).removeHandler(handler)
-        for name in ("httpx", "httpcore", "flwr"):
-            logging.getLogger(name).setLevel(logging.NOTSET)
-        handler.close()
+        stop_log(handler)
     text = (tmp_path / "logs/site.log").read_text()
     assert "ours" in text and "secret" not in text
 
