@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -23,7 +21,6 @@ from flwr.proto.fleet_pb2 import (
     ActivateNodeRequest,
     DeactivateNodeRequest,
     PullMessagesRequest,
-    PullMessagesResponse,
     PushMessagesRequest,
 )
 from flwr.proto.heartbeat_pb2 import SendNodeHeartbeatRequest
@@ -40,42 +37,19 @@ from flwr.supernode.fleet_http_client import FleetHttpClient
 
 from client.node.channel import Watch, hurry
 from client.node.parcels import BROKEN, Unusable, pull_parts, take_apart
+from client.node.pulled import Pulled, Sent
+from client.node.session import Session
 from client.node.trouble import Kind, LinkTrouble, explain, not_admitted, still_online
-from synthesis.durable_file import replace_file
 
-HEARTBEAT_S: Final = 10.0  # the least a coordinator's server takes; it gives up after two of them
+# The server gives a site up after two of these without a word, and then takes no answer to what it
+# asked before. So it is long enough for a proxy that is gone for a minute.
+HEARTBEAT_S: Final = 45.0
 LONGEST_PULL_S: Final = 300.0
-SESSION_FILE: Final = "state/node.id"
 _RETRY_S: Final = (0.5, 1.0, 2.0, 4.0, 5.0)
 _CALL_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError, RuntimeError)
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
-
-
-class Sent(Enum):
-    """What became of an answer."""
-
-    DELIVERED = "delivered"
-    RUN_OVER = "run-over"
-    TOO_LATE = "too-late"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pulled:
-    """A question as it came: announced, with or without its parts.
-
-    Attributes:
-        envelope: the message without content.
-        raw: the announcement, for keeping.
-        parts: the content; empty if it could not be had.
-        problem: why there is no content.
-    """
-
-    envelope: Message
-    raw: PullMessagesResponse
-    parts: dict[str, bytes]
-    problem: Unusable | None = None
 
 
 class FleetLink:
@@ -103,7 +77,7 @@ class FleetLink:
         self._client = client
         self._address = address
         self._public_key = public_key
-        self._session = folder / SESSION_FILE
+        self._session = Session(folder)
         self._pause = pause
         self.watch = watch
         self.node_id: int | None = None
@@ -115,18 +89,25 @@ class FleetLink:
             node_id = self._call(self._client.ActivateNode, request).node_id
         except LinkTrouble as trouble:
             # The same code stands for a key that is unknown and for one that is online.
-            if trouble.kind is Kind.NOT_ADMITTED and self._is_known():
-                raise still_online() from None
-            raise
+            if trouble.kind is not Kind.NOT_ADMITTED or not self._is_known():
+                raise
+            node_id = self._take_up_session()
         self.node_id = TaskIdentity.node_id = node_id
-        replace_file(self._session, f"{node_id}\n".encode("ascii"))
+        self._session.keep(node_id)
         return node_id
+
+    def _take_up_session(self) -> int:
+        """Go on with the session of a process of this site that was killed."""
+        last = self._session.last_here()
+        if last is None:
+            raise still_online() from None
+        self._beat(last)
+        return last
 
     def _is_known(self) -> bool:
         """Return whether the server knows our key under the number of our last session."""
-        try:
-            last = int(self._session.read_text(encoding="ascii"))
-        except (OSError, ValueError):
+        last = self._session.last()
+        if last is None:
             return False
         try:
             self._call(self._client.GetRun, GetRunRequest(node=Node(node_id=last), run_id=0))
@@ -136,9 +117,11 @@ class FleetLink:
 
     def beat(self) -> None:
         """Tell the server that this site is still there."""
-        if self.node_id is None:
-            return
-        node = Node(node_id=self.node_id)
+        if self.node_id is not None:
+            self._beat(self.node_id)
+
+    def _beat(self, node_id: int) -> None:
+        node = Node(node_id=node_id)
         request = SendNodeHeartbeatRequest(node=node, heartbeat_interval=HEARTBEAT_S)
         if not self._call(self._client.SendNodeHeartbeat, request).success:
             self.node_id = None

@@ -148,9 +148,20 @@ def start_log(folder: Path) -> logging.Handler:
     for name in _OURS:
         logging.getLogger(name).addHandler(handler)
         logging.getLogger(name).setLevel(logging.INFO)
+        logging.getLogger(name).propagate = False  # others put handlers of their own at the root
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return handler
+
+
+def stop_log(handler: logging.Handler) -> None:
+    """Undo ``start_log``."""
+    for name in _OURS:
+        logging.getLogger(name).removeHandler(handler)
+        logging.getLogger(name).propagate = True
+    for name in (*_OURS, *_QUIET):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    handler.close()
 
 
 class _PrivateFileHandler(RotatingFileHandler):

@@ -6,8 +6,6 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from flwr.app import Context, Message, RecordDict
@@ -16,16 +14,16 @@ from flwr.supercore.inflatable.inflatable_object import get_object_id
 from flwr.supercore.task_identity import TaskIdentity
 
 from client.node.bundles import BundleCheck
-from client.node.fleet import FleetLink, Pulled, Sent
+from client.node.fleet import FleetLink
 from client.node.inbox import MOST_ATTEMPTS, Inbox
-from client.node.journal import Journal, Value
-from client.node.parcels import BROKEN, TooLarge, Unusable, put_together
+from client.node.journal import Journal
+from client.node.parcels import BROKEN
+from client.node.pulled import Pulled, Sent
+from client.node.questions import QUERY_CLOSE, Joined, describe_question, find_refusal
 from client.node.trouble import Kind, LinkTrouble
 from client.refusals import describe
-from strategies import protocol
 from strategies.protocol import RefusalCode, error_reply
 
-QUERY_CLOSE: Final = "query.close"
 DONE, GAVE_UP, UNUSABLE = 0, 1, 2
 ACTIVE_S: Final = 0.5
 IDLE_S: Final = (1.0, 2.0)
@@ -35,25 +33,6 @@ _LONG_TROUBLE: Final = frozenset({Kind.CERTIFICATE, Kind.CLOCK, Kind.REFUSED, Ki
 
 _log = logging.getLogger(__name__)
 Answer = Callable[[Message, Context], Message]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Joined:
-    """What a site agreed to answer.
-
-    Attributes:
-        folder: of the site.
-        study: name of the study.
-        config_hash: digest of its settings.
-        bundles: SHA-256 of the bundles under which it may run.
-        patience_s: longest time without a word from the coordinator.
-    """
-
-    folder: Path
-    study: str
-    config_hash: str
-    bundles: tuple[str, ...]
-    patience_s: float
 
 
 class Node:
@@ -123,7 +102,13 @@ class Node:
         kept = self._load_kept()
         if kept is not None:
             return self._work(*kept)
-        pulled = self._link.receive()
+        try:
+            pulled = self._link.receive()
+        except LinkTrouble as trouble:
+            if trouble.kind is not Kind.RUN_OVER:
+                raise
+            self._journal.event("question-dropped", why="the run is over")
+            return False
         self._recover()
         if pulled is None:
             self._journal.state("waiting", "waiting for the coordinator's next question")
@@ -178,8 +163,8 @@ class Node:
 
     def _reply_to(self, pulled: Pulled, attempts: int, until: float) -> Message:
         message = pulled.envelope
-        refusal = self._find_refusal(pulled, until)
-        facts = self._describe_question(message)
+        refusal = find_refusal(pulled, self._joined, lambda run: self._has_known_bundle(run, until))
+        facts = describe_question(message)
         self._journal.event("question", attempt=attempts, **facts)
         if refusal is None and attempts > MOST_ATTEMPTS:
             _log.error("a question ended this process %d times and is given up", MOST_ATTEMPTS)
@@ -201,33 +186,6 @@ class Node:
         except (*BROKEN, OSError, RuntimeError) as error:
             _log.error("failed here, and only the code leaves: %s", describe(error))
             return error_reply(message, RefusalCode.LOCAL_FAILURE)
-
-    def _find_refusal(self, pulled: Pulled, until: float) -> RefusalCode | None:
-        """Return why a question is not for our program, after giving it its content."""
-        message = pulled.envelope
-        try:
-            if pulled.problem is not None:
-                raise pulled.problem
-            if message.metadata.message_type not in (*protocol.MESSAGE_TYPES, QUERY_CLOSE):
-                _log.warning("refused: a message of an unknown type")
-                return RefusalCode.UNKNOWN_MESSAGE
-            if not self._has_known_bundle(message.metadata.run_id, until):
-                _log.warning("refused: a run whose bundle is not in coordinator.toml, or altered")
-                return RefusalCode.UNKNOWN_BUNDLE
-            put_together(message, pulled.parts)
-        except Unusable as problem:
-            _log.warning("refused: %s", problem)
-            large = isinstance(problem, TooLarge)
-            return RefusalCode.TOO_LARGE if large else RefusalCode.MALFORMED
-        records = message.content.config_records
-        if protocol.CONFIG not in records:
-            return RefusalCode.MALFORMED
-        config = records[protocol.CONFIG]
-        asked = (config.get(protocol.STUDY_ID), config.get(protocol.CONFIG_HASH))
-        if asked != (self._joined.study, self._joined.config_hash):
-            _log.warning("refused: a question of a study that this site has not joined")
-            return RefusalCode.NOT_JOINED
-        return None
 
     def _has_known_bundle(self, run_id: int, until: float) -> bool:
         while True:
@@ -255,16 +213,6 @@ class Node:
         if reply.has_error():
             _log.warning("answered %s with the code %s", kind, outcome)
         return sent
-
-    def _describe_question(self, message: Message) -> dict[str, Value]:
-        facts: dict[str, Value] = {"type": message.metadata.message_type}
-        if message.has_content() and protocol.CONFIG in message.content.config_records:
-            config = message.content.config_records[protocol.CONFIG]
-            for key in (protocol.SERVER_ROUND, protocol.ROUNDS):
-                value = config.get(key)
-                if isinstance(value, int):
-                    facts[key] = value
-        return facts
 
     def _tell(self, trouble: LinkTrouble) -> None:
         """Say a trouble once, when it begins."""

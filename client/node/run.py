@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import time
 from pathlib import Path
@@ -15,10 +14,11 @@ from client.node.channel import Watch, open_channel
 from client.node.coordinator_file import COORDINATOR_FILE, load_coordinator
 from client.node.fleet import FleetLink
 from client.node.heartbeat import Heartbeat
-from client.node.journal import Journal, Listener, start_log
+from client.node.journal import Journal, Listener, start_log, stop_log
 from client.node.keys import load_node_key
 from client.node.lock import hold_site
-from client.node.loop import Joined, Node
+from client.node.loop import Node
+from client.node.questions import Joined
 from client.site import load_site
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -79,9 +79,7 @@ def run_node(
         finally:
             link.close()
             journal.close()
-            for name in ("client", "privacy", "strategies", "synthesis"):
-                logging.getLogger(name).removeHandler(handler)
-            handler.close()
+            stop_log(handler)
 
 
 def _stop_on_signals() -> None:

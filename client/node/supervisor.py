@@ -86,11 +86,11 @@ def _run_once(
     reader = threading.Thread(target=_read, args=(child.stdout, on_event), daemon=True)
     reader.start()
     try:
-        code = child.wait()
+        return child.wait()
     finally:
         _end(child)
         reader.join(timeout=2.0)
-    return code
+        child.stdout.close()
 
 
 def _read(stream: IO[bytes], on_event: OnEvent) -> None:

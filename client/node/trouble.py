@@ -71,9 +71,10 @@ def explain(error: Exception, address: str, clock_ahead_s: float = 0.0) -> LinkT
             "coordinator for the present coordinator.toml, and send nothing until it is clear.",
         )
     if secure is not None:
+        why = getattr(secure, "reason", None) or secure
         return LinkTrouble(
             Kind.CERTIFICATE,
-            f"{address} does not speak TLS as the coordinator must ({secure.reason or secure}); "
+            f"{address} does not speak TLS as the coordinator must ({why}); "
             "check address and port in coordinator.toml.",
         )
     if isinstance(error, httpx.TimeoutException):
@@ -146,7 +147,7 @@ def still_online() -> LinkTrouble:
     """Return the trouble of a site whose last session the coordinator has not given up yet."""
     return LinkTrouble(
         Kind.STILL_ONLINE,
-        "the coordinator still holds this site's last session and gives it up within 20 seconds; "
+        "the coordinator still holds this site's last session and gives it up within 90 seconds; "
         "waiting. If it lasts, another process uses this site's key: find and stop it.",
     )
 
