@@ -39,6 +39,7 @@ from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 from privacy import SigningKey
 from server.deploy.folder import ServerFolder
 from server.deploy.registry import Admission, openssh_line
+from server.deploy.runtime import make_retries
 
 Answer = Callable[[Message], RecordDict]
 
@@ -87,6 +88,7 @@ class FakeNode:
                 RuntimeVersionHttpInterceptor(component_name="SuperNode"),
                 NodeAuthHttpInterceptor(self.key, self.key.public_key()),
             ],
+            retry_invoker=make_retries(15),
         )
 
     def activate(self, client: FleetHttpClient) -> Node:

@@ -1,0 +1,188 @@
+"""What a study gets from its sites when some go away, come back or send nonsense; no network."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from flwr.app import ConfigRecord, Error, Message, RecordDict
+from flwr.common.constant import SUPERLINK_NODE_ID, ErrorCode
+from flwr.supercore.task_identity import TaskIdentity
+
+from server.deploy.arrivals import Arrival
+from server.deploy.exchange import Exchange, Wire
+from strategies.collect import match_replies
+from strategies.errors import StudyFailed
+
+LOST = "lost"
+SILENT = "silent"
+GONE = "gone"  # the message was lost, not the node
+REFUSED = "refused"  # the SuperLink does not take the message
+BROKEN = "broken"  # a piece of the reply is gone
+NONSENSE = "nonsense"
+
+
+@dataclass
+class Scene:
+    """A SuperLink that plays a list of happenings for each node; after the last, it answers."""
+
+    plays: dict[int, list[str]]
+    online: set[int]
+    failures: list[Exception] = field(default_factory=list)
+    sent: list[Message] = field(default_factory=list)
+
+    @property
+    def wire(self) -> Wire:
+        return Wire(push=self.push, pull=self.pull, fetch=self.fetch, online=lambda: self.online)
+
+    def push(self, messages: list[Message]) -> list[str]:
+        if self.failures:
+            raise self.failures.pop(0)
+        ids = []
+        for message in messages:
+            play = self.plays.get(message.metadata.dst_node_id, [])
+            if play and play[0] == REFUSED:
+                play.pop(0)
+                ids.append("")
+                continue
+            message.metadata.__dict__["_message_id"] = message.object_id
+            self.sent.append(message)
+            ids.append(message.object_id)
+        return ids
+
+    def pull(self, message_ids: list[str]) -> list[Arrival]:
+        if self.failures:
+            raise self.failures.pop(0)
+        found = []
+        for message in [m for m in self.sent if m.metadata.message_id in message_ids]:
+            play = self.plays.get(message.metadata.dst_node_id, [])
+            what = play.pop(0) if play and play[0] != SILENT else (play or ["answer"])[0]
+            if what != SILENT:
+                by_superlink = what in (LOST, GONE)
+                sender = SUPERLINK_NODE_ID if by_superlink else message.metadata.dst_node_id
+                arrival = SimpleNamespace(
+                    answers=message.metadata.message_id,
+                    sender=sender,
+                    broken=what == BROKEN,
+                    what=what,
+                    message=message,
+                )
+                found.append(arrival)
+        return found  # type: ignore[return-value]
+
+    def fetch(self, arrival: Arrival) -> Message | None:
+        what, message = arrival.what, arrival.message  # type: ignore[attr-defined]
+        if what == BROKEN:
+            return None
+        if what == NONSENSE:
+            raise ValueError("no message")
+        if what == LOST:
+            return Message(Error(code=ErrorCode.NODE_UNAVAILABLE), reply_to=message)
+        if what == GONE:
+            return Message(Error(code=ErrorCode.MESSAGE_UNAVAILABLE), reply_to=message)
+        if what == "claims-to-be-lost":
+            return Message(Error(code=ErrorCode.NODE_UNAVAILABLE), reply_to=message)
+        reply = Message(message.content, reply_to=message)
+        if what == "claims-another":  # what a hostile site writes into its own reply
+            reply.metadata.__dict__["_reply_to_message_id"] = self.sent[0].metadata.message_id
+            reply.metadata.__dict__["_src_node_id"] = self.sent[0].metadata.dst_node_id
+        return reply
+
+
+def ask(
+    scene: Scene, *, seconds: float = 5.0, grace_s: float = 5.0, events: list[object] | None = None
+) -> dict[int, Message]:
+    TaskIdentity.task_id = TaskIdentity.run_id = TaskIdentity.node_id = 1
+    messages = [
+        Message(RecordDict({"c": ConfigRecord({"x": node})}), node, "query.a", ttl=seconds)
+        for node in (7, 8)
+    ]
+    for message in messages:
+        message.metadata.__dict__["_message_id"] = message.object_id
+    log = [] if events is None else events
+    exchange = Exchange(
+        scene.wire,
+        messages,
+        deadline=time.monotonic() + seconds,
+        grace_s=grace_s,
+        on_event=log.append,
+    )
+    return match_replies(messages, list(exchange.run(0.01)))
+
+
+@pytest.fixture(autouse=True)
+def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.deploy.exchange._PAUSE_S", 0.02)
+
+
+@pytest.mark.parametrize("trouble", [LOST, GONE, BROKEN, REFUSED])
+def test_a_site_is_asked_again_with_the_same_content_until_it_answers(trouble: str) -> None:
+    scene = Scene({7: [trouble, trouble]}, online={7, 8})
+    answers = ask(scene)
+    assert {node: r.content["c"]["x"] for node, r in answers.items()} == {7: 7, 8: 8}
+    asked = [m for m in scene.sent if m.metadata.dst_node_id == 7]
+    assert len(asked) == (1 if trouble == REFUSED else 3)
+    assert len({m.metadata.message_id for m in asked}) == len(asked)
+    assert all(m.content == asked[0].content for m in asked)
+    assert all(m.metadata.ttl <= 5.0 for m in asked)
+
+
+def test_losing_a_site_and_its_return_are_told_once_each() -> None:
+    events: list[object] = []
+    ask(Scene({7: [LOST]}, online={7, 8}), events=events)
+    assert events == [{"event": "site-lost", "node": 7}, {"event": "site-back", "node": 7}]
+
+
+def test_a_site_that_stays_away_costs_the_grace_and_is_reported_as_lost() -> None:
+    began = time.monotonic()
+    answers = ask(Scene({7: [LOST]}, online={8}), seconds=30, grace_s=0.3)
+    assert 0.3 < time.monotonic() - began < 3
+    assert answers[7].error.code == ErrorCode.NODE_UNAVAILABLE
+    assert answers[7].metadata.src_node_id == SUPERLINK_NODE_ID
+    assert not answers[8].has_error()
+
+
+def test_a_site_that_is_there_has_until_the_deadline_whatever_the_grace() -> None:
+    began = time.monotonic()
+    answers = ask(Scene({7: [SILENT], 8: [LOST]}, online={7}), seconds=0.6, grace_s=0.0)
+    assert 0.6 <= time.monotonic() - began < 1.5
+    assert set(answers) == {8}
+
+
+def test_a_site_cannot_have_itself_asked_again_by_calling_itself_lost() -> None:
+    scene = Scene({7: ["claims-to-be-lost"]}, online={7, 8})
+    answers = ask(scene)
+    assert answers[7].has_error()
+    assert answers[7].metadata.src_node_id == 7
+    assert len(scene.sent) == 2
+
+
+def test_a_site_cannot_answer_in_the_name_of_another() -> None:
+    answers = ask(Scene({7: [SILENT], 8: ["claims-another"]}, online={7, 8}), seconds=0.4)
+    assert set(answers) == {8}
+    assert answers[8].metadata.src_node_id == 8
+
+
+def test_nonsense_is_an_error_of_that_site_alone() -> None:
+    answers = ask(Scene({7: [NONSENSE]}, online={7, 8}))
+    assert answers[7].has_error()
+    assert answers[8].content["c"]["x"] == 8
+
+
+def test_an_outage_of_the_superlink_ends_with_the_deadline_at_the_latest() -> None:
+    away: list[Exception] = [httpx.ConnectError("")] * 5
+    assert set(ask(Scene({}, online={7, 8}, failures=away))) == {7, 8}
+    away = [httpx.ConnectError("")] * 10_000
+    began = time.monotonic()
+    assert ask(Scene({}, online={7, 8}, failures=away), seconds=0.4) == {}
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_run_that_was_ended_ends_the_study() -> None:
+    request = httpx.Request("POST", "https://localhost")
+    refused = httpx.HTTPStatusError("", request=request, response=httpx.Response(401))
+    with pytest.raises(StudyFailed, match="ended at the SuperLink"):
+        ask(Scene({}, online={7, 8}, failures=[refused]))
