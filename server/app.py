@@ -46,7 +46,7 @@ from synthesis.targets import SketchTargets, make_targets
 
 SMALLEST_WEIGHT = 0.01
 """Least weight of a site's generator, as a share of an equal one: noise may hide small sites."""
-LONGEST_GOODBYE_S = 60.0
+LONGEST_GOODBYE_S = 15.0
 """Longest wait until all sites have heard that the study is over."""
 
 

@@ -28,6 +28,8 @@ DONE, GAVE_UP, UNUSABLE = 0, 1, 2
 ACTIVE_S: Final = 0.5
 IDLE_S: Final = (1.0, 2.0)
 STAYS_ACTIVE_S: Final = 60.0
+GOODBYE_S: Final = 3.0
+"""The SuperLink gives out no reply of a node that has left, so the last one needs a moment."""
 _BACKOFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 _LONG_TROUBLE: Final = frozenset({Kind.CERTIFICATE, Kind.CLOCK, Kind.REFUSED, Kind.NOT_ADMITTED})
 
@@ -76,6 +78,7 @@ class Node:
                 if self._link.node_id is None:
                     self._connect()
                 if self._work_once():
+                    self._pause(GOODBYE_S)
                     self._journal.event("study-over")
                     self._journal.state("over", "the study is over")
                     return DONE
