@@ -42,6 +42,8 @@ def shell(
         ["site"],
         ["site", "init"],
         ["site", "check"],
+        ["site", "join"],
+        ["site", "status"],
         ["site", "ledger"],
         ["site", "ledger", "show"],
         ["site", "ledger", "verify"],

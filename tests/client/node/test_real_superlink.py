@@ -176,7 +176,8 @@ def test_a_server_that_is_gone_for_a_while_loses_nothing(site: Site, link: Super
     wait_until(lambda: (site.folder / "state/question").exists())
     link.stop()
     wait_until(lambda: "unreachable" in site.troubles(), 30)
-    assert "cannot be reached" in json.loads((site.folder / STATUS_FILE).read_text())["detail"]
+    status = site.folder / STATUS_FILE
+    wait_until(lambda: "cannot be reached" in json.loads(status.read_text())["detail"])
     time.sleep(12)
     link.start()
     assert is_accepted(wait_for(grid, message_id))
