@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -130,12 +131,7 @@ class FakeNode:
         for announced, tree in zip(found.messages_list, found.message_object_trees, strict=True):
             run_id = announced.metadata.run_id
             ids = [part.object_id for part in iterate_object_tree(tree)]
-            contents = {
-                i: client.PullObject(
-                    PullObjectRequest(node=node, run_id=run_id, object_id=i)
-                ).object_content
-                for i in ids
-            }
+            contents = {i: self._pull(client, node, run_id, i) for i in ids}
             message_id = announced.metadata.message_id
             message = inflate_object_from_contents(message_id, contents)
             assert isinstance(message, Message)
@@ -152,6 +148,14 @@ class FakeNode:
         while self._unsent:
             self._push(client, node, *self._unsent[0])
             del self._unsent[0]
+
+    def _pull(self, client: FleetHttpClient, node: Node, run_id: int, object_id: str) -> bytes:
+        request = PullObjectRequest(node=node, run_id=run_id, object_id=object_id)
+        while True:  # a message is announced before its pieces are there
+            found = client.PullObject(request)
+            if found.object_available or self._gone.is_set():
+                return found.object_content
+            time.sleep(0.05)
 
     def _push(self, client: FleetHttpClient, node: Node, run_id: int, reply: Message) -> None:
         with no_object_id_recompute():

@@ -8,17 +8,14 @@ import os
 import signal
 import ssl
 import stat
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
-from coordinators import make_server
+from coordinators import Coordinator, running_coordinator
 from fake_node import FakeNode, echo
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.proto.fleet_pb2 import PullMessagesRequest, RegisterNodeFleetRequest
@@ -26,7 +23,6 @@ from flwr.proto.node_pb2 import Node
 from flwr.proto.runtime_pb2 import AcquireTaskRequest
 from flwr.supercore.interceptors import SuperExecAuthHttpInterceptor
 from flwr.supercore.primitives.asymmetric import public_key_to_bytes
-from services import need
 
 from server.deploy.admitting import admit, revoke
 from server.deploy.control import open_control
@@ -45,40 +41,10 @@ from synthesis import InputError
 pytestmark = pytest.mark.slow
 
 
-@dataclass(kw_only=True)
-class Coordinator:
-    """A coordinator that runs under ``fedsynth server start --foreground``."""
-
-    server: ServerFolder
-    process: subprocess.Popen[str]
-    seconds: float
-    output: Path
-
-
 @pytest.fixture(scope="module")
 def coordinator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinator]:
-    need("nginx")
-    home = tmp_path_factory.mktemp("coordinator")
-    server = make_server(home / "server")
-    output = home / "output"
-    code = "from fedsynth.cli import main; main()"
-    command = [sys.executable, "-c", code, "server", "start", "--foreground", "--server"]
-    began = time.monotonic()
-    with output.open("w") as file:
-        process = subprocess.Popen(
-            [*command, str(server.path)], stdout=file, stderr=subprocess.STDOUT, text=True
-        )
-    try:
-        until(lambda: PidFile(server.run / "supervisor.pid").running() is not None, 90, process)
-        seconds = time.monotonic() - began
-        yield Coordinator(server=server, process=process, seconds=seconds, output=output)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        code_at_end = process.wait(40)
-    assert code_at_end == 0, output.read_text()
-    assert json.loads(output.read_text().splitlines()[-1])["event"] == "stopped"
-    for name in ("superlink", "proxy", "supervisor"):
-        assert not (server.run / f"{name}.pid").exists()
+    with running_coordinator(tmp_path_factory.mktemp("coordinator")) as running:
+        yield running
 
 
 @pytest.fixture
@@ -95,16 +61,6 @@ def nodes(coordinator: Coordinator) -> Iterator[list[FakeNode]]:
     yield nodes
     for node in nodes:
         node.leave()
-
-
-def until(
-    is_so: Callable[[], bool], seconds: float, process: subprocess.Popen[str] | None = None
-) -> None:
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, "it did not come about in time"
-        assert process is None or process.poll() is None, "the process has ended"
-        time.sleep(0.1)
 
 
 def post(server: ServerFolder, path: str, method: str = "POST") -> int:
@@ -131,7 +87,6 @@ def ask_all(grid: StudyGrid, value: int, timeout: float, among: list[int]) -> di
         "/",
         "/v1/control/start-run",
         "/v1/control/list-runs",
-        "/v1/control/register-node",
         "/v1/runtime/acquire-task",
         "/v1/fleet/../control/list-runs",
         "/v1/fleet/%2e%2e/control/list-runs",
@@ -200,9 +155,7 @@ def test_who_has_only_the_certificate_gets_nowhere(
 def test_a_study_asks_its_sites_and_gets_their_answers_quickly(
     server: ServerFolder, nodes: list[FakeNode]
 ) -> None:
-    began = time.monotonic()
     with open_run(server, deadline_s=20) as grid:
-        opened = time.monotonic() - began
         online = sorted(grid.get_node_ids())
         assert len(online) == 2
         began = time.monotonic()
@@ -215,7 +168,6 @@ def test_a_study_asks_its_sites_and_gets_their_answers_quickly(
         trip = (time.monotonic() - began) / 3
         with pytest.raises(StudyFailed, match="another study"), open_run(server, deadline_s=5):
             pass
-    print(f"opening a run {opened:.2f} s, round trip {trip:.2f} s")
     with open_control(server) as control:
         assert control.unfinished_runs() == []
     assert trip < 5
