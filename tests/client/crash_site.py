@@ -184,7 +184,6 @@ class Fate:
         self.watch(training, "improve_generator", after="after-generator")
         self.watch(KeptAnswers, "keep", before="before-keeping", after="after-keeping")
         self.watch(answering, "keep_phase", after="after-noting")
-        self.watch(Site, "give_receipt", before="before-receipt", after="after-receipt")
         self.watch(os, "replace", before="before-replacing", after="after-replacing")
 
 
