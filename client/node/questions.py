@@ -14,9 +14,7 @@ from client.node.journal import Value
 from client.node.parcels import TooLarge, Unusable, put_together
 from client.node.pulled import Pulled
 from strategies import protocol
-from strategies.protocol import RefusalCode
-
-QUERY_CLOSE: Final = "query.close"
+from strategies.protocol import QUERY_CLOSE, RefusalCode
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +52,7 @@ def find_refusal(
     try:
         if pulled.problem is not None:
             raise pulled.problem
-        if message.metadata.message_type not in (*protocol.MESSAGE_TYPES, QUERY_CLOSE):
+        if message.metadata.message_type not in protocol.MESSAGE_TYPES:
             _log.warning("refused: a message of an unknown type")
             return RefusalCode.UNKNOWN_MESSAGE
         if not has_known_bundle(message.metadata.run_id):
