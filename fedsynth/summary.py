@@ -60,13 +60,14 @@ def _show_figures(console: Console, utility: Utility) -> None:
 
 
 def _show_evaluation(console: Console, evaluation: Evaluation) -> None:
+    has_exact = any(figure.exact is not None for figure in evaluation.figures)
     table = make_table(
         "Measured on hold-out units, under noise",
         ["figure"],
-        ["estimate", "95 %\ninterval", "exact"],
+        ["estimate", "95 %\ninterval", *(["exact"] if has_exact else [])],
     )
     for figure in evaluation.figures:
-        exact = "-" if figure.exact is None else f"{figure.exact:.3f}"
+        exact = [] if figure.exact is None else [f"{figure.exact:.3f}"]
         interval = f"{figure.low:.3f} to {figure.high:.3f}"
-        add_row(table, [HOLD_OUT[figure.kind], f"{figure.value:.3f}", interval, exact])
+        add_row(table, [HOLD_OUT[figure.kind], f"{figure.value:.3f}", interval, *exact])
     console.print(table)

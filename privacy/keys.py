@@ -18,6 +18,7 @@ from privacy.secret_files import check_secret, write_secret
 
 __all__ = ["PublicKey", "SigningKey"]
 
+_FINGERPRINT = 32
 _HEX_DIGITS = frozenset("0123456789abcdef")
 
 
@@ -43,9 +44,8 @@ class PublicKey:
 
     @property
     def fingerprint(self) -> str:
-        """A short name to read out and compare: 16 digits of the key's SHA-256 in groups of 4."""
-        digits = hashlib.sha256(bytes.fromhex(self.hex)).hexdigest()[:16]
-        return "-".join(digits[i : i + 4] for i in range(0, 16, 4))
+        """A short name to read out and compare."""
+        return fingerprint_of(bytes.fromhex(self.hex))
 
     def verify(self, signature: bytes, data: bytes) -> bool:
         """Return whether the owner of this key signed these bytes."""
@@ -55,6 +55,16 @@ class PublicKey:
         except (InvalidSignature, ValueError):
             return False
         return True
+
+
+def fingerprint_of(content: bytes) -> str:
+    """Return what people read out to compare public files: half of a SHA-256, in groups of 4.
+
+    >>> fingerprint_of(b"")
+    'e3b0-c442-98fc-1c14-9afb-f4c8-996f-b924'
+    """
+    digits = hashlib.sha256(content).hexdigest()[:_FINGERPRINT]
+    return "-".join(digits[i : i + 4] for i in range(0, _FINGERPRINT, 4))
 
 
 class SigningKey:

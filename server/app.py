@@ -94,7 +94,8 @@ class Coordinator:
             InputError: if the checkpoint is of another study.
             StudyFailed: if too few sites take part; the sentence says which and why.
         """
-        self._checkpoint.open(self.study.name, f"{self.study.digest()}:{self.schema.digest()}")
+        if self._checkpoint.open(self.study.name, f"{self.study.digest()}:{self.schema.digest()}"):
+            self.receipts.expect_repeats()
         hello = self._say_hello(grid)
         sketches = self._collect_sketches(grid, list(hello))
         pooled = pool_sketches(

@@ -43,24 +43,29 @@ class Checkpoint:
         self._folder = folder
         self._receipts = receipts
 
-    def open(self, study: str, digest: str) -> None:
-        """Begin a study, or make sure that this is the one that was begun.
+    def open(self, study: str, digest: str) -> bool:
+        """Begin a study, or make sure that this is the one that was begun; return which it is.
+
+        Returns:
+            Whether the study was begun before.
 
         Raises:
             InputError: if a study of this name was begun with other settings.
         """
         if self._folder is None:
-            return
+            return False
         path, facts = self._folder / _STUDY, {"study": study, "digest": digest}
         if not path.exists():
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             replace_file(path, json.dumps(facts).encode())
-        elif json.loads(path.read_text(encoding="utf-8")) != facts:
+            return False
+        if json.loads(path.read_text(encoding="utf-8")) != facts:
             raise InputError(
                 f"study {study!r} was begun with other settings or another schema; give this one "
                 "another name, for sites know a study by its name.",
                 argument="study",
             )
+        return True
 
     def keep_answers(self, kind: str, answers: Answers, keys: Mapping[int, PublicKey]) -> None:
         """Keep what sites answered to one question, and the keys they answered with."""

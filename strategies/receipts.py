@@ -47,6 +47,7 @@ class ReceiptBook:
         self._known = dict(known or {})
         self._keys: dict[int, PublicKey] = {}
         self._caught: dict[PublicKey, ReceiptProblem] = {}
+        self._expects_repeats = False
 
     @property
     def keys(self) -> Mapping[int, PublicKey]:
@@ -62,6 +63,13 @@ class ReceiptBook:
         """Return the last receipt of a node, if there is one."""
         key = self._keys.get(node)
         return None if key is None else self._known.get(key)
+
+    def expect_repeats(self) -> None:
+        """Let answers stand that come with no new entry: sites repeat what they have kept.
+
+        So it is when a study goes on where an earlier life of the coordinator left it.
+        """
+        self._expects_repeats = True
 
     def remember(self, keys: Mapping[int, PublicKey]) -> None:
         """Take over the keys of nodes that said hello to an earlier life of the coordinator."""
@@ -90,7 +98,10 @@ class ReceiptBook:
             return ReceiptProblem.NOT_SIGNED
         is_hello = PUBLIC_KEY in config
         problem = self._compare(
-            key, receipt, is_hello=is_hello, must_grow=must_grow and not is_hello
+            key,
+            receipt,
+            is_hello=is_hello,
+            must_grow=must_grow and not (is_hello or self._expects_repeats),
         )
         if problem is None:
             self._keys[node], self._known[key] = key, receipt

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from cli_words import find_wrong
+from cli_words import find_unknown
 from readme_blocks import Block, read_blocks
 from shipping import ROOT
 
@@ -47,7 +47,7 @@ def test_every_command_exists() -> None:
     ]
     assert len(called) >= 20
     for words in called:
-        assert find_wrong(words) == "", f"fedsynth {' '.join(words)}"
+        assert find_unknown(words) == "", f"fedsynth {' '.join(words)}"
 
 
 def test_calls_are_found_in_containers_too() -> None:

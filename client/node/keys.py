@@ -7,7 +7,6 @@ one, and for that people read its fingerprint out over the telephone.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import tomli_w
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from privacy import PublicKey
+from privacy.keys import fingerprint_of
 from privacy.secret_files import read_secret, write_secret
 from synthesis import InputError
 
@@ -76,10 +76,5 @@ def public_line(key: ec.EllipticCurvePrivateKey) -> str:
 
 
 def admission_fingerprint(node_key: str, ledger_key: str) -> str:
-    """Return what people read out: 16 digits of a SHA-256 over both public keys.
-
-    >>> admission_fingerprint("ecdsa-sha2-nistp384 AAAA", "00")
-    '17bf-21e8-cab6-2987'
-    """
-    digits = hashlib.sha256(f"{node_key} {ledger_key}".encode()).hexdigest()[:16]
-    return "-".join(digits[i : i + 4] for i in range(0, 16, 4))
+    """Return what people read out to compare both public keys of a site."""
+    return fingerprint_of(f"{node_key} {ledger_key}".encode())

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from flwr.app import Message
 
@@ -14,7 +13,7 @@ from client.node.journal import Value
 from client.node.parcels import TooLarge, Unusable, put_together
 from client.node.pulled import Pulled
 from strategies import protocol
-from strategies.protocol import QUERY_CLOSE, RefusalCode
+from strategies.protocol import RefusalCode
 
 _log = logging.getLogger(__name__)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fedsynth.console import add_row, make_table, say, screen
+from privacy.keys import fingerprint_of
 from server.deploy.folder import SERVER_FILE, ServerFolder, load_server, parse_server_config
 from server.deploy.founding import found_server, renew_certificate
 
@@ -51,9 +52,8 @@ def _show_places(server: ServerFolder) -> None:
 
 
 def _show_next(server: ServerFolder) -> None:
-    public = server.load_signing_key().public
-    say(screen, f"Public key:  {public.hex}")
-    say(screen, f"Fingerprint: {public.fingerprint}")
+    fingerprint = fingerprint_of(server.handout.read_bytes())
+    say(screen, f"Fingerprint of {server.handout.name}: {fingerprint}")
     say(screen, "")
     say(screen, "What to do next:")
     where = f"--server {server.path}"
@@ -63,7 +63,7 @@ def _show_next(server: ServerFolder) -> None:
         f"Open port {server.config.port} to the sites, and no other port: {server.config.address} "
         "is all they need.",
         f"Start it: fedsynth server start {where}",
-        f"Give {server.handout} to every site, and read the fingerprint out over the telephone.",
+        f"Give {server.handout} to every site, and compare the fingerprint over the telephone.",
         "Let each site in with the admission.toml that it sends you: fedsynth server admit "
         f"admission.toml {where}",
         f"Renew the certificate within {server.config.days} days: fedsynth server certificate "

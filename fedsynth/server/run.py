@@ -12,6 +12,7 @@ from fedsynth.summary import show_summary
 from server.deploy.folder import load_server
 from server.deploy.studying import StudyOrder, give_up_study, run_study
 from server.study import load_study
+from strategies.environment import quiet_flower
 from strategies.errors import StudyFailed
 from synthesis import InputError
 from synthesis.schema import load_schema
@@ -39,7 +40,7 @@ def run(asked: AskedStudy) -> None:
         StudyFailed: if the study cannot go on now.
     """
     server, order = _read(asked)
-    with StudyProgress(screen) as progress:
+    with quiet_flower(), StudyProgress(screen) as progress:
         try:
             report = run_study(load_server(server), order, progress)
         except StudyFailed as failure:
@@ -61,7 +62,8 @@ def give_up(asked: AskedStudy) -> None:
         StudyFailed: if the coordinator does not run.
     """
     server, order = _read(asked)
-    give_up_study(load_server(server), order, lambda event: None)
+    with quiet_flower():
+        give_up_study(load_server(server), order, lambda event: None)
     say(
         screen,
         f"Study {order.study.name!r} is given up. Sites that were reached have closed it; what "

@@ -23,6 +23,7 @@ from fedsynth.console import add_row, make_table, say, screen
 from fedsynth.public_keys import read_public_key
 from fedsynth.site.data import DataReading, read_data, show_data
 from privacy import Approver, Policy, Unit
+from privacy.keys import fingerprint_of
 from server.study import explain_settings
 from synthesis import InputError
 from synthesis.schema import Schema, load_schema
@@ -153,6 +154,8 @@ def _show_next(site: Site) -> None:
     say(screen, f"Fingerprint: {site.public_key.fingerprint}")
     fingerprint = admission_fingerprint(node_key, site.public_key.hex)
     say(screen, f"Fingerprint of {ADMISSION_FILE} (both keys): {fingerprint}")
+    if (handout := site.folder / COORDINATOR_FILE).is_file():
+        say(screen, f"Fingerprint of {handout.name}: {fingerprint_of(handout.read_bytes())}")
     say(screen, "")
     say(screen, "What to do next:")
     for number, step in enumerate(_next_steps(site), start=1):
@@ -173,7 +176,7 @@ def _next_steps(site: Site) -> list[str]:
         f"Keep a backup of {(folder / KEY_FILE).parent}. The ledger may only ever grow: never "
         "put back an older one.",
         f"Give {folder / ADMISSION_FILE} to the coordinator (it holds both public keys and no "
-        "secret), and read its fingerprint out over the telephone.",
+        "secret), and compare both fingerprints over the telephone.",
         *(
             []
             if has_coordinator

@@ -6,7 +6,6 @@ back, and receipts of old studies must keep their names.
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from privacy.keys import fingerprint_of
 from server.deploy.folder import ServerFolder
 from server.deploy.lock import locked
 from server.deploy.server_file import NO_SITES
@@ -58,9 +58,8 @@ class Admission(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """What people read out and compare: 16 digits of a SHA-256 over both public keys."""
-        digits = hashlib.sha256(f"{self.node_key} {self.ledger_key}".encode()).hexdigest()[:16]
-        return "-".join(digits[i : i + 4] for i in range(0, 16, 4))
+        """What people read out to compare both public keys."""
+        return fingerprint_of(f"{self.node_key} {self.ledger_key}".encode())
 
 
 class AdmittedSite(Admission):

@@ -57,7 +57,7 @@ def make_report(
         ),
         sites=tuple(
             build_site_from_plan(names[node], study.name, plan, outcome.receipts.get(node))
-            for node in outcome.nodes
+            for node in sorted(outcome.nodes, key=lambda node: names[node])
         ),
         evaluation=(
             None if outcome.evaluation is None else build_evaluation(outcome.evaluation, names)

@@ -65,7 +65,9 @@ def run_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> Re
     folder = server.studies / order.study.name
     journal = StudyJournal(folder / EVENTS_FILE, names, on_event)
     coordinator = _make_coordinator(server, order, sites, journal)
-    journal({"event": "study-started", "sites": list(names.values()), "rounds": order.study.rounds})
+    journal(
+        {"event": "study-started", "sites": sorted(names.values()), "rounds": order.study.rounds}
+    )
     with open_run(server, deadline_s=LONGEST_START_S, on_event=journal) as grid:
         outcome = coordinator.run(grid)
     num_rows = order.num_rows or max(1, round(outcome.estimated_rows))
@@ -124,11 +126,12 @@ def _make_coordinator(
     receipts = ReceiptBook(checkpoint.find_receipts())
     receipts.remember({node: PublicKey(site.ledger_key) for node, site in sites.items()})
     epsilon = order.study.make_plan().epsilon
+    names = {node: site.name for node, site in sites.items()}
 
     def notice(event: Mapping[str, Any]) -> None:
         journal(event)
         if event["event"] == "phase-finished" and event["phase"] == QUERY_SKETCH:
-            spent = {sites[node].name: epsilon for node in event["valid"]}
+            spent = dict.fromkeys(sorted(names[node] for node in event["valid"]), epsilon)
             journal({"event": "budget", "budget": order.study.epsilon, "sites": spent})
 
     return Coordinator(

@@ -165,6 +165,17 @@ def test_a_study_that_lost_its_sites_goes_on_when_they_are_back(tmp_path: Path) 
     assert "sketch-again-1" in {entry.note for entry in ledger.entries()}
 
 
+def test_what_was_lost_from_the_checkpoint_is_asked_for_again(
+    tmp_path: Path, undisturbed: Any
+) -> None:
+    home = write_home(tmp_path)
+    with pytest.raises(Died):
+        Life(home, messages=13).run()  # in the evaluation
+    for name in ("query.hello", "query.sketch", "fit", "round-00001", "round-00002"):
+        (home / "coordinator" / "study" / f"{name}.safetensors").unlink()
+    check(home, Life(home).run(), undisturbed)
+
+
 def test_another_study_of_the_same_name_is_refused_before_anybody_is_asked(tmp_path: Path) -> None:
     home = write_home(tmp_path)
     with pytest.raises(Died):

@@ -18,9 +18,8 @@ from flwr.supercore.task_identity import TaskIdentity
 from client.node import parcels
 from client.node.inbox import QUESTION_FILE
 from client.node.journal import STATUS_FILE
-from client.node.questions import QUERY_CLOSE
 from strategies import protocol
-from strategies.protocol import RefusalCode, error_reply
+from strategies.protocol import QUERY_CLOSE, RefusalCode, error_reply
 
 UNREACHABLE = httpx.ConnectError("refused")
 

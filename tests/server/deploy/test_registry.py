@@ -84,7 +84,7 @@ def test_the_fingerprint_is_the_one_that_sites_read_out() -> None:
     made_up = Admission.model_construct(
         name="x", node_key="ecdsa-sha2-nistp384 AAAA", ledger_key="00"
     )
-    assert made_up.fingerprint == "17bf-21e8-cab6-2987"
+    assert made_up.fingerprint == "17bf-21e8-cab6-2987-7d0b-0fa4-85c6-25aa"
 
 
 def lines(**changes: object) -> str:
