@@ -15,8 +15,8 @@ from flwr.supercore.runtime import RuntimeHttpClient
 
 from strategies.parcels import Intake, TooLarge, Unusable, inflate_message, list_objects
 
-MOST_OBJECTS = 2_000
-"""Of one reply; a network of a thousand arrays needs as many."""
+MOST_OBJECTS = 1_000
+"""Of one reply: a network of five hundred arrays. The proxy lets no more be announced."""
 _MOST_WAITS = 8  # pieces that are not there yet, in one look
 
 

@@ -142,7 +142,11 @@ class FakeNode:
             if not self._gone.is_set():
                 self._unsent += [(run_id, packet) for packet in packets]
         while self._unsent:
-            self._push(client, node, *self._unsent[0])
+            try:
+                self._push(client, node, *self._unsent[0])
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code != httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+                    raise
             del self._unsent[0]
 
     def reply(self, message: Message) -> list[Packet]:

@@ -106,14 +106,6 @@ def with_bomb(question: Message, honest: Message) -> list[Packet]:
     return [bomb(honest, ARRAYS, 125)]
 
 
-def with_many_parts(question: Message, honest: Message) -> list[Packet]:
-    """Announce ten thousand parts and send none."""
-    packet = pack(honest)
-    packet.tree.children.extend(ObjectTree(object_id=f"{i:064x}") for i in range(10_000))
-    packet.holds_back = len(packet.parts)
-    return [packet]
-
-
 def with_real_bytes(question: Message, honest: Message) -> list[Packet]:
     """Send 80 MB."""
     noise = np.random.default_rng(0).random(10_000_000)
@@ -126,14 +118,18 @@ def twice(question: Message, honest: Message) -> list[Packet]:
 
 
 def forged_and_never_sent(question: Message, honest: Message) -> list[Packet]:
-    """Answer another question, answer as another, ask in the coordinator's name, announce only."""
-    packets = [pack(honest) for _ in range(4)]
+    """Answer another question, answer as another, ask in the coordinator's name, announce too much.
+
+    And then announce what is true and keep one part of it back.
+    """
+    packets = [pack(honest) for _ in range(5)]
     packets[0].announced.metadata.reply_to_message_id = "0" * 64
     packets[1].announced.metadata.src_node_id = OTHER
     packets[2].announced.metadata.reply_to_message_id = ""
     packets[2].announced.metadata.src_node_id = 1
     packets[2].announced.metadata.dst_node_id = OTHER
-    packets[3].holds_back = 1
+    packets[3].tree.children.extend(ObjectTree(object_id=f"{i:064x}") for i in range(10_000))
+    packets[4].holds_back = 1
     return packets
 
 
