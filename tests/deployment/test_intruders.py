@@ -44,6 +44,7 @@ from intruders import (
     push,
     refusal,
     say,
+    trust,
     with_key_of,
 )
 from packets import bomb, pack
@@ -131,7 +132,7 @@ def try_without_admission(lab: Federation, server: ServerFolder) -> None:
     victim = Node(node_id=number_of(server, "north"))
     stranger = FakeNode(name="stranger")
     key = public_key_to_bytes(stranger.key.public_key())
-    with httpx.Client(verify=str(server.authority), trust_env=False) as plain:
+    with httpx.Client(verify=trust(server), trust_env=False) as plain:
         url = f"https://localhost:{server.config.port}/v1/fleet/pull-messages"
         body = PullMessagesRequest(node=victim).SerializeToString()
         headers = {"content-type": "application/x-protobuf"}
@@ -190,7 +191,7 @@ def try_stolen_headers(lab: Federation, server: ServerFolder) -> None:
         }
         body = SendNodeHeartbeatRequest(node=node, heartbeat_interval=45.0).SerializeToString()
         url = f"https://localhost:{server.config.port}/v1/fleet/send-node-heartbeat"
-        with httpx.Client(verify=str(server.authority), trust_env=False) as client:
+        with httpx.Client(verify=trust(server), trust_env=False) as client:
             return client.post(url, content=body, headers=headers).status_code
 
     moment = datetime.now(UTC) - timedelta(minutes=2)

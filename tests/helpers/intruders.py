@@ -61,12 +61,16 @@ SMUGGLED = (
 HOSTS = ("superlink", "127.0.0.1", "localhost:1", "a b", "")
 
 
+def trust(server: ServerFolder) -> ssl.SSLContext:
+    """Return what somebody has who has only the certificate."""
+    return ssl.create_default_context(cafile=str(server.authority))
+
+
 def say(server: ServerFolder, text: str) -> list[int]:
     """Say something to the door over TLS; return the status of every answer."""
-    context = ssl.create_default_context(cafile=str(server.authority))
     with (
         socket.create_connection(("127.0.0.1", server.config.port), 10) as plain,
-        context.wrap_socket(plain, server_hostname="localhost") as line,
+        trust(server).wrap_socket(plain, server_hostname="localhost") as line,
     ):
         line.sendall(text.encode("latin-1"))
         line.settimeout(1.0)
