@@ -171,6 +171,25 @@ class Federation:
         """What a site wrote down."""
         return _read_lines(self.folder / site / "logs" / "events.jsonl")
 
+    def questions(self, site: str, study: str) -> list[tuple[str, int]]:
+        """Type and round (0 outside of rounds) of every question that a site began to answer."""
+        return [
+            (event["type"], event.get("server-round", 0))
+            for event in self.site_events(site)
+            if event["event"] == "question" and event["study"] == study
+        ]
+
+    def finished(self, study: str, phase: str) -> bool:
+        """Whether the coordinator has all answers of a phase."""
+        ends = [
+            event["phase"] for event in self.events(study) if event["event"] == "phase-finished"
+        ]
+        return phase in ends
+
+    def node_pid(self, site: str) -> int:
+        """Number of the process that answers for a site."""
+        return int(json.loads((self.folder / site / "state" / "node.json").read_text())["pid"])
+
     def ledger(self, site: str) -> Ledger:
         """A site's ledger, verified."""
         return Ledger.open(self.folder / site / "ledger.sqlite")
