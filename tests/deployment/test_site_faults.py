@@ -21,7 +21,7 @@ PHASES = ("query.hello", "query.sketch", "train", "query.evaluate", "query.close
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
     with federation(tmp_path_factory.mktemp("faults")) as made:
         for name in ("north", "south", "west"):
-            made.add_site(name)
+            made.add_site(name, quick=True)
         yield made
 
 

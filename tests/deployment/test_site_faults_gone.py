@@ -30,7 +30,7 @@ def test_a_site_that_is_gone_and_two_with_wrong_clocks_cost_the_others_nothing(
     need("nginx", "faketime")
     with federation(tmp_path) as lab:
         for name in ("north", "south", "west", *WRONG):
-            lab.add_site(name)
+            lab.add_site(name, quick=True)
         study = lab.write_study("gone", deadline_s=DEADLINE_S)
         joined = {name: lab.join(name, study) for name in ("north", "south", "west")}
         began = time.monotonic()

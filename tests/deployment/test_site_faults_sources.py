@@ -29,7 +29,7 @@ def test_a_full_disk_and_a_database_that_goes_away_cost_a_second_run_and_no_budg
     with postgres_server() as server, small_disk(tmp_path / "ward") as disk:
         with federation(tmp_path) as lab:
             add_clinic(lab, server)
-            lab.add_site("ward")
+            lab.add_site("ward", quick=True)
             study = lab.write_study("sources", deadline_s=100.0)
             joined = [lab.join(name, study) for name in ("clinic", "ward")]
             for name in ("clinic", "ward"):
@@ -92,7 +92,7 @@ def add_clinic(lab: Federation, server: Postgres) -> None:
     password.write_text(READER_PASSWORD)
     password.chmod(0o600)
     words = ("--query", QUERY, "--dataset", "patients", "--user", READER)
-    lab.add_site("clinic", "--data", server.url, *words, "--password-file", password)
+    lab.add_site("clinic", "--data", server.url, *words, "--password-file", password, quick=True)
     server.run("UPDATE pace SET seconds = 0.02")
 
 
