@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -30,18 +32,21 @@ def test_a_full_disk_and_a_database_that_goes_away_cost_a_second_run_and_no_budg
         with federation(tmp_path) as lab:
             add_clinic(lab, server)
             lab.add_site("ward", quick=True)
-            study = lab.write_study("sources", deadline_s=100.0)
+            study = lab.write_study("sources", deadline_s=60.0)
             joined = [lab.join(name, study) for name in ("clinic", "ward")]
             for name in ("clinic", "ward"):
                 wait_for(lambda name=name: "connected" in events_of(lab, name), f"{name}", 90)
 
             disk.fill()
+            clinic = lab.node_pid("clinic")
+            os.kill(clinic, signal.SIGSTOP)  # so that hello ends when this test says so
             run = lab.run(study)
             wait_for(lambda: NO_ROOM in words_of(lab, "ward.out"), "word of the full disk", 90)
             disk.make_room()  # hello waited for it
-
-            wait_for(lambda: ("query.sketch", 0) in lab.questions("ward", "sources"), "sketch", 90)
+            wait_for(lambda: outcomes_of(lab, "ward", "query.hello"), "hello of the ward", 60)
             disk.fill()
+            os.kill(clinic, signal.SIGCONT)
+
             wait_for(lambda: server.backends(), "reading of the database", 60)
             server.break_off()
             wait_for(lambda: "tries again" in log_of(lab, "clinic"), "word of the database", 60)
