@@ -55,6 +55,7 @@ def test_a_full_disk_and_a_database_that_goes_away_cost_a_second_run_and_no_budg
             assert lab.end(run, 90) == 1
             check_sketch_failed(lab)
             disk.make_room()
+            lab.ledger("ward")  # verified as it is opened
             assert lab.end(lab.run(study), 120) == 0, lab.said("sources.out")
 
             assert [lab.end(process, 60) for process in joined] == [0, 0]
@@ -74,7 +75,6 @@ def check_sketch_failed(lab: Federation) -> None:
     assert "1 sites gave a sketch, 2 are needed" in words_of(lab, "sources.out")
     assert not lab.release("sources").exists()
     check_nothing_half_written(lab)
-    lab.ledger("ward")  # verified as it is opened
 
 
 def add_clinic(lab: Federation, server: Postgres) -> None:
