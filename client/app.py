@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from client.answering import answer_once
 from client.evaluating import release_evaluation
 from client.hello import answer_hello
 from client.incoming import build_generator, read_arrays
+from client.patience import patience_of
 from client.phases import close_study
 from client.refusals import MalformedRequest, describe, refusal_of
 from client.settings import StudyRequest
@@ -111,7 +113,7 @@ def close(site: Site, request: StudyRequest, message: Message) -> RecordDict:
 def answer(handler: Handler, message: Message, context: Context) -> Message:
     """Let ``handler`` work between the two gates; what fails leaves as a fixed code."""
     try:
-        site = open_site(context)
+        site = replace(open_site(context), patience_s=patience_of(message.metadata.ttl))
         request = _read_request(message)
         _check_held_receipt(site, message)
         content = answer_once(site, request, message, partial(handler, site, request, message))

@@ -16,6 +16,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from client.data_source import Data, SqlSource, check_path, dataset_of, read_parts
+from client.patience import read_patiently
 from privacy import (
     Ledger,
     Part,
@@ -83,11 +84,13 @@ class Site:
         folder: where everything of the site lies.
         config: the content of ``site.toml``.
         is_simulated: whether whoever opened it runs a simulation; only then may noise be seeded.
+        patience_s: longest wait for data that are out of reach.
     """
 
     folder: Path
     config: SiteConfig
     is_simulated: bool = False
+    patience_s: float = 0.0
 
     @cached_property
     def schema(self) -> Schema:
@@ -242,12 +245,15 @@ class Site:
 
         Raises:
             InputError: if the data are absent, unreadable or lack a column.
-            SourceUnavailable: if they are out of reach for now.
+            SourceUnavailable: if they stay out of reach for longer than the site's patience.
         """
-        parts = read_parts(self.config.data, self.folder, needed_columns(self.schema))
-        units = read_units(self.schema, parts)
+        units = read_patiently(self._read_all_units, self.patience_s)
         training, held_out = units.split(self.split_key, self.config.policy.holdout)
         return training if part is Part.TRAINING else held_out
+
+    def _read_all_units(self) -> Units:
+        parts = read_parts(self.config.data, self.folder, needed_columns(self.schema))
+        return read_units(self.schema, parts)
 
 
 def load_site(folder: str | Path, *, is_simulated: bool = False) -> Site:

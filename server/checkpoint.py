@@ -121,7 +121,11 @@ class Checkpoint:
         self._keep(f"{_ROUND}{record.server_round:05d}", weights, facts)
 
     def find_rounds(self) -> tuple[tuple[RoundRecord, ...], Tensors | None]:
-        """Return the records of all finished rounds, and the generator after the last of them."""
+        """Return the records of all finished rounds, and the generator after the last of them.
+
+        A study that ended because none of its rounds counted begins them anew: sites that answered
+        give the same answers again, and those that were away can answer now.
+        """
         records: list[RoundRecord] = []
         weights: Tensors | None = None
         while (found := self._find(f"{_ROUND}{len(records) + 1:05d}")) is not None:
@@ -129,6 +133,8 @@ class Checkpoint:
             facts["rejected"] = {int(node): code for node, code in facts["rejected"].items()}
             facts["valid"] = tuple(facts["valid"])
             records.append(RoundRecord(**facts))
+        if not any(record.changed for record in records):
+            return (), None
         return tuple(records), weights
 
     def keep_receipts(self, receipts: Mapping[PublicKey, Receipt]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -93,7 +94,8 @@ class FleetLink:
                 raise
             node_id = self._take_up_session()
         self.node_id = TaskIdentity.node_id = node_id
-        self._session.keep(node_id)
+        with suppress(OSError):  # on a full disk: it is needed only after a kill
+            self._session.keep(node_id)
         return node_id
 
     def _take_up_session(self) -> int:

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
@@ -80,6 +81,7 @@ class Journal:
         self._events = open_rotating(folder / EVENTS_FILE)
         self._status_file = folder / STATUS_FILE
         self._listener = listener
+        self._written: NodeStatus | None = None
         self.status = NodeStatus(
             pid=os.getpid(),
             study=study,
@@ -106,10 +108,12 @@ class Journal:
         since = before.since if before.state == state else _now()
         last = before.last_message if last_message is None else last_message
         after = replace(before, state=state, detail=detail, since=since, last_message=last)
-        if after != before:
-            self.status = after
+        self.status = after
+        if after != self._written:
             content = json.dumps(asdict(after), indent=1, ensure_ascii=False)
-            replace_file(self._status_file, f"{content}\n".encode())
+            with suppress(OSError):  # on a full disk it is written with the next one
+                replace_file(self._status_file, f"{content}\n".encode())
+                self._written = after
 
     def close(self) -> None:
         """Close the file of events."""

@@ -18,8 +18,9 @@ from client.node.fleet import FleetLink
 from client.node.inbox import MOST_ATTEMPTS, Inbox
 from client.node.journal import Journal
 from client.node.pulled import Pulled, Sent
-from client.node.questions import Joined, describe_question, find_refusal
-from client.node.trouble import Kind, LinkTrouble
+from client.node.questions import Joined, describe_question, find_refusal, was_closing
+from client.node.trouble import Kind, LinkTrouble, no_room
+from client.patience import patience_of
 from client.refusals import describe
 from strategies.parcels import BROKEN
 from strategies.protocol import QUERY_CLOSE, RefusalCode, error_reply
@@ -79,6 +80,7 @@ class Node:
                     self._connect()
                 if self._work_once():
                     self._pause(GOODBYE_S)
+                    self._inbox.clear()  # killed before this, the next process knows it too
                     self._journal.event("study-over")
                     self._journal.state("over", "the study is over")
                     return DONE
@@ -140,10 +142,10 @@ class Node:
         if message.metadata.dst_node_id != self._link.node_id or self._time_left(message) <= 0:
             self._journal.event("question-dropped", why="expired or not for this site")
             self._inbox.clear()
-            return False
+            return attempts > 1 and was_closing(pulled, self._joined)
         TaskIdentity.run_id = message.metadata.run_id
         TaskIdentity.task_id = message.metadata.dst_task_id or 0
-        self._inbox.keep(pulled.raw, pulled.parts, attempts)
+        self._keep(pulled, attempts)
         try:
             self._link.confirm(message)
         except LinkTrouble:
@@ -153,10 +155,24 @@ class Node:
             sent = self._send(reply, kind, until)
         except _Void:
             self._journal.event("question-dropped", why="the run is over")
-            reply, sent = None, Sent.RUN_OVER
-        self._inbox.clear()
-        is_good = reply is not None and not reply.has_error()
-        return kind == QUERY_CLOSE and is_good and sent is not Sent.TOO_LATE
+            self._inbox.clear()
+            return attempts > 1 and was_closing(pulled, self._joined)
+        is_over = kind == QUERY_CLOSE and not reply.has_error() and sent is not Sent.TOO_LATE
+        if not is_over:
+            self._inbox.clear()
+        return is_over
+
+    def _keep(self, pulled: Pulled, attempts: int) -> None:
+        """Put a question onto the disk, wait for room if need be, and else go on without a copy."""
+        end = time.monotonic() + patience_of(self._time_left(pulled.envelope))
+        while True:
+            try:
+                self._inbox.keep(pulled.raw, pulled.parts, attempts)
+                return
+            except OSError as error:
+                self._wait_for_better(no_room(error))
+            if time.monotonic() >= end:
+                return
 
     def _time_left(self, message: Message) -> float:
         """Return the seconds until nobody waits for an answer, by the coordinator's clock."""

@@ -61,16 +61,31 @@ def find_refusal(
     except Unusable as problem:
         _log.warning("refused: %s", problem)
         return RefusalCode.TOO_LARGE if isinstance(problem, TooLarge) else RefusalCode.MALFORMED
-    records = message.content.config_records
-    if protocol.CONFIG not in records:
+    if protocol.CONFIG not in message.content.config_records:
         _log.warning("refused: a message without settings")
         return RefusalCode.MALFORMED
-    config = records[protocol.CONFIG]
-    asked = (config.get(protocol.STUDY_ID), config.get(protocol.CONFIG_HASH))
-    if asked != (joined.study, joined.config_hash):
+    if not _is_of_study(message, joined):
         _log.warning("refused: a question of a study that this site has not joined")
         return RefusalCode.NOT_JOINED
     return None
+
+
+def was_closing(pulled: Pulled, joined: Joined) -> bool:
+    """Return whether a question that nobody waits for any more told how the joined study ended."""
+    message = pulled.envelope
+    if message.metadata.message_type != protocol.QUERY_CLOSE:
+        return False
+    try:
+        put_together(message, pulled.parts)
+    except Unusable:
+        return False
+    return protocol.CONFIG in message.content.config_records and _is_of_study(message, joined)
+
+
+def _is_of_study(message: Message, joined: Joined) -> bool:
+    config = message.content.config_records[protocol.CONFIG]
+    asked = (config.get(protocol.STUDY_ID), config.get(protocol.CONFIG_HASH))
+    return asked == (joined.study, joined.config_hash)
 
 
 def describe_question(message: Message) -> dict[str, Value]:

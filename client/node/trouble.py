@@ -22,6 +22,7 @@ class Kind(StrEnum):
     BUSY = "busy"
     RUN_OVER = "run-over"
     REFUSED = "refused"
+    DISK = "disk"
 
 
 class LinkTrouble(Exception):
@@ -131,6 +132,15 @@ def _explain_code(kind: Kind, known: FlowerError) -> LinkTrouble:
             "install the version that it names on both sides.",
         )
     return LinkTrouble(kind, "this run of the study is over")
+
+
+def no_room(error: OSError) -> LinkTrouble:
+    """Return the trouble of a site that cannot write into its own folder."""
+    return LinkTrouble(
+        Kind.DISK,
+        f"this site's folder cannot be written to ({error.strerror}); make room there or mend the "
+        "disk. The coordinator's question waits a minute for it, and is asked again later.",
+    )
 
 
 def not_admitted() -> LinkTrouble:

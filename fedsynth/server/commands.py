@@ -135,6 +135,10 @@ def run(
         Path | None,
         typer.Option(help="New or empty folder. (default: releases/NAME in the folder)"),
     ] = None,
+    grace: Annotated[
+        float,
+        typer.Option(help="Seconds to wait for sites that went away, when all others answered."),
+    ] = 120.0,
     give_up: Annotated[
         bool, typer.Option("--give-up", help="End a study that was begun, without a release.")
     ] = False,
@@ -143,6 +147,12 @@ def run(
     from fedsynth.server import run as running
 
     asked = running.AskedStudy(
-        server=server, study=study, schema=schema, sites=sites, rows=rows, out=out
+        server=server,
+        study=study,
+        schema=schema,
+        sites=sites,
+        rows=rows,
+        out=out,
+        grace_s=grace,
     )
     running.give_up(asked) if give_up else running.run(asked)

@@ -10,6 +10,7 @@ from fedsynth.endings import Stopped
 from fedsynth.progress import StudyProgress
 from fedsynth.summary import show_summary
 from server.deploy.folder import load_server
+from server.deploy.grid import GRACE_S
 from server.deploy.studying import StudyOrder, give_up_study, run_study
 from server.study import load_study
 from strategies.environment import quiet_flower
@@ -30,6 +31,7 @@ class AskedStudy:
     sites: int | None
     rows: int | None
     out: Path | None
+    grace_s: float = GRACE_S
 
 
 def run(asked: AskedStudy) -> None:
@@ -74,6 +76,11 @@ def give_up(asked: AskedStudy) -> None:
 def _read(asked: AskedStudy) -> tuple[Path, StudyOrder]:
     if asked.rows is not None and asked.rows < 1:
         raise InputError(f"rows must be at least 1, got {asked.rows}.", argument="rows")
+    if not 0 <= asked.grace_s < float("inf"):
+        raise InputError(
+            f"grace must be at least 0 seconds, got {asked.grace_s:g}; {GRACE_S:g} is usual.",
+            argument="grace",
+        )
     study = load_study(asked.study)
     order = StudyOrder(
         study=study,
@@ -81,5 +88,6 @@ def _read(asked: AskedStudy) -> tuple[Path, StudyOrder]:
         num_sites=asked.sites,
         num_rows=asked.rows,
         out=asked.out or asked.server / RELEASES_FOLDER / study.name,
+        grace_s=asked.grace_s,
     )
     return asked.server, order

@@ -15,6 +15,7 @@ from privacy import PublicKey
 from server.app import Coordinator
 from server.checkpoint import Checkpoint
 from server.deploy.folder import ServerFolder
+from server.deploy.grid import GRACE_S
 from server.deploy.journal import EVENTS_FILE, Listener, StudyJournal
 from server.deploy.link import open_run
 from server.deploy.registry import AdmittedSite, load_registry
@@ -42,6 +43,7 @@ class StudyOrder:
         num_sites: how many sites to wait for while there is time; all admitted if None.
         num_rows: rows of the release; about as many as the sites hold if None.
         out: folder of the release, new or empty.
+        grace_s: longest wait for sites that went away when all others have answered.
     """
 
     study: Study
@@ -49,6 +51,7 @@ class StudyOrder:
     num_sites: int | None
     num_rows: int | None
     out: Path
+    grace_s: float = GRACE_S
 
 
 def run_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> Report:
@@ -68,7 +71,9 @@ def run_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> Re
     journal(
         {"event": "study-started", "sites": sorted(names.values()), "rounds": order.study.rounds}
     )
-    with open_run(server, deadline_s=LONGEST_START_S, on_event=journal) as grid:
+    with open_run(
+        server, deadline_s=LONGEST_START_S, grace_s=order.grace_s, on_event=journal
+    ) as grid:
         outcome = coordinator.run(grid)
     num_rows = order.num_rows or max(1, round(outcome.estimated_rows))
     report = make_report(order.study, order.schema, outcome, names, num_rows)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from services import need
 from tiny_sites import SETTINGS
 from tiny_world import SCHEMA, draw_table
 
+from fedsynth.commands import app
 from privacy import Ledger
 from synthesis.schema import Schema, dump_schema
 from synthesis.tables import write_table
@@ -120,19 +121,32 @@ class Federation:
         self.cli("server", "init", "coordinator", "--name", "lab", "--host", HOST, *ports)
         self.cli("server", "start", "--server", "coordinator")
 
-    def add_site(self, name: str, *data: str | Path, rows: int = 150, **policy: Any) -> Path:
+    def inside(self, *words: str | Path) -> None:
+        """Run one command in this process, which has everything loaded, to set up quickly."""
+        with chdir(self.folder):
+            app([*map(str, words)], standalone_mode=False)
+
+    def add_site(
+        self,
+        name: str,
+        *data: str | Path,
+        rows: int = 150,
+        quick: bool = False,
+        **policy: Any,
+    ) -> Path:
         """Found a site, with a tiny table or the ``data`` options given, and have it admitted."""
+        run = self.inside if quick else self.cli
         if not data:
             write_table(draw_table(rows, len(self.sites)), self.folder / f"{name}.parquet")
             data = ("--data", f"{name}.parquet")
         options = {"epsilon": 10, "delta": 1e-5, "holdout": 0.3} | policy
         words = [w for key, value in options.items() for w in (f"--{key}", str(value))]
         handout = self.server / "coordinator.toml"
-        self.cli(
+        run(
             *("site", "init", name, "--name", name, *data, "--schema", "schema.toml"),
             *(*words, "--coordinator", handout),
         )
-        self.cli("server", "admit", f"{name}/admission.toml", "--server", "coordinator")
+        run("server", "admit", f"{name}/admission.toml", "--server", "coordinator")
         return self.folder / name
 
     @property
@@ -170,6 +184,25 @@ class Federation:
     def site_events(self, site: str) -> list[dict[str, Any]]:
         """What a site wrote down."""
         return _read_lines(self.folder / site / "logs" / "events.jsonl")
+
+    def questions(self, site: str, study: str) -> list[tuple[str, int]]:
+        """Type and round (0 outside of rounds) of every question that a site began to answer."""
+        return [
+            (event["type"], event.get("server-round", 0))
+            for event in self.site_events(site)
+            if event["event"] == "question" and event["study"] == study
+        ]
+
+    def finished(self, study: str, phase: str) -> bool:
+        """Whether the coordinator has all answers of a phase."""
+        ends = [
+            event["phase"] for event in self.events(study) if event["event"] == "phase-finished"
+        ]
+        return phase in ends
+
+    def node_pid(self, site: str) -> int:
+        """Number of the process that answers for a site."""
+        return int(json.loads((self.folder / site / "state" / "node.json").read_text())["pid"])
 
     def ledger(self, site: str) -> Ledger:
         """A site's ledger, verified."""

@@ -60,6 +60,16 @@ class Postgres:
             for statement in statements:
                 connection.execute(statement)
 
+    def break_off(self) -> None:
+        """Shut down at once, whatever is being read."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(timeout=20)
+
+    def come_back(self) -> None:
+        """Start again on the same port, with the same tables."""
+        self.process = _start(self.folder, self.port)
+        _wait_until_ready(self)
+
     def backends(self) -> list[int]:
         """Process numbers of the connections that read data."""
         with self.connect() as connection:

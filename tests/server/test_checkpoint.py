@@ -24,7 +24,7 @@ from simulations.grid import LocalGrid
 from strategies import StudyFailed
 from strategies.collect import Answers
 from strategies.federated_generator import RoundRecord
-from strategies.protocol import QUERY_CLOSE, QUERY_SKETCH, TRAIN
+from strategies.protocol import QUERY_CLOSE, QUERY_SKETCH, TRAIN, RefusalCode, error_reply
 from strategies.receipts import ReceiptBook
 from strategies.validation import Reply
 from synthesis import InputError
@@ -163,6 +163,26 @@ def test_a_study_that_lost_its_sites_goes_on_when_they_are_back(tmp_path: Path) 
     ledger = load_site(home / "sites" / "site-1", is_simulated=True).ledger
     assert ledger.epsilon() == pytest.approx(1.0, abs=0.01)
     assert "sketch-again-1" in {entry.note for entry in ledger.entries()}
+
+
+class LifeWithoutOne(Life):
+    """One site can be asked, but is away in every round."""
+
+    def client(self, message: Message, context: Context) -> Message:
+        if message.metadata.message_type == TRAIN and context.node_id == 101:
+            return error_reply(message, RefusalCode.LOCAL_FAILURE)
+        return super().client(message, context)
+
+
+def test_a_study_without_a_round_that_counted_does_its_rounds_anew(tmp_path: Path) -> None:
+    home = write_home(tmp_path)
+    with pytest.raises(StudyFailed, match="none of 2 rounds had 3 valid replies"):
+        LifeWithoutOne(home).run(minimum_sites=3)
+    outcome = Life(home).run(minimum_sites=3)
+    assert outcome.rounds[0].valid == (101, 102, 103)
+    assert outcome.rounds[1].rejected == dict.fromkeys((102, 103), "refused-already-released")
+    for notes in notes_of(home):
+        assert all(notes.count(note) == 1 for note in notes)
 
 
 def test_what_was_lost_from_the_checkpoint_is_asked_for_again(

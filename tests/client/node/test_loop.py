@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import stat
 import time
@@ -15,7 +16,7 @@ from fake_fleet import NODE_ID, Bench, Ended, refusal
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.supercore.task_identity import TaskIdentity
 
-from client.node.inbox import QUESTION_FILE
+from client.node.inbox import QUESTION_FILE, Inbox
 from client.node.journal import STATUS_FILE
 from strategies import parcels, protocol
 from strategies.protocol import QUERY_CLOSE, RefusalCode, error_reply
@@ -177,6 +178,41 @@ def test_a_question_that_kills_every_time_is_given_up(tmp_path: Path) -> None:
         bench.run()
     assert codes(bench) == ["local-failure"]
     assert not (bench.folder / QUESTION_FILE).exists()
+
+
+@pytest.mark.parametrize(("attempts_without_room", "patience_s"), [(2, 60.0), (10**9, 0.0)])
+def test_a_full_disk_is_waited_for_and_then_answered_without_a_copy(
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    attempts_without_room: int,
+    patience_s: float,
+) -> None:
+    tries = iter(range(10**9))
+
+    def keep(*_: object) -> None:
+        if next(tries) < attempts_without_room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Inbox, "keep", keep)
+    monkeypatch.setattr("client.node.loop.patience_of", lambda ttl: patience_s)
+    bench.fleet.questions = [question()]
+    bench.run()
+    assert [reply.has_content() for reply in bench.fleet.replies] == [True]
+    told = [event for event in bench.events if event["event"] == "trouble"]
+    assert [event["kind"] for event in told] == ["disk"]
+    assert "No space left on device" in str(told[0]["sentence"])
+
+
+def test_a_status_that_cannot_be_written_costs_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for module in ("journal", "session"):
+        monkeypatch.setattr(f"client.node.{module}.replace_file", fail)
+    bench.fleet.questions = [question(), question(QUERY_CLOSE)]
+    assert bench.run() == 0
 
 
 def test_a_node_that_is_forgotten_comes_on_again(bench: Bench) -> None:
