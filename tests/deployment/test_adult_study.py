@@ -23,9 +23,9 @@ from adult_story import (
     read_logs,
     write_adult_study,
 )
-from federation import Federation, federation
+from federation import Federation
 from installed import installed_python, is_checkout_hidden
-from postgres import READER, READER_PASSWORD, Postgres, postgres_server
+from postgres import READER, Postgres, postgres_server
 from watching import CommandLines
 
 from server.report import Report, report_from_json
