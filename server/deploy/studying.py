@@ -132,7 +132,8 @@ def _make_coordinator(
         journal(event)
         if event["event"] == "phase-finished" and event["phase"] == QUERY_SKETCH:
             spent = dict.fromkeys(sorted(names[node] for node in event["valid"]), epsilon)
-            journal({"event": "budget", "budget": order.study.epsilon, "sites": spent})
+            limit = order.study.epsilon
+            journal({"event": "budget", "budget": limit, "sites": spent, "planned": True})
 
     return Coordinator(
         order.study,

@@ -123,6 +123,18 @@ def test_it_is_as_good_as_a_simulation(story: Story) -> None:
     assert found == pytest.approx(expected, abs=0.01)
 
 
+def test_no_run_begins_with_a_secret_that_others_may_read(story: Story) -> None:
+    study = story.lab.write_study("another")
+    secret = story.lab.server / "keys" / "superexec.secret"
+    secret.chmod(0o640)
+    run = ("server", "run", study, "--schema", "schema.toml", "--server", "coordinator")
+    said = " ".join(story.lab.cli(*run, code=2).split())
+    secret.chmod(0o600)
+    assert "superexec.secret must be closed to others" in said and "chmod 600" in said
+    log = (story.lab.server / "logs" / "superlink.out").read_text(encoding="utf-8")
+    assert log.count("ControlServicer.StartRun") == 1  # the one of the study that is over
+
+
 def test_no_process_shows_a_secret(story: Story) -> None:
     shown = "\n".join(story.command_lines)
     assert "site join" in shown and "client.node" in shown and "server run" in shown

@@ -188,6 +188,7 @@ def test_a_plan_is_not_told_as_a_ledger_that_was_read() -> None:
         ("events that the study planned for each site", "from the events in each site's ledger"),
         ("What each site spent on this study", "Site Budget Spent (PLD) RDP PRV Left"),
         ("Site Study's budget Planned (PLD) RDP PRV Adversarial", "Spent in all: at most"),
+        ("from everything released for this study,", "from everything released, whatever else"),
         ("Planned for this study: at most 0.999 at any site.", "Events in the ledgers of"),
         ("Events that the study planned for north, south", "list of events in each site's ledger"),
         ("from the list of events that the study planned.", "Yes: the ledgers hold this study"),
