@@ -93,7 +93,8 @@ class Journal:
 
     def event(self, name: str, **values: Value) -> None:
         """Write an event."""
-        entry: dict[str, Value] = {"time": _now("milliseconds"), "event": name, "study": self.status.study}
+        entry: dict[str, Value] = {"time": _now("milliseconds"), "event": name}
+        entry["study"] = self.status.study
         entry |= values
         record = logging.LogRecord("events", logging.INFO, "", 0, json.dumps(entry), None, None)
         self._events.emit(record)
