@@ -6,6 +6,7 @@ study file, and without asking any site to pay again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from server.deploy.reporting import make_report
 from server.release import check_output, staged_folder, write_release
 from server.report import Report
 from server.study import Study
+from strategies.errors import StudyFailed
 from strategies.protocol import QUERY_SKETCH
 from strategies.receipts import ReceiptBook
 from synthesis import InputError
@@ -69,7 +71,10 @@ def run_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> Re
         {"event": "study-started", "sites": sorted(names.values()), "rounds": order.study.rounds}
     )
     with open_run(server, deadline_s=LONGEST_START_S, on_event=journal) as grid:
-        outcome = coordinator.run(grid)
+        try:
+            outcome = coordinator.run(grid)
+        except StudyFailed as failure:
+            raise StudyFailed(name_sites(failure.reason, names)) from None
     num_rows = order.num_rows or max(1, round(outcome.estimated_rows))
     report = make_report(order.study, order.schema, outcome, names, num_rows)
     table = sample_table(outcome.generator, order.schema, num_rows, seed=order.study.seed)
@@ -94,6 +99,17 @@ def give_up_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -
     with open_run(server, deadline_s=LONGEST_START_S, on_event=journal) as grid:
         coordinator.give_up(grid)
     journal({"event": "given-up"})
+
+
+def name_sites(sentence: str, names: Mapping[int, str]) -> str:
+    """Return a sentence with the names of sites where it has the numbers of their nodes.
+
+    >>> name_sites("2 are needed (site 18446744073709551: no-reply)", {18446744073709551: "North"})
+    '2 are needed (site North: no-reply)'
+    """
+    return re.sub(
+        r"\bsite (\d+)\b", lambda found: f"site {names.get(int(found[1]), found[1])}", sentence
+    )
 
 
 def _find_sites(server: ServerFolder, order: StudyOrder) -> dict[int, AdmittedSite]:
