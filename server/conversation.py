@@ -89,7 +89,14 @@ class Conversation:
             )
             self._checkpoint.keep_answers(kind, answers, self._receipts.keys)
             self._checkpoint.keep_receipts(self._receipts.latest)
-            self._emit({"event": "phase-finished", "phase": kind, "valid": list(answers.valid)})
+            self._emit(
+                {
+                    "event": "phase-finished",
+                    "phase": kind,
+                    "valid": list(answers.valid),
+                    "rejected": {str(node): code for node, code in answers.rejected.items()},
+                }
+            )
         self.phases.append(
             PhaseRecord(
                 name=kind.removeprefix("query."),
