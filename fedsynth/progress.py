@@ -142,13 +142,15 @@ class StudyProgress:
 
     def _show_budget(self, event: Mapping[str, Any]) -> None:
         spent: Mapping[str, float] = event["sites"]
+        planned = event.get("planned", False)  # by one study; what else a site spent is its own
+        what = "epsilon of this study" if planned else "epsilon spent so far"
         if len(spent) <= _MAX_NAMED:
             shown = ", ".join(f"{site} {epsilon:.4f}" for site, epsilon in spent.items())
         else:
             shown = f"{min(spent.values()):.4f} to {max(spent.values()):.4f} at {len(spent)} sites"
         say(
             self._console,
-            f"epsilon spent so far, of {event['budget']:g}: {shown}"
+            f"{what}, of {event['budget']:g}: {shown}"
             + (" (the rounds to come included)" if self._rounds else ""),
         )
 

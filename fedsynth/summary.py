@@ -1,4 +1,4 @@
-"""The end of a simulation on the screen: what was spent, how good it is, where it lies."""
+"""The end of a study on the screen: what was spent, how good it is, where it lies."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def show_summary(console: Console, report: Report, folder: Path) -> None:
     if totals:
         say(
             console,
-            f"Each of {len(totals)} sites spent at most epsilon {max(totals):.4f} of "
+            f"{'On this study each' if report.is_planned else 'Each'} of {len(totals)} sites "
+            f"spent at most epsilon {max(totals):.4f} of "
             f"{report.promise.epsilon:g} at delta {report.promise.delta:g}, for one "
             f"{report.promise.unit.value} more or less.",
         )

@@ -16,7 +16,7 @@ BLOCKS = read_blocks(PAGE)
 # `run`: a test can run it, as whoever it names, in one folder; `show`: it changes a machine.
 KINDS = {"sh": {"run", "show"}, "toml": {"file"}}
 WHO = {"everybody", "coordinator", "north", "south"}
-PROGRAMS = {"fedsynth", "chmod", "cp", "sha256sum"}
+PROGRAMS = {"fedsynth", "chmod", "cp"}
 
 
 def calls_of(words: list[str]) -> list[list[str]]:

@@ -95,7 +95,8 @@ class Journal:
 
     def event(self, name: str, **values: Value) -> None:
         """Write an event."""
-        entry: dict[str, Value] = {"time": _now(), "event": name, "study": self.status.study}
+        entry: dict[str, Value] = {"time": _now("milliseconds"), "event": name}
+        entry["study"] = self.status.study
         entry |= values
         record = logging.LogRecord("events", logging.INFO, "", 0, json.dumps(entry), None, None)
         self._events.emit(record)
@@ -181,5 +182,5 @@ def open_rotating(path: Path) -> RotatingFileHandler:
     return _PrivateFileHandler(path, maxBytes=MOST_BYTES, backupCount=MOST_FILES)
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _now(timespec: str = "seconds") -> str:
+    return datetime.now(UTC).isoformat(timespec=timespec)

@@ -81,11 +81,11 @@ def open_run(
 
 def _begin(server: ServerFolder, deadline_s: float) -> str:
     """Start a run and return the token of its task."""
+    secret = server.read_superexec_secret()  # before anything is begun that it would leave behind
     with open_control(server) as control:
         for left_behind in control.unfinished_runs():
             control.stop_run(left_behind)
         run_id = control.start_run()
-    secret = server.read_superexec_secret()
     signer = SuperExecAuthHttpInterceptor(master_secret=secret, protected_methods={_ACQUIRE})
     end = time.monotonic() + deadline_s
     with connect(server, [signer], retries=make_retries(deadline_s)) as client:

@@ -36,8 +36,13 @@ def answer_questions(report: Report) -> tuple[tuple[str, str], ...]:
         ("Is it the total over all releases?", _total_words(report)),
         (
             "How is it computed?",
-            f"By {_ACCOUNTANTS[promise.accountant]}, from the list of events in each site's "
-            "ledger, which is written before any record is read.",
+            f"By {_ACCOUNTANTS[promise.accountant]}, from the list of events "
+            + (
+                "that the study planned. Each site writes them into its ledger before it reads a "
+                "record."
+                if report.is_planned
+                else "in each site's ledger, which is written before any record is read."
+            ),
         ),
         (
             "Was anything fitted on private data outside the budget?",
@@ -60,7 +65,7 @@ def _total_words(report: Report) -> str:
         if report.promise.unit is Unit.RECORD
         else "The release costs a person whose rows all lie at one site"
     )
-    if any(site.ledger_head is None for site in report.sites):
+    if report.is_planned:
         return (
             "No: this page counts this study only, as every site planned it. The total of a data "
             "set's life is in the site's own ledger, which stays there and keeps it within what "

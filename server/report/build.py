@@ -85,7 +85,7 @@ def build_site_from_plan(
             for event in events
         ),
         total=Totals(pld=pld, rdp=rdp, prv=prv),
-        left=max(0.0, plan.budget.epsilon - pld),
+        left=None,
         adversarial_share=plan.adversarial_share,
         receipt=build_receipt(attested) if attested else None,
     )

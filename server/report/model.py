@@ -59,6 +59,11 @@ class Report(Part):
     limits: tuple[str, ...] = ()
     """What a reader should not conclude, one sentence each."""
 
+    @property
+    def is_planned(self) -> bool:
+        """Whether sites show what the study planned, because nobody has read their ledgers."""
+        return self.private and any(site.ledger_head is None for site in self.sites)
+
     @model_validator(mode="before")
     @classmethod
     def _set_stamp(cls, fields: object) -> object:

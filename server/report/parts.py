@@ -118,12 +118,13 @@ class HeldReceipt(Part):
 
 
 class Site(Part):
-    """The ledger of one site."""
+    """One site: its ledger, or the study's plan for it where nobody has read the ledger."""
 
     name: str
     """The site's public name."""
     budget: NotNegative | None
-    """The most its ledger allows in the whole life of the data set; None without privacy."""
+    """The most its ledger allows in the whole life of the data set, or where the ledger was not
+    read, what the study may cost; None without privacy."""
     delta: Share | None
     """The failure probability of that budget."""
     events: tuple[Event, ...] = ()
@@ -131,7 +132,7 @@ class Site(Part):
     total: Totals | None
     """What all events together cost; None without privacy."""
     left: NotNegative | None
-    """What the ledger still allows."""
+    """What the ledger still allows; None where it was not read."""
     adversarial_share: Share | None = None
     """Part of this study's budget, counted as 1 / noise squared, for the adversarial rounds."""
     ledger_head: str | None = None

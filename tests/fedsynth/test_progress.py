@@ -69,6 +69,12 @@ def test_the_budget_of_every_site_is_told_and_of_many_sites_its_range() -> None:
     assert many == "epsilon spent so far, of 1: 0.9000 to 0.9390 at 40 sites\n"
 
 
+def test_what_a_study_was_planned_to_cost_is_not_told_as_all_that_a_site_spent() -> None:
+    planned = {"event": "budget", "budget": 1.0, "sites": {"north": 0.9991}, "planned": True}
+    told = show(terminal=False, events=[planned])
+    assert told == "epsilon of this study, of 1: north 0.9991\n"
+
+
 def test_replies_that_do_not_count_are_named_with_their_code() -> None:
     shown = show(terminal=False)
     assert "round 1 of 2: 1 valid replies, 1.5 s; not counted: [b]south (no-reply)" in shown

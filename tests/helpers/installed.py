@@ -19,6 +19,8 @@ _made: list[Path] = []
 def installed_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the bin folder of an environment that holds the wheel and what it needs, no more.
 
+    The extra for PostgreSQL is there too: a site in the tests needs it.
+
     It is made once in a test run, which takes one to two minutes. Tests that use it are marked
     ``slow`` and ``alone``, so that they share one process and thereby one environment.
     """
@@ -31,13 +33,13 @@ def installed_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _install(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("installed")
-    wheel = build(folder).wheel
+    wheel = f"{build(folder).wheel}[postgresql]"
     # The environment lies apart: what comes to lie beside it must not be found by accident.
     place = tmp_path_factory.mktemp("environment")
     venv.create(place, with_pip=True, system_site_packages=False)
     pins = ROOT / "constraints.txt"
     subprocess.run(
-        [place / "bin" / "python", "-m", "pip", "install", "-qq", "-c", str(pins), str(wheel)],
+        [place / "bin" / "python", "-m", "pip", "install", "-qq", "-c", str(pins), wheel],
         cwd=place,
         env=clean_environment(),
         timeout=900,

@@ -74,7 +74,11 @@ def test_a_site_is_read_from_its_plan() -> None:
     site = build_site_from_plan("north", "study-1", plan, attest("north"))
     assert site.total is not None and 1.98 <= site.total.pld <= 2.0
     assert [event.mechanism for event in site.events] == ["gaussian", "poisson-sampled-gaussian"]
-    assert site.ledger_head is None and site.policy is None  # nobody has read the ledger here
+    assert (site.ledger_head, site.policy, site.left) == (
+        None,
+        None,
+        None,
+    )  # nobody has read the ledger here
     assert site.receipt is not None and site.receipt.entries == 9
     assert build_site_from_plan("north", "study-1", plan).receipt is None
 

@@ -38,7 +38,9 @@ def deployed() -> Report:
     report = example_report()
     promise = report.promise.model_copy(update={"randomness": "system"})
     absent = {"utility": None, "pictures": None, "evaluation": None}
-    return report.model_copy(update=absent | {"promise": promise})
+    unread = {"ledger_head": None, "policy": None, "left": None}
+    sites = tuple(site.model_copy(update=unread) for site in report.sites)
+    return report.model_copy(update=absent | {"promise": promise, "sites": sites})
 
 
 def not_private() -> Report:
@@ -177,6 +179,22 @@ def test_a_deployed_study_says_in_words_what_it_cannot_show() -> None:
     assert "Pictures of real rows beside synthetic ones are drawn only in simulations" in text
     assert "drawn from real rows" not in text and "This is a simulation" not in text
     assert "Randomness the operating system's entropy" in text
+
+
+def test_a_plan_is_not_told_as_a_ledger_that_was_read() -> None:
+    text, simulated = words(rendered("deployed")), words(rendered("simulated"))
+    for planned, read in (
+        ("Everything that leaves a site for this study", "in the whole life of its data set"),
+        ("events that the study planned for each site", "from the events in each site's ledger"),
+        ("What each site spent on this study", "Site Budget Spent (PLD) RDP PRV Left"),
+        ("Site Study's budget Planned (PLD) RDP PRV Adversarial", "Spent in all: at most"),
+        ("from everything released for this study,", "from everything released, whatever else"),
+        ("Planned for this study: at most 0.999 at any site.", "Events in the ledgers of"),
+        ("Events that the study planned for north, south", "list of events in each site's ledger"),
+        ("from the list of events that the study planned.", "Yes: the ledgers hold this study"),
+    ):
+        assert planned in text and read not in text
+        assert planned not in simulated and read in simulated
 
 
 def test_without_privacy_every_part_says_so() -> None:
