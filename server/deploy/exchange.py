@@ -26,6 +26,8 @@ LOST_CODES = frozenset(
 )
 _PAUSE_S = 1.0  # between two looks whether a site is back
 _SHORTEST_LIFE_S = 1.0
+LONGEST_OUTAGE_S = 75.0
+"""The SuperLink ends a run after 60 s without a sign of life, so waiting longer helps nobody."""
 Listener = Callable[[dict[str, object]], None]
 
 
@@ -101,7 +103,7 @@ class Exchange:
         messages: one for each node, with their ids.
         deadline: last moment, of ``time.monotonic``.
         grace_s: longest wait for nodes that are away when all others have answered.
-        on_event: told when a site is lost and when it is back.
+        on_event: told when a site has answered, when one is lost and when it is back.
     """
 
     def __init__(
@@ -119,12 +121,14 @@ class Exchange:
         self._grace_s = grace_s
         self._on_event = on_event
         self._alone_since: float | None = None
+        self._outage: tuple[float, httpx.HTTPError] | None = None
 
     def run(self, poll_s: float) -> Iterator[Message]:
         """Yield each answer; at the end what the SuperLink said of the nodes that stayed away.
 
         Raises:
-            StudyFailed: if the run was ended at the SuperLink.
+            StudyFailed: if the run was ended at the SuperLink, or the SuperLink is away at the end:
+                sites that could not be heard must not count as silent.
         """
         first = True
         while self._open and not self._is_over():
@@ -132,11 +136,13 @@ class Exchange:
                 self._send(first=first)
                 first = False
                 yield from self._collect()
+                self._outage = None
             except httpx.HTTPError as error:
-                if not is_passing(error):
-                    raise explain(error) from None
+                self._bear(error)
             if self._open:
                 time.sleep(max(0.0, min(poll_s, self._left)))
+        if self._open and self._outage is not None:
+            raise explain(self._outage[1])
         for question in self._open:
             if question.lost is not None:
                 yield question.as_answer(question.lost, sender=SUPERLINK_NODE_ID)
@@ -144,6 +150,15 @@ class Exchange:
     @property
     def _left(self) -> float:
         return self._deadline - time.monotonic()
+
+    def _bear(self, error: httpx.HTTPError) -> None:
+        """Let a failed call pass, for as long as the run can outlive the outage."""
+        if not is_passing(error):
+            raise explain(error) from None
+        since = time.monotonic() if self._outage is None else self._outage[0]
+        if time.monotonic() - since > LONGEST_OUTAGE_S:
+            raise explain(error) from None
+        self._outage = since, error
 
     def _is_over(self) -> bool:
         if self._left <= 0:
@@ -184,6 +199,8 @@ class Exchange:
             answer = self._take(question)
             if answer is not None:
                 self._open.remove(question)
+                phase = question.message.metadata.message_type
+                self._on_event({"event": "site-answered", "phase": phase, "node": question.node})
                 yield answer
 
     def _take(self, question: Question) -> Message | None:

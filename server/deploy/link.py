@@ -37,10 +37,27 @@ from strategies.errors import StudyFailed
 
 _ACQUIRE = "/flwr.proto.Runtime/AcquireTask"
 _POLL_S = 0.1
+_GOODBYE_S = 3.0
 
 
 def ignore(event: dict[str, object]) -> None:
     """Tell nobody."""
+
+
+@contextmanager
+def alone(server: ServerFolder) -> Iterator[None]:
+    """Keep every other study of this coordinator out, as long as the ``with`` block lasts.
+
+    Raises:
+        StudyFailed: if another one runs.
+    """
+    try:
+        with locked(server.run / "study.lock", wait=False):
+            yield
+    except BlockingIOError:
+        raise StudyFailed(
+            f"another study runs in {server.path}; wait for its end, or stop it first."
+        ) from None
 
 
 @contextmanager
@@ -53,8 +70,8 @@ def open_run(
 ) -> Iterator[StudyGrid]:
     """Start a run and be its ServerApp as long as the ``with`` block lasts.
 
-    One run at a time: what a killed coordinator left behind is ended first. A block that ends with
-    an error ends the run as failed.
+    What a killed coordinator left behind is ended first, so call it within `alone`. A block that
+    ends with an error ends the run as failed.
 
     Args:
         server: the coordinator's folder; its SuperLink must be running.
@@ -63,20 +80,19 @@ def open_run(
         on_event: told ``site-lost`` and ``site-back``.
 
     Raises:
-        StudyFailed: if another study runs, the SuperLink does not answer or lets no run begin.
+        StudyFailed: if the SuperLink does not answer or lets no run begin.
     """
-    with _alone(server):
-        token = _begin(server, deadline_s)
-        with connect_task(server, token, retries=make_retries(CALL_S)) as client:
-            status = SubStatus.FAILED
-            try:
-                with Heartbeat(connect_task(server, token)):
-                    grid = _make_grid(server, token, client, grace_s=grace_s, on_event=on_event)
-                    with closing(grid):
-                        yield grid
-                    status = SubStatus.COMPLETED
-            finally:
-                _finish(client, status)
+    token = _begin(server, deadline_s)
+    with connect_task(server, token, retries=make_retries(_GOODBYE_S)) as client:
+        status = SubStatus.FAILED
+        try:
+            with Heartbeat(connect_task(server, token)):
+                grid = _make_grid(server, token, grace_s=grace_s, on_event=on_event)
+                with closing(grid):
+                    yield grid
+                status = SubStatus.COMPLETED
+        finally:
+            _finish(client, status)
 
 
 def _begin(server: ServerFolder, deadline_s: float) -> str:
@@ -120,15 +136,15 @@ def _acquire(server: ServerFolder, client: RuntimeHttpClient, run_id: int) -> st
 def _make_grid(
     server: ServerFolder,
     token: str,
-    client: RuntimeHttpClient,
     *,
     grace_s: float,
     on_event: Listener,
 ) -> StudyGrid:
-    try:
-        task = client.PullTaskInput(PullTaskInputRequest())
-    except httpx.HTTPError as error:
-        raise explain(error) from None
+    with connect_task(server, token, retries=make_retries(CALL_S)) as client:
+        try:
+            task = client.PullTaskInput(PullTaskInputRequest())
+        except httpx.HTTPError as error:
+            raise explain(error) from None
     TaskIdentity.task_id = task.task_id
     TaskIdentity.run_id = task.run.run_id
     TaskIdentity.node_id = task.context.node_id
@@ -149,14 +165,3 @@ def _finish(client: RuntimeHttpClient, status: str) -> None:
     """Tell the SuperLink how the task ended; if it is gone, it will find out by itself."""
     with suppress(httpx.HTTPError):
         client.PushTaskOutput(PushTaskOutputRequest(sub_status=status, details=""))
-
-
-@contextmanager
-def _alone(server: ServerFolder) -> Iterator[None]:
-    try:
-        with locked(server.run / "study.lock", wait=False):
-            yield
-    except BlockingIOError:
-        raise StudyFailed(
-            f"another study runs in {server.path}; wait for its end, or stop it first."
-        ) from None
