@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -24,6 +25,7 @@ from server.deploy.exchange import Listener
 from server.deploy.folder import ServerFolder
 from server.deploy.grid import GRACE_S, StudyGrid
 from server.deploy.lock import locked
+from server.deploy.process_records import PidFile
 from server.deploy.registry import load_registry
 from server.deploy.runtime import (
     CALL_S,
@@ -44,6 +46,11 @@ def ignore(event: dict[str, object]) -> None:
     """Tell nobody."""
 
 
+def study_process(server: ServerFolder) -> PidFile:
+    """Return the file that names the process which runs a study now."""
+    return PidFile(server.run / "study.pid")
+
+
 @contextmanager
 def alone(server: ServerFolder) -> Iterator[None]:
     """Keep every other study of this coordinator out, as long as the ``with`` block lasts.
@@ -53,7 +60,11 @@ def alone(server: ServerFolder) -> Iterator[None]:
     """
     try:
         with locked(server.run / "study.lock", wait=False):
-            yield
+            study_process(server).write(os.getpid())
+            try:
+                yield
+            finally:
+                study_process(server).path.unlink(missing_ok=True)
     except BlockingIOError:
         raise StudyFailed(
             f"another study runs in {server.path}; wait for its end, or stop it first."
