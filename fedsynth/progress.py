@@ -127,9 +127,12 @@ class StudyProgress:
 
     def _start_round(self, event: Mapping[str, Any]) -> None:
         self._round = event["server_round"]
-        self._answers["train"] = (self._round - 1) * self._sites
+        done = self._answers["train"] = (self._round - 1) * self._sites
         self._roll.ask(event["nodes"])
         self._begin("train")
+        if done:  # before the first answer nothing is known, and the bar says so
+            note = f"round {self._round} of {self._rounds}"
+            self._update("train", done, self._rounds * self._sites, note)
 
     def _finish_phase(self, event: Mapping[str, Any]) -> None:
         self._roll.ask(())
@@ -142,6 +145,7 @@ class StudyProgress:
             self._start_phase({**event, "phase": CLOSING})
 
     def _close(self, event: Mapping[str, Any]) -> None:
+        self._roll.online = None  # from here on nobody is needed
         if CLOSING in self._started:
             self._finish_phase({"phase": CLOSING, "valid": event["told"]})
 

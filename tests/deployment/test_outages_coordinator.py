@@ -80,6 +80,7 @@ def test_a_coordinator_that_dies_in_every_phase_ends_the_study_all_the_same(
         assert lab.end(last) == 0, lab.said("lives.out")
         assert [lab.end(process, 60) for process in joined] == [0, 0]
         assert [path.name for path in releases.iterdir()] == ["lives"]
+        assert not list(lab.server.glob("studies/lives/checkpoint/*.safetensors.*"))
         said = lab.said("lives.out")
         assert said.count("stopped; what the study has is kept, run it again to go on") == 2
         assert "Traceback" not in said
