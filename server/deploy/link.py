@@ -108,10 +108,13 @@ def open_run(
 
 def _begin(server: ServerFolder, deadline_s: float) -> str:
     """Start a run and return the token of its task."""
-    with open_control(server) as control:
-        for left_behind in control.unfinished_runs():
-            control.stop_run(left_behind)
-        run_id = control.start_run()
+    try:
+        with open_control(server) as control:
+            for left_behind in control.unfinished_runs():
+                control.stop_run(left_behind)
+            run_id = control.start_run()
+    except httpx.HTTPStatusError as error:
+        raise explain(error) from None
     secret = server.read_superexec_secret()
     signer = SuperExecAuthHttpInterceptor(master_secret=secret, protected_methods={_ACQUIRE})
     end = time.monotonic() + deadline_s
