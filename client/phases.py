@@ -21,6 +21,8 @@ from synthesis import InputError, SourceUnavailable
 SKETCH_PHASE = "sketch"
 EVALUATION_PHASE = "evaluation"
 MOST_ATTEMPTS = 3
+KEPT = "-kept"
+"""End of the note that an answer is on the site's disk."""
 _ROUND = "round-"
 _HARMLESS = (OSError, sqlite3.Error, InputError, SourceUnavailable, *REFUSALS)
 """What goes wrong for reasons that have nothing to do with the noise that was drawn."""
@@ -40,7 +42,7 @@ def begin_phase(site: Site, reservation: str, phase: str) -> None:
     """
     notes = _notes(site, reservation)
     attempts = sum(note == phase or note.startswith(f"{phase}-again-") for note in notes)
-    if f"{phase}-kept" in notes or f"{phase}-spoiled" in notes:
+    if f"{phase}{KEPT}" in notes or f"{phase}-spoiled" in notes:
         raise AlreadyReleased(f"{phase} of this study was answered before.")
     if attempts >= MOST_ATTEMPTS:
         raise AlreadyReleased(f"{phase} of this study was interrupted {attempts} times.")
@@ -55,8 +57,8 @@ def keep_phase(site: Site, request: StudyRequest, phase: str) -> None:
     reservation = find_reservation(site, request.study)
     if site.ledger.state(reservation) in (State.DONE, State.FAILED):
         return
-    if f"{phase}-kept" not in _notes(site, reservation):
-        site.ledger.mark(reservation, State.RUNNING, f"{phase}-kept")
+    if f"{phase}{KEPT}" not in _notes(site, reservation):
+        site.ledger.mark(reservation, State.RUNNING, f"{phase}{KEPT}")
     if phase == _last_phase(request):
         site.ledger.mark(reservation, State.DONE)
 
@@ -73,7 +75,7 @@ def spoil_phase(site: Site, request: StudyRequest, phase: str, error: Exception)
     except ValueError:  # it failed before anything was reserved
         return
     notes = _notes(site, reservation)
-    if phase in notes and not {f"{phase}-kept", f"{phase}-spoiled"} & notes:
+    if phase in notes and not {f"{phase}{KEPT}", f"{phase}-spoiled"} & notes:
         site.ledger.mark(reservation, State.RUNNING, f"{phase}-spoiled")
 
 

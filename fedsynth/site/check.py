@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from client.phases import KEPT
 from client.refusals import refusal_of
 from client.reserving import check_study
 from client.settings import StudyRequest
@@ -120,9 +121,10 @@ def _show_verdict(standing: Standing, refusal: Exception | None) -> None:
     if not known:
         say(screen, "Policy and budget allow this study: the site would take part.")
         return
-    parts = ", ".join(entry.note for entry in known if entry.note) or "none"
+    parts = ", ".join(e.note.removesuffix(KEPT) for e in known if e.note.endswith(KEPT)) or "none"
     say(
         screen,
         f"This study is in the ledger since {known[0].time[:10]} and is {known[-1].state.value}: "
-        f"it costs nothing more, and parts that have begun cannot leave again ({parts}).",
+        f"it costs nothing more. Answers that were made before can only leave again as they are "
+        f"({parts}).",
     )

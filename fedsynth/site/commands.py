@@ -41,6 +41,9 @@ Approvers = Annotated[
         help="Who may loosen the policy: name, and public key or its file; repeatable.",
     ),
 ]
+CoordinatorFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The coordinator's file, coordinator.toml.")
+]
 SiteFolder = Annotated[Path, typer.Option(metavar="DIR", help="The site's folder.")]
 
 site_app = typer.Typer(help="Be a data site.", no_args_is_help=True, rich_markup_mode=None)
@@ -70,10 +73,7 @@ def init(
     password_file: PasswordFile = None,
     user_env: UserVariable = None,
     password_env: PasswordVariable = None,
-    coordinator: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The coordinator's file, coordinator.toml."),
-    ] = None,
+    coordinator: CoordinatorFile = None,
 ) -> None:
     """Make the folder of a data site: keys, policy and ledger."""
     from fedsynth.site.init import NewSite, init_site

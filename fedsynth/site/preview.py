@@ -104,6 +104,7 @@ def preview_replies(site: Site, study: Study, request: StudyRequest) -> tuple[Le
         replies.append((protocol.TRAIN, request.rounds, _train(schema)))
     if request.evaluation:
         replies.append((protocol.QUERY_EVALUATE, 1, _evaluate(schema, plan)))
+    replies.append((protocol.QUERY_CLOSE, 1, RecordDict({CONFIG: ConfigRecord()})))
     for _, _, content in replies:
         content.config_records[CONFIG][protocol.RECEIPT] = receipt
     return tuple(Leaving(message=m, times=t, content=c) for m, t, c in replies)

@@ -80,8 +80,7 @@ def test_the_coordinator_closes_a_study_and_may_say_so_again(
     first, spent = numbers_of(ask_sketch(home)), site.ledger.epsilon()
     reply = settings_of(ask_close(home, ending))
     assert end_of(site) == end
-    assert set(reply) == {protocol.PUBLIC_KEY, protocol.RECEIPT}
-    assert reply[protocol.PUBLIC_KEY] == site.public_key.hex
+    assert set(reply) == {protocol.RECEIPT}
     assert Receipt.from_text(reply[protocol.RECEIPT]).head == site.ledger.head()
     for again in (ending, protocol.FINISHED, protocol.GIVEN_UP):
         assert settings_of(ask_close(home, again)) == reply
@@ -101,7 +100,7 @@ def test_a_finished_study_that_was_given_up_later_stays_finished(site: Site, hom
 def test_a_study_that_was_never_reserved_is_closed_without_a_trace(
     site: Site, home: Path, ending: str
 ) -> None:
-    assert set(settings_of(ask_close(home, ending))) == {protocol.PUBLIC_KEY, protocol.RECEIPT}
+    assert set(settings_of(ask_close(home, ending))) == {protocol.RECEIPT}
     assert len(site.ledger.entries()) == 1
     assert not ask_sketch(home).has_error()
 

@@ -93,7 +93,7 @@ MUTANTS = (
     Mutant(
         name="kept-answer-drawn-again",
         file="client/phases.py",
-        old='    if f"{phase}-kept" in notes or f"{phase}-spoiled" in notes:\n',
+        old='    if f"{phase}{KEPT}" in notes or f"{phase}-spoiled" in notes:\n',
         new='    if f"{phase}-spoiled" in notes:\n',
         tests=("tests/client/test_kept.py", "tests/client/test_phases.py"),
     ),

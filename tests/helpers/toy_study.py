@@ -141,7 +141,7 @@ def evaluate(message: Message, context: Context) -> Message:
 def close(message: Message, context: Context) -> Message:
     check_incoming(message)
     number = site_number(context)
-    config = ConfigRecord({PUBLIC_KEY: key_of(number).public.hex, RECEIPT: make_receipt(number)})
+    config = ConfigRecord({RECEIPT: make_receipt(number)})
     return leave(RecordDict({CONFIG: config}), message)
 
 

@@ -63,7 +63,7 @@ def test_two_admissions_have_two_fingerprints() -> None:
     one = admission_fingerprint("ecdsa a", "00")
     assert one != admission_fingerprint("ecdsa a", "01")
     assert one != admission_fingerprint("ecdsa b", "00")
-    assert len(one) == 19
+    assert len(one) == 39
 
 
 def test_a_node_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
