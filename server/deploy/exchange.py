@@ -136,7 +136,6 @@ class Exchange:
                 self._send(first=first)
                 first = False
                 yield from self._collect()
-                self._outage = None
             except httpx.HTTPError as error:
                 self._bear(error)
             if self._open:
@@ -182,7 +181,9 @@ class Exchange:
         if not ready:
             return
         messages = [q.message if first else q.renew(self._left) for q in ready]
-        for question, message_id in zip(ready, self._wire.push(messages), strict=True):
+        message_ids = self._wire.push(messages)
+        self._outage = None
+        for question, message_id in zip(ready, message_ids, strict=True):
             question.sent = message_id or None
             question.is_away = not message_id
             if message_id and question.lost is not None:
@@ -192,7 +193,9 @@ class Exchange:
     def _collect(self) -> Iterator[Message]:
         waiting = {q.sent: q for q in self._open if q.sent is not None and q.arrival is None}
         if waiting:
-            for arrival in self._wire.pull([i for i in waiting if i is not None]):
+            arrivals = self._wire.pull([i for i in waiting if i is not None])
+            self._outage = None
+            for arrival in arrivals:
                 if arrival.answers in waiting:
                     waiting[arrival.answers].arrival = arrival
         for question in [q for q in self._open if q.arrival is not None]:
