@@ -91,10 +91,13 @@ def check_acceptance(answers: Answers, study: Study, keys: Mapping[int, PublicKe
         raise StudyFailed(f"no budget was spent, because not every site can take part ({sites}).")
 
 
-def reject_odd_noise(answers: Answers) -> Answers:
-    """Leave out sites whose stated noise is no noise multiplier; one site must not end a study."""
+def reject_odd_noise(answers: Answers, least: float) -> Answers:
+    """Leave out sites that state no noise multiplier, or less noise than the plan asks for.
+
+    One site must not end a study, and none has reason to release more than its ledger allows.
+    """
     stated = {n: float(str(r.config[protocol.NOISE_MULTIPLIER])) for n, r in answers.valid.items()}
-    odd = [node for node, noise in stated.items() if not 0 < noise <= LARGEST_NOISE]
+    odd = [node for node, noise in stated.items() if not least <= noise <= LARGEST_NOISE]
     return replace(
         answers,
         valid={node: reply for node, reply in answers.valid.items() if node not in odd},

@@ -20,7 +20,7 @@ from privacy import SeededRandomness
 from server.acceptance import check_acceptance, reject_odd_noise
 from server.checkpoint import Checkpoint
 from server.conversation import Conversation, OnEvent
-from server.evaluating import Evaluator
+from server.evaluating import LEAST_NOISE_SHARE, Evaluator
 from server.outcome import Attested, Evaluation, PhaseRecord, StudyOutcome
 from server.question import hello_of, settings_of
 from server.study import Study
@@ -148,7 +148,8 @@ class Coordinator:
 
     def _collect_sketches(self, grid: Grid, nodes: list[int]) -> Mapping[int, Reply]:
         def accept(answers: Answers) -> Answers:
-            answers = reject_odd_noise(answers)
+            planned = self.study.make_plan().sketch_noise_multiplier or 0.0
+            answers = reject_odd_noise(answers, planned * LEAST_NOISE_SHARE)
             answers.require(self.study.minimum_sites, "a sketch")
             return answers
 

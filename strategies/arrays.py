@@ -33,6 +33,7 @@ class ProblemCode(StrEnum):
     MALFORMED = "malformed"
     NOT_FINITE = "not-finite"
     NORM_TOO_LARGE = "norm-too-large"
+    TOO_LARGE = "too-large"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,8 @@ _ERROR_CODES: Final = {
     8: "client-error",
 }
 NO_REPLY: Final = "no-reply"
+PROBLEM_ERROR: Final = 1002
+"""Code of the error that stands for a reply in which the coordinator's grid found a problem."""
 UNREACHABLE: Final = frozenset({NO_REPLY, "expired", "node-unavailable"})
 """Codes of sites that are gone, as against sites that refused or answered nonsense."""
 
@@ -87,6 +89,8 @@ def check_reply(
     content = message.content
     if problem := find_problem(content, message.metadata.message_type, Direction.UP):
         return Rejection(code=problem.value)
+    if record is not None and record not in content.array_records:
+        return Rejection(code=ProblemCode.MISSING_KEY.value)
     config = cast(dict[str, ConfigValue], dict(content.config_records.get(CONFIG, {})))
     if record is None:
         return Reply(config=config)
@@ -102,6 +106,8 @@ def _error_code(message: Message) -> str:
     error = message.error
     if error.code == REFUSAL_ERROR and error.reason in set(RefusalCode):
         return f"refused-{error.reason}"
+    if error.code == PROBLEM_ERROR and error.reason in set(ProblemCode):
+        return str(error.reason)
     return _ERROR_CODES.get(error.code, "error")
 
 

@@ -36,10 +36,10 @@ from flwr.supercore.task_identity import TaskIdentity
 from flwr.supernode.fleet_http_client import FleetHttpClient
 
 from client.node.channel import Watch, hurry
-from client.node.parcels import BROKEN, Unusable, pull_parts, take_apart
 from client.node.pulled import Pulled, Sent
 from client.node.session import Session
 from client.node.trouble import Kind, LinkTrouble, explain, not_admitted, still_online
+from strategies.parcels import BROKEN, Unusable, pull_parts, take_apart
 
 # The server gives a site up after two of these without a word, and then takes no answer to what it
 # asked before. So it is long enough for a proxy that is gone for a minute.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flwr.proto.fleet_pb2 import PullMessagesResponse
 
-from client.node.parcels import BROKEN
+from strategies.parcels import BROKEN
 from synthesis.durable_file import replace_file
 
 QUESTION_FILE = "state/question"

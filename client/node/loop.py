@@ -17,11 +17,11 @@ from client.node.bundles import BundleCheck
 from client.node.fleet import FleetLink
 from client.node.inbox import MOST_ATTEMPTS, Inbox
 from client.node.journal import Journal
-from client.node.parcels import BROKEN
 from client.node.pulled import Pulled, Sent
 from client.node.questions import Joined, describe_question, find_refusal
 from client.node.trouble import Kind, LinkTrouble
 from client.refusals import describe
+from strategies.parcels import BROKEN
 from strategies.protocol import QUERY_CLOSE, RefusalCode, error_reply
 
 DONE, GAVE_UP, UNUSABLE = 0, 1, 2

@@ -8,7 +8,7 @@ from enum import Enum
 from flwr.app import Message
 from flwr.proto.fleet_pb2 import PullMessagesResponse
 
-from client.node.parcels import Unusable
+from strategies.parcels import Unusable
 
 
 class Sent(Enum):

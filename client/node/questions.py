@@ -10,9 +10,9 @@ from pathlib import Path
 from flwr.app import Message
 
 from client.node.journal import Value
-from client.node.parcels import TooLarge, Unusable, put_together
 from client.node.pulled import Pulled
 from strategies import protocol
+from strategies.parcels import TooLarge, Unusable, put_together
 from strategies.protocol import RefusalCode
 
 _log = logging.getLogger(__name__)

@@ -1,7 +1,8 @@
 """Replies that have begun to arrive: announced at the SuperLink, fetched piece by piece.
 
 Flower waits for a site's pieces up to two hours and takes nobody else's meanwhile. Here each look
-takes what is there, so a site that stops in the middle holds up nobody.
+takes what is there, so a site that stops in the middle holds up nobody; and a reply that is too
+much is given up, and deleted at the SuperLink, before it is put together.
 """
 
 from __future__ import annotations
@@ -10,25 +11,13 @@ from flwr.app import Message
 from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest, ObjectTree, PullObjectRequest
 from flwr.proto.message_pb2 import Message as ProtoMessage
 from flwr.proto.node_pb2 import Node
-from flwr.supercore.inflatable.inflatable_object import (
-    UnexpectedObjectContentError,
-    iterate_object_tree,
-    no_object_id_recompute,
-)
-from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_contents
 from flwr.supercore.runtime import RuntimeHttpClient
-from google.protobuf.message import DecodeError
 
-_NONSENSE = (
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    NotImplementedError,
-    RecursionError,
-    DecodeError,
-    UnexpectedObjectContentError,
-)
+from strategies.parcels import Intake, TooLarge, Unusable, inflate_message, list_objects
+
+MOST_OBJECTS = 1_000
+"""Of one reply: a network of five hundred arrays. The proxy lets no more be announced."""
+_MOST_WAITS = 8  # pieces that are not there yet, in one look
 
 
 class Arrival:
@@ -45,37 +34,49 @@ class Arrival:
         self.sender: int = announced.metadata.src_node_id
         self.broken = False
         self._id: str = announced.metadata.message_id
-        self._missing = list(dict.fromkeys(t.object_id for t in iterate_object_tree(tree)))
-        self._contents: dict[str, bytes] = {}
+        self._intake = Intake()
+        self._problem: Unusable | None = None
+        self._missing: list[str] = []
+        try:
+            self._missing = list_objects(tree, most=MOST_OBJECTS)
+        except TooLarge as problem:
+            self._problem = problem
 
     def fetch(self, client: RuntimeHttpClient, node: Node, run_id: int) -> Message | None:
         """Take the pieces that are there; return the reply once it is whole.
 
         Raises:
             httpx.HTTPError: if the SuperLink does not answer; what was taken stays taken.
-            ValueError: if the pieces do not make a message.
+            Unusable: if the pieces are too much, or make no message.
         """
-        while self._missing:
-            wanted = self._missing[0]
-            piece = client.PullObject(PullObjectRequest(node=node, run_id=run_id, object_id=wanted))
-            self.broken = not piece.object_found
-            if self.broken or not piece.object_available:
-                return None
-            self._contents[wanted] = piece.object_content
-            del self._missing[0]
+        try:
+            self._take(client, node, run_id)
+        except Unusable as problem:
+            self._problem = problem
+        if self._problem is None and (self.broken or self._missing):
+            return None
+        # Also of what is not taken, for this deletes it at the SuperLink.
         client.ConfirmMessageReceived(
             ConfirmMessageReceivedRequest(node=node, run_id=run_id, message_object_id=self._id)
         )
-        message = self._put_together()
+        if self._problem is not None:
+            raise self._problem
+        message = inflate_message(self._id, self._intake.contents)
         message.metadata.__dict__["_message_id"] = self._id
         return message
 
-    def _put_together(self) -> Message:
-        try:
-            with no_object_id_recompute():
-                found = inflate_object_from_contents(self._id, self._contents)
-        except _NONSENSE:
-            raise ValueError("the pieces of a reply do not make a message") from None
-        if not isinstance(found, Message):
-            raise ValueError("a reply must be a message")
-        return found
+    def _take(self, client: RuntimeHttpClient, node: Node, run_id: int) -> None:
+        """Look at pieces in turn: who keeps one back does not keep the others uncounted."""
+        waits = 0
+        while self._missing and self._problem is None and waits < _MOST_WAITS:
+            wanted = self._missing[0]
+            piece = client.PullObject(PullObjectRequest(node=node, run_id=run_id, object_id=wanted))
+            self.broken = not piece.object_found
+            if self.broken:
+                return
+            del self._missing[0]
+            if piece.object_available:
+                self._intake.add(wanted, piece.object_content)
+            else:
+                self._missing.append(wanted)
+                waits += 1

@@ -16,6 +16,9 @@ from flwr.common.constant import SUPERLINK_NODE_ID, ErrorCode
 
 from server.deploy.arrivals import Arrival
 from server.deploy.runtime import explain, is_passing
+from strategies.arrays import ProblemCode
+from strategies.parcels import TooLarge, Unusable
+from strategies.validation import PROBLEM_ERROR
 
 LOST_CODES = frozenset(
     {
@@ -68,14 +71,20 @@ class Question:
         )
 
     def as_answer(self, reply: Message, *, sender: int) -> Message:
-        """Return a reply marked as the answer to the caller's message, from who sent it."""
+        """Return a reply marked as the answer to the caller's message, from who sent it.
+
+        It is checked as an answer to what was asked, whatever type it says it has.
+        """
+        reply.metadata.message_type = self.message.metadata.message_type
         reply.metadata.__dict__["_reply_to_message_id"] = self.message.metadata.message_id
         reply.metadata.__dict__["_src_node_id"] = sender
         return reply
 
-    def failure(self) -> Message:
-        """Return what stands for a reply that is no message."""
-        return Message(Error(code=ErrorCode.UNKNOWN), reply_to=self.message)
+    def failure(self, problem: Unusable) -> Message:
+        """Return what stands for a reply that is too much or no message."""
+        is_large = isinstance(problem, TooLarge)
+        code = ProblemCode.TOO_LARGE if is_large else ProblemCode.MALFORMED
+        return Message(Error(code=PROBLEM_ERROR, reason=code.value), reply_to=self.message)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +96,14 @@ class Wire:
         pull: announces the replies to messages with these ids.
         fetch: takes what is there of a reply.
         online: ids of the nodes that are connected.
+        members: ids of the nodes that are admitted.
     """
 
     push: Callable[[list[Message]], list[str]]
     pull: Callable[[list[str]], list[Arrival]]
     fetch: Callable[[Arrival], Message | None]
     online: Callable[[], set[int]]
+    members: Callable[[], frozenset[int]]
 
 
 class Exchange:
@@ -136,6 +147,7 @@ class Exchange:
                 self._send(first=first)
                 first = False
                 yield from self._collect()
+                yield from self._leave_out()
             except httpx.HTTPError as error:
                 self._bear(error)
             if self._open:
@@ -206,6 +218,14 @@ class Exchange:
                 self._on_event({"event": "site-answered", "phase": phase, "node": question.node})
                 yield answer
 
+    def _leave_out(self) -> Iterator[Message]:
+        """Wait no longer for nodes that were revoked meanwhile."""
+        members = self._wire.members()
+        for question in [q for q in self._open if q.node not in members]:
+            self._open.remove(question)
+            gone = Message(Error(code=ErrorCode.NODE_UNAVAILABLE), reply_to=question.message)
+            yield question.as_answer(gone, sender=SUPERLINK_NODE_ID)
+
     def _take(self, question: Question) -> Message | None:
         """Return the answer of a question whose reply is on its way, once it is whole."""
         arrival = question.arrival
@@ -213,8 +233,8 @@ class Exchange:
             return None
         try:
             reply = self._wire.fetch(arrival)
-        except ValueError:
-            return question.failure()
+        except Unusable as problem:
+            return question.failure(problem)
         if reply is None and not arrival.broken:
             return None
         if reply is None or _is_lost(reply, arrival.sender):

@@ -90,7 +90,13 @@ class StudyGrid(HttpGrid):
         for message in questions:
             message.metadata.__dict__["_message_id"] = message.object_id
         deadline = time.monotonic() + (math.inf if timeout is None else timeout)
-        wire = Wire(push=self._push, pull=self._pull, fetch=self._fetch, online=self._online)
+        wire = Wire(
+            push=self._push,
+            pull=self._pull,
+            fetch=self._fetch,
+            online=self._online,
+            members=self._members,
+        )
         exchange = Exchange(
             wire, questions, deadline=deadline, grace_s=self._grace_s, on_event=self._on_event
         )

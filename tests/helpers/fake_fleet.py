@@ -32,8 +32,8 @@ from client.node.channel import Watch
 from client.node.fleet import FleetLink
 from client.node.journal import Journal
 from client.node.loop import Node
-from client.node.parcels import take_apart
 from client.node.questions import Joined
+from strategies.parcels import take_apart
 
 NODE_ID = 4242
 BUNDLE = b"a bundle of nothing"

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 from flwr.app import Message, RecordDict
-from flwr.app.message import remove_content_from_message
-from flwr.common.serde import message_to_proto
 from flwr.proto.fleet_pb2 import (
     ActivateNodeRequest,
     DeactivateNodeRequest,
@@ -26,16 +24,14 @@ from flwr.proto.message_pb2 import (
 )
 from flwr.proto.node_pb2 import Node
 from flwr.supercore.inflatable.inflatable_object import (
-    get_all_nested_objects,
-    get_object_tree,
     iterate_object_tree,
-    no_object_id_recompute,
 )
 from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_contents
 from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor
 from flwr.supercore.primitives.asymmetric import public_key_to_bytes
 from flwr.supernode.fleet_http_client import FleetHttpClient
 from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
+from packets import Packet, pack
 
 from privacy import SigningKey
 from server.deploy.folder import ServerFolder
@@ -70,7 +66,7 @@ class FakeNode:
         self.key = ec.generate_private_key(ec.SECP384R1())
         self._gone = threading.Event()
         self._thread: threading.Thread | None = None
-        self._unsent: list[tuple[int, Message]] = []
+        self._unsent: list[tuple[int, Packet]] = []
 
     @property
     def admission(self) -> Admission:
@@ -142,12 +138,22 @@ class FakeNode:
                 )
             )
             self.seen.append(message)
-            reply = Message(self.answer(message), reply_to=message)
+            packets = self.reply(message)
             if not self._gone.is_set():
-                self._unsent.append((run_id, reply))
+                self._unsent += [(run_id, packet) for packet in packets]
         while self._unsent:
-            self._push(client, node, *self._unsent[0])
+            try:
+                self._push(client, node, *self._unsent[0])
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code != httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+                    raise
             del self._unsent[0]
+
+    def reply(self, message: Message) -> list[Packet]:
+        """Return what is sent back."""
+        packet = pack(Message(self.answer(message), reply_to=message))
+        packet.holds_back = len(packet.parts) if self.holds_back else 0
+        return [packet]
 
     def _pull(self, client: FleetHttpClient, node: Node, run_id: int, object_id: str) -> bytes:
         request = PullObjectRequest(node=node, run_id=run_id, object_id=object_id)
@@ -157,25 +163,23 @@ class FakeNode:
                 return found.object_content
             time.sleep(0.05)
 
-    def _push(self, client: FleetHttpClient, node: Node, run_id: int, reply: Message) -> None:
-        with no_object_id_recompute():
-            reply.metadata.__dict__["_message_id"] = reply.object_id
-            objects = get_all_nested_objects(reply)
-            taken = client.PushMessages(
-                PushMessagesRequest(
+    def _push(self, client: FleetHttpClient, node: Node, run_id: int, packet: Packet) -> None:
+        taken = client.PushMessages(
+            PushMessagesRequest(
+                node=node,
+                messages_list=[packet.announced],
+                message_object_trees=[packet.tree],
+                clientapp_runtime_list=[0.0],
+            )
+        )
+        wanted = [name for name in packet.parts if name in set(taken.objects_to_push)]
+        for object_id in wanted[packet.holds_back :]:
+            client.PushObject(
+                PushObjectRequest(
                     node=node,
-                    messages_list=[message_to_proto(remove_content_from_message(reply))],
-                    message_object_trees=[get_object_tree(reply)],
-                    clientapp_runtime_list=[0.0],
+                    run_id=run_id,
+                    session_id=taken.session_id,
+                    object_id=object_id,
+                    object_content=packet.parts[object_id],
                 )
             )
-            for object_id in () if self.holds_back else taken.objects_to_push:
-                client.PushObject(
-                    PushObjectRequest(
-                        node=node,
-                        run_id=run_id,
-                        session_id=taken.session_id,
-                        object_id=object_id,
-                        object_content=objects[object_id].deflate(),
-                    )
-                )

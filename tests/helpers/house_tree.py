@@ -13,7 +13,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "synthesis": frozenset(),
     "privacy": frozenset(),
     "strategies": frozenset({"privacy", "synthesis"}),
-    # The wire alone: its names, the table of what may leave a site, and the gate that holds it.
+    # The wire alone: its names, the table of what may leave a site, the gate that holds it, and the
+    # parts in which messages travel, which both sides bound in the same way.
     "client": frozenset(
         {
             "synthesis",
@@ -21,6 +22,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
             "strategies.protocol",
             "strategies.fields",
             "strategies.gate",
+            "strategies.parcels",
             "strategies.wire_field",
         }
     ),

@@ -34,8 +34,8 @@ from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 from client.node.channel import put_lid_on
 from client.node.environment import FLOWER_VERSION
 from client.node.fleet import HEARTBEAT_S
-from client.node.parcels import take_apart
 from client.node.trouble import MOST_AHEAD_S, MOST_BEHIND_S
+from strategies.parcels import take_apart
 
 
 def test_the_version_is_the_one_that_the_node_asks_for() -> None:

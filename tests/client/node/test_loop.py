@@ -15,10 +15,9 @@ from fake_fleet import NODE_ID, Bench, Ended, refusal
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.supercore.task_identity import TaskIdentity
 
-from client.node import parcels
 from client.node.inbox import QUESTION_FILE
 from client.node.journal import STATUS_FILE
-from strategies import protocol
+from strategies import parcels, protocol
 from strategies.protocol import QUERY_CLOSE, RefusalCode, error_reply
 
 UNREACHABLE = httpx.ConnectError("refused")

@@ -20,6 +20,7 @@ from asking import hello_config
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.supercore.primitives.asymmetric import public_key_to_bytes
 from flwr.superlink.grid.http_grid import HttpGrid
+from memory import PeakMemory
 from real_superlink import SuperLink, ask, make_bundle, wait_for, wait_until, write_certificates
 from tiny_sites import make_study, write_site
 
@@ -143,8 +144,12 @@ def test_what_no_coordinator_sends_is_refused_and_the_next_hello_is_answered(
     pickle = {protocol.ARRAYS: ArrayRecord({"w": bad})}
     config = {"server_round": 1, "pooled_noise_std": 1.0}
     assert code(ask(grid, site.message("train", config=config, **pickle))) == "malformed"
+    assert site.process is not None
+    memory = PeakMemory(site.process.pid)
+    before = memory.peak()
     huge = {protocol.ARRAYS: ArrayRecord({"w": Array(np.random.default_rng(0).random(25_000_000))})}
-    assert code(ask(grid, site.message("train", **huge))) == "too-large"
+    assert code(ask(grid, site.message("train", **huge))) == "too-large"  # of 200 MB
+    assert memory.peak() - before < 200e6
     assert is_accepted(ask(grid, site.message()))
     assert (site.folder / "ledger.sqlite").read_bytes() == ledger
 

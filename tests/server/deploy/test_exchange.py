@@ -16,6 +16,8 @@ from server.deploy.arrivals import Arrival
 from server.deploy.exchange import Exchange, Wire
 from strategies.collect import match_replies
 from strategies.errors import StudyFailed
+from strategies.parcels import TooLarge, Unusable
+from strategies.validation import Rejection, check_reply
 
 LOST = "lost"
 SILENT = "silent"
@@ -23,6 +25,7 @@ GONE = "gone"  # the message was lost, not the node
 REFUSED = "refused"  # the SuperLink does not take the message
 BROKEN = "broken"  # a piece of the reply is gone
 NONSENSE = "nonsense"
+HUGE = "huge"
 
 
 @dataclass
@@ -32,11 +35,18 @@ class Scene:
     plays: dict[int, list[str]]
     online: set[int]
     failures: list[Exception] = field(default_factory=list)
+    members: set[int] = field(default_factory=lambda: {7, 8})
     sent: list[Message] = field(default_factory=list)
 
     @property
     def wire(self) -> Wire:
-        return Wire(push=self.push, pull=self.pull, fetch=self.fetch, online=lambda: self.online)
+        return Wire(
+            push=self.push,
+            pull=self.pull,
+            fetch=self.fetch,
+            online=lambda: self.online,
+            members=lambda: frozenset(self.members),
+        )
 
     def push(self, messages: list[Message]) -> list[str]:
         if self.failures:
@@ -78,7 +88,9 @@ class Scene:
         if what == BROKEN:
             return None
         if what == NONSENSE:
-            raise ValueError("no message")
+            raise Unusable("no message")
+        if what == HUGE:
+            raise TooLarge("too much")
         if what == LOST:
             return Message(Error(code=ErrorCode.NODE_UNAVAILABLE), reply_to=message)
         if what == GONE:
@@ -86,6 +98,8 @@ class Scene:
         if what == "claims-to-be-lost":
             return Message(Error(code=ErrorCode.NODE_UNAVAILABLE), reply_to=message)
         reply = Message(message.content, reply_to=message)
+        if what == "claims-another-type":
+            reply.metadata.message_type = "query.b"
         if what == "claims-another":  # what a hostile site writes into its own reply
             reply.metadata.__dict__["_reply_to_message_id"] = self.sent[0].metadata.message_id
             reply.metadata.__dict__["_src_node_id"] = self.sent[0].metadata.dst_node_id
@@ -148,6 +162,15 @@ def test_a_site_that_stays_away_costs_the_grace_and_is_reported_as_lost() -> Non
     assert not answers[8].has_error()
 
 
+def test_a_site_that_is_revoked_meanwhile_is_not_waited_for() -> None:
+    for play in (SILENT, GONE, LOST):
+        began = time.monotonic()
+        answers = ask(Scene({7: [play]}, online={8}, members={8}), seconds=30, grace_s=30)
+        assert time.monotonic() - began < 3
+        assert check_reply(answers[7]) == Rejection(code="node-unavailable")
+        assert not answers[8].has_error()
+
+
 def test_a_site_that_is_there_has_until_the_deadline_whatever_the_grace() -> None:
     began = time.monotonic()
     answers = ask(Scene({7: [SILENT], 8: [LOST]}, online={7}), seconds=0.6, grace_s=0.0)
@@ -169,9 +192,15 @@ def test_a_site_cannot_answer_in_the_name_of_another() -> None:
     assert answers[8].metadata.src_node_id == 8
 
 
-def test_nonsense_is_an_error_of_that_site_alone() -> None:
-    answers = ask(Scene({7: [NONSENSE]}, online={7, 8}))
-    assert answers[7].has_error()
+def test_an_answer_is_held_against_the_table_of_its_question() -> None:
+    answers = ask(Scene({7: ["claims-another-type"]}, online={7, 8}))
+    assert answers[7].metadata.message_type == "query.a"
+
+
+@pytest.mark.parametrize(("what", "code"), [(NONSENSE, "malformed"), (HUGE, "too-large")])
+def test_nonsense_is_an_error_of_that_site_alone(what: str, code: str) -> None:
+    answers = ask(Scene({7: [what]}, online={7, 8}))
+    assert check_reply(answers[7]) == Rejection(code=code)
     assert answers[8].content["c"]["x"] == 8
 
 
