@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from fedsynth.console import say
+from fedsynth.roll_call import MOST_NAMED, RollCall, name_some
 
 SCORING = "sample and score"
+CLOSING = "query.close"
 TITLES = {
     "query.hello": "hello",
     "query.sketch": "sketch",
     "fit": "fit",
     "train": "adversarial rounds",
     "query.evaluate": "evaluation",
+    CLOSING: "goodbye",
     SCORING: SCORING,
 }
 PLAIN = {
@@ -26,10 +31,10 @@ PLAIN = {
     "query.sketch": "sketch: one noisy release of each site",
     "fit": "fit: the generator learns the sum of the sketches",
     "query.evaluate": "evaluation: one noisy release from each hold-out",
+    CLOSING: "goodbye: sites hear that the study is over",
     "train": "adversarial rounds: sites train discriminators and improve the generator",
     SCORING: SCORING,
 }
-_MAX_NAMED = 6
 
 
 class StudyProgress:
@@ -45,10 +50,13 @@ class StudyProgress:
         self._tasks: dict[str, TaskID] = {}
         self._started: dict[str, float] = {}
         self._answers: dict[str, int] = {}
+        self._roll = RollCall()
         self._sites = 0
         self._rounds = 0
+        self._round = 1
         if console.is_terminal:
-            self._bars = Progress(
+            self._bars = _Bars(
+                self._roll,
                 TextColumn("{task.description:<18}"),
                 BarColumn(bar_width=28),
                 TextColumn("{task.fields[note]:<19}"),
@@ -57,19 +65,23 @@ class StudyProgress:
             )
         self._handlers: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
             "study-started": self._start_study,
-            "phase-started": lambda event: self._begin(event["phase"]),
+            "sites-online": self._show_online,
+            "phase-started": self._start_phase,
             "phase-finished": self._finish_phase,
             "site-answered": self._count_answer,
             "fit-progress": self._fit,
-            "round-started": lambda event: self._begin("train"),
+            "round-started": self._start_round,
             "round-finished": self._finish_round,
             "round-void": self._finish_round,
             "budget": self._show_budget,
             "score-progress": self._score,
             "scored": lambda event: self._end(SCORING),
             "phase-kept": self._show_kept,
-            "site-lost": lambda event: self._note(event, "went away; waiting for it"),
-            "site-back": lambda event: self._note(event, "is back"),
+            "rounds-kept": self._show_kept_rounds,
+            "site-lost": self._lose,
+            "site-back": self._regain,
+            "study-closing": self._start_closing,
+            "study-closed": self._close,
         }
 
     def __enter__(self) -> StudyProgress:
@@ -96,27 +108,79 @@ class StudyProgress:
         self._rounds = event["rounds"]
         names = event["sites"]
         self._sites = len(names)
-        more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
-        say(self._console, f"{len(names)} sites: {'; '.join(names[:_MAX_NAMED])}{more}")
+        self._roll.members = list(names)
+        say(self._console, f"{len(names)} sites: {name_some(names)}")
+
+    def _show_online(self, event: Mapping[str, Any]) -> None:
+        self._roll.online = list(event["nodes"])
+        if self._bars is None:
+            away = [name for name in self._roll.members if name not in self._roll.online]
+            rest = f"; away: {name_some(away)}" if away else ""
+            say(
+                self._console,
+                f"  {_now()} online: {name_some(self._roll.online) or 'no site'}{rest}",
+            )
+
+    def _start_phase(self, event: Mapping[str, Any]) -> None:
+        self._roll.ask(event.get("nodes", ()))
+        self._begin(event["phase"])
+
+    def _start_round(self, event: Mapping[str, Any]) -> None:
+        self._round = event["server_round"]
+        done = self._answers["train"] = (self._round - 1) * self._sites
+        self._roll.ask(event["nodes"])
+        self._begin("train")
+        if done:  # before the first answer nothing is known, and the bar says so
+            note = f"round {self._round} of {self._rounds}"
+            self._update("train", done, self._rounds * self._sites, note)
 
     def _finish_phase(self, event: Mapping[str, Any]) -> None:
+        self._roll.ask(())
         self._end(event["phase"], f"{len(event['valid'])} of {self._sites} sites")
+        if event.get("rejected"):
+            say(self._console, f"  not counted: {_with_codes(event['rejected'])}")
+
+    def _start_closing(self, event: Mapping[str, Any]) -> None:
+        if event["nodes"]:
+            self._start_phase({**event, "phase": CLOSING})
+
+    def _close(self, event: Mapping[str, Any]) -> None:
+        self._roll.online = None  # from here on nobody is needed
+        if CLOSING in self._started:
+            self._finish_phase({"phase": CLOSING, "valid": event["told"]})
 
     def _show_kept(self, event: Mapping[str, Any]) -> None:
-        say(self._console, f"{PLAIN.get(event['phase'], event['phase'])}: kept from before")
+        sites = f", {len(event['valid'])} of {self._sites} sites" if "valid" in event else ""
+        phase = event["phase"]
+        say(self._console, f"{TITLES.get(phase, phase)}: kept from before{sites}")
 
-    def _note(self, event: Mapping[str, Any], what: str) -> None:
-        say(self._console, f"  {event['node']} {what}")
+    def _show_kept_rounds(self, event: Mapping[str, Any]) -> None:
+        self._answers["train"] = event["rounds"] * self._sites
+        say(
+            self._console,
+            f"{TITLES['train']}: {event['rounds']} of {self._rounds} kept from before",
+        )
+
+    def _lose(self, event: Mapping[str, Any]) -> None:
+        self._roll.away.add(str(event["node"]))
+        say(self._console, f"  {_now()} {event['node']} went away; waiting for it")
+
+    def _regain(self, event: Mapping[str, Any]) -> None:
+        self._roll.away.discard(str(event["node"]))
+        say(self._console, f"  {_now()} {event['node']} is back, and is asked again")
 
     def _count_answer(self, event: Mapping[str, Any]) -> None:
         phase = event["phase"]
         count = self._answers[phase] = self._answers.get(phase, 0) + 1
         if phase == "train":
-            number = (count - 1) // self._sites + 1
-            note = f"round {number} of {self._rounds}"
+            note = f"round {self._round} of {self._rounds}"
             self._update(phase, count, self._sites * self._rounds, note)
         else:
             self._update(phase, count, self._sites, f"{count} of {self._sites} sites")
+        if "node" in event:
+            self._roll.hear(event["node"])
+            if self._bars is None and self._sites <= MOST_NAMED:
+                say(self._console, f"  {_now()} {self._roll.last_heard()}")
 
     def _fit(self, event: Mapping[str, Any]) -> None:
         done, total = event["done"], event["total"]
@@ -127,6 +191,7 @@ class StudyProgress:
 
     def _finish_round(self, event: Mapping[str, Any]) -> None:
         number, rejected = event["server_round"], event["rejected"]
+        self._roll.ask(())
         self._answers["train"] = number * self._sites  # also where answers are not told one by one
         note = f"round {number} of {self._rounds}"
         self._update("train", number * self._sites, self._rounds * self._sites, note)
@@ -134,7 +199,7 @@ class StudyProgress:
         if event["event"] == "round-void":
             line += "; too few, the round changed nothing"
         if rejected:
-            line += "; not counted: " + ", ".join(f"{site} ({code})" for site, code in rejected)
+            line += f"; not counted: {_with_codes(rejected)}"
         if rejected or self._bars is None or event["event"] == "round-void":
             say(self._console, line)
         if number == self._rounds and self._bars is None:
@@ -144,7 +209,7 @@ class StudyProgress:
         spent: Mapping[str, float] = event["sites"]
         planned = event.get("planned", False)  # by one study; what else a site spent is its own
         what = "epsilon of this study" if planned else "epsilon spent so far"
-        if len(spent) <= _MAX_NAMED:
+        if len(spent) <= MOST_NAMED:
             shown = ", ".join(f"{site} {epsilon:.4f}" for site, epsilon in spent.items())
         else:
             shown = f"{min(spent.values()):.4f} to {max(spent.values()):.4f} at {len(spent)} sites"
@@ -164,7 +229,7 @@ class StudyProgress:
         self._started[name] = monotonic()
         if self._bars is not None:
             # The rounds' first answer can take minutes: say at once what is being waited for.
-            note = f"round 1 of {self._rounds}" if name == "train" else ""
+            note = f"round {self._round} of {self._rounds}" if name == "train" else ""
             self._tasks[name] = self._bars.add_task(TITLES.get(name, name), total=None, note=note)
         else:
             say(self._console, PLAIN.get(name, name))
@@ -182,3 +247,26 @@ class StudyProgress:
             total = task.total or 1
             kept = task.fields["note"] if note is None else note
             self._bars.update(task.id, completed=total, total=total, note=kept)
+
+
+class _Bars(Progress):
+    """Bars with a line below that says who is waited for."""
+
+    def __init__(self, roll: RollCall, *columns: Any, console: Console) -> None:
+        self._roll = roll
+        super().__init__(*columns, console=console)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return the bars and the line."""
+        yield from super().get_renderables()
+        line = self._roll.describe()
+        if line:
+            yield Text(line)
+
+
+def _with_codes(rejected: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"{site} ({code})" for site, code in rejected)
+
+
+def _now() -> str:
+    return f"{datetime.now():%H:%M:%S}"

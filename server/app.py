@@ -173,6 +173,7 @@ class Coordinator:
         if found is not None:
             weights, seconds = found
             _load(generator, weights)
+            self._emit({"event": "phase-kept", "phase": "fit"})
         else:
             started = time.monotonic()
             generator = self._fit_to(generator, targets)

@@ -65,6 +65,8 @@ class Checkpoint:
                 "another name, for sites know a study by its name.",
                 argument="study",
             )
+        for draft in self._folder.glob("*.*.[0-9]*.[0-9]*"):  # of a process that was killed
+            draft.unlink(missing_ok=True)
         return True
 
     def keep_answers(self, kind: str, answers: Answers, keys: Mapping[int, PublicKey]) -> None:

@@ -89,14 +89,7 @@ class Conversation:
             )
             self._checkpoint.keep_answers(kind, answers, self._receipts.keys)
             self._checkpoint.keep_receipts(self._receipts.latest)
-            self._emit(
-                {
-                    "event": "phase-finished",
-                    "phase": kind,
-                    "valid": list(answers.valid),
-                    "rejected": {str(node): code for node, code in answers.rejected.items()},
-                }
-            )
+            self._emit(_finished(kind, answers))
         self.phases.append(
             PhaseRecord(
                 name=kind.removeprefix("query."),
@@ -113,6 +106,7 @@ class Conversation:
         """Tell the sites that the study is over; whoever cannot be reached finds out alone."""
         online = set(grid.get_node_ids())
         reached = [node for node in nodes if node in online]
+        self._emit({"event": "study-closing", "nodes": reached})
         content = RecordDict({CONFIG: config})
         deadline_s = min(longest_s, self._deadline_s)
         answers = self._send(grid, reached, protocol.QUERY_CLOSE, content, deadline_s, None, None)
@@ -139,3 +133,13 @@ class Conversation:
             max_norm=LARGEST_NORM,
         )
         return self._receipts.screen(answers, must_grow=kind != protocol.QUERY_CLOSE)
+
+
+def _finished(kind: str, answers: Answers) -> Event:
+    return {
+        "event": "phase-finished",
+        "phase": kind,
+        "valid": list(answers.valid),
+        "rejected": dict(answers.rejected),
+        "seconds": round(answers.seconds, 3),
+    }

@@ -39,6 +39,18 @@ def check_output(folder: Path) -> None:
         _check_writable(_nearest_folder(folder))
 
 
+def clear_staging(target: Path) -> None:
+    """Remove what a process left that was killed while it wrote a release to ``target``.
+
+    Call it only when no other process writes there.
+    """
+    form = re.compile(re.escape(f".{target.name}-") + r"[a-z0-9_]{8}")
+    for place in (target.absolute().parent, target):
+        for path in place.iterdir() if place.is_dir() else ():
+            if form.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+
+
 def _nearest_folder(folder: Path) -> Path:
     """Return the first thing that exists on the way up from ``folder``."""
     return next(parent for parent in folder.absolute().parents if os.path.lexists(parent))

@@ -159,6 +159,8 @@ class FederatedGenerator(Strategy):
         Raises:
             StudyFailed: if too few nodes are online or no round counted.
         """
+        if self._done_before:
+            self._emit("rounds-kept", {"rounds": self._done_before})
         with quiet_flower():
             result = super().start(
                 grid,

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from synthesis.errors import InputError
 from synthesis.generator import Generator, GeneratorSettings
@@ -22,7 +22,8 @@ DESCRIPTION_FILE = "generator.json"
 def save_generator(folder: Path, generator: Generator, schema: Schema) -> None:
     """Write the generator's two files into an existing folder."""
     weights = {name: value.contiguous() for name, value in generator.state_dict().items()}
-    save_file(weights, folder / WEIGHTS_FILE)
+    # Not save_file: it reports a full disk as a defect of the file.
+    (folder / WEIGHTS_FILE).write_bytes(save(weights))
     description = {
         "format": FORMAT,
         "architecture": generator.settings.to_dict(),

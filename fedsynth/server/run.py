@@ -19,6 +19,9 @@ from synthesis import InputError
 from synthesis.schema import load_schema
 
 RELEASES_FOLDER = "releases"
+_GO_ON = (
+    "What the study has is kept: run the same command again to go on, or with --give-up to end it."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +49,11 @@ def run(asked: AskedStudy) -> None:
         try:
             report = run_study(load_server(server), order, progress)
         except StudyFailed as failure:
+            raise StudyFailed(f"{failure.reason} {_GO_ON}") from None
+        except OSError as error:
+            place = f" ({error.filename})" if error.filename else ""
             raise StudyFailed(
-                f"{failure.reason} What the study has is kept: run the same command again to go "
-                "on, or with --give-up to end it."
+                f"the system refused a file: {error.strerror or error}{place}; make room. {_GO_ON}"
             ) from None
         except Stopped as stopped:
             stopped.sentence = "stopped; what the study has is kept, run it again to go on."

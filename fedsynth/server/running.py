@@ -66,15 +66,16 @@ def show_status(folder: Path, *, as_json: bool) -> bool:
 def _show_table(server: ServerFolder, status: ServerStatus) -> None:
     table = make_table(f"Coordinator {server.config.name}", ["what", "state"], [])
     study = status.last_study
+    there = f": {', '.join(sorted(status.online))}" if status.online else ""
     rows = {
         "superlink": "answers" if status.superlink else "does not answer",
         "proxy": f"answers at {server.config.address}" if status.proxy else "does not answer",
         "watched over": "yes" if status.supervised else "no",
         "certificate": f"valid until {status.certificate_until:%Y-%m-%d}",
-        "sites online": f"{len(status.online)} of {len(status.admitted)}",
+        "sites online": f"{len(status.online)} of {len(status.admitted)}{there}",
         "away": ", ".join(sorted(set(status.admitted) - set(status.online))) or "none",
         "revoked": ", ".join(status.revoked) or "none",
-        "last study": "none" if study is None else f"{study[0]}, last event: {study[1]}",
+        "last study": "none" if study is None else study.describe(),
     }
     for what, state in rows.items():
         add_row(table, [what, state])
@@ -91,7 +92,7 @@ def _as_json(status: ServerStatus) -> dict[str, object]:
         "admitted": list(status.admitted),
         "online": list(status.online),
         "revoked": list(status.revoked),
-        "last_study": None if study is None else {"name": study[0], "event": study[1]},
+        "last_study": None if study is None else study.to_dict(),
     }
 
 

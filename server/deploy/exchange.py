@@ -29,6 +29,8 @@ LOST_CODES = frozenset(
 )
 _PAUSE_S = 1.0  # between two looks whether a site is back
 _SHORTEST_LIFE_S = 1.0
+LONGEST_OUTAGE_S = 75.0
+"""The SuperLink ends a run after 60 s without a sign of life, so waiting longer helps nobody."""
 Listener = Callable[[dict[str, object]], None]
 
 
@@ -112,7 +114,7 @@ class Exchange:
         messages: one for each node, with their ids.
         deadline: last moment, of ``time.monotonic``.
         grace_s: longest wait for nodes that are away when all others have answered.
-        on_event: told when a site is lost and when it is back.
+        on_event: told when a site has answered, when one is lost and when it is back.
     """
 
     def __init__(
@@ -130,12 +132,14 @@ class Exchange:
         self._grace_s = grace_s
         self._on_event = on_event
         self._alone_since: float | None = None
+        self._outage: tuple[float, httpx.HTTPError] | None = None
 
     def run(self, poll_s: float) -> Iterator[Message]:
         """Yield each answer; at the end what the SuperLink said of the nodes that stayed away.
 
         Raises:
-            StudyFailed: if the run was ended at the SuperLink.
+            StudyFailed: if the run was ended at the SuperLink, or the SuperLink is away at the end:
+                sites that could not be heard must not count as silent.
         """
         first = True
         while self._open and not self._is_over():
@@ -145,10 +149,11 @@ class Exchange:
                 yield from self._collect()
                 yield from self._leave_out()
             except httpx.HTTPError as error:
-                if not is_passing(error):
-                    raise explain(error) from None
+                self._bear(error)
             if self._open:
                 time.sleep(max(0.0, min(poll_s, self._left)))
+        if self._open and self._outage is not None:
+            raise explain(self._outage[1])
         for question in self._open:
             if question.lost is not None:
                 yield question.as_answer(question.lost, sender=SUPERLINK_NODE_ID)
@@ -156,6 +161,15 @@ class Exchange:
     @property
     def _left(self) -> float:
         return self._deadline - time.monotonic()
+
+    def _bear(self, error: httpx.HTTPError) -> None:
+        """Let a failed call pass, for as long as the run can outlive the outage."""
+        if not is_passing(error):
+            raise explain(error) from None
+        since = time.monotonic() if self._outage is None else self._outage[0]
+        if time.monotonic() - since > LONGEST_OUTAGE_S:
+            raise explain(error) from None
+        self._outage = since, error
 
     def _is_over(self) -> bool:
         if self._left <= 0:
@@ -179,7 +193,9 @@ class Exchange:
         if not ready:
             return
         messages = [q.message if first else q.renew(self._left) for q in ready]
-        for question, message_id in zip(ready, self._wire.push(messages), strict=True):
+        message_ids = self._wire.push(messages)
+        self._outage = None
+        for question, message_id in zip(ready, message_ids, strict=True):
             question.sent = message_id or None
             question.is_away = not message_id
             if message_id and question.lost is not None:
@@ -189,13 +205,17 @@ class Exchange:
     def _collect(self) -> Iterator[Message]:
         waiting = {q.sent: q for q in self._open if q.sent is not None and q.arrival is None}
         if waiting:
-            for arrival in self._wire.pull([i for i in waiting if i is not None]):
+            arrivals = self._wire.pull([i for i in waiting if i is not None])
+            self._outage = None
+            for arrival in arrivals:
                 if arrival.answers in waiting:
                     waiting[arrival.answers].arrival = arrival
         for question in [q for q in self._open if q.arrival is not None]:
             answer = self._take(question)
             if answer is not None:
                 self._open.remove(question)
+                phase = question.message.metadata.message_type
+                self._on_event({"event": "site-answered", "phase": phase, "node": question.node})
                 yield answer
 
     def _leave_out(self) -> Iterator[Message]:

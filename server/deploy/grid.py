@@ -33,7 +33,8 @@ class StudyGrid(HttpGrid):
         token: of the run's task.
         members: ids of the nodes that may take part; nobody else is ever asked.
         grace_s: longest wait for sites that went away when all others have answered.
-        on_event: told ``site-lost`` and ``site-back`` with the node's id.
+        on_event: told ``sites-online`` with the members that are connected, whenever that is found
+            to have changed, and ``site-answered``, ``site-lost``, ``site-back`` with a node's id.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class StudyGrid(HttpGrid):
         self._members = members
         self._grace_s = grace_s
         self._on_event = on_event
+        self._last_online: set[int] | None = None
         self._retry_invoker = make_retries(_RETRY_S)
 
     def get_nodes(self) -> Iterable[NodeInfo]:
@@ -60,9 +62,11 @@ class StudyGrid(HttpGrid):
         """
         members = self._members()
         try:
-            return [node for node in super().get_nodes() if node.node_id in members]
+            found = [node for node in super().get_nodes() if node.node_id in members]
         except httpx.HTTPError as error:
             raise explain(error) from None
+        self._tell_online({node.node_id for node in found})
+        return found
 
     def send_and_receive(
         self, messages: Iterable[Message], *, timeout: float | None = None
@@ -122,7 +126,14 @@ class StudyGrid(HttpGrid):
 
     def _online(self) -> set[int]:
         members = self._members()
-        return {node.node_id for node in super().get_nodes()} & members
+        online = {node.node_id for node in super().get_nodes()} & members
+        self._tell_online(online)
+        return online
+
+    def _tell_online(self, online: set[int]) -> None:
+        if online != self._last_online:
+            self._last_online = online
+            self._on_event({"event": "sites-online", "nodes": sorted(online)})
 
     def _connect(self) -> None:
         if not self._is_connected:

@@ -37,9 +37,15 @@ class StudyJournal:
             self._write(told)
         self._on_event(told)
 
+    def name_sites(self, sentence: str) -> str:
+        """Return a sentence with the sites' names in place of ``site`` and a node's number."""
+        for node, name in self._names.items():
+            sentence = sentence.replace(f"site {node}", name)
+        return sentence
+
     def _name(self, key: str, value: object) -> object:
         if key in ("nodes", "valid", "told") and isinstance(value, Sequence):
-            return [self._names.get(node, str(node)) for node in value]
+            return sorted(self._names.get(node, str(node)) for node in value)
         if key == "node" and isinstance(value, int):
             return self._names.get(value, str(value))
         if key == "rejected" and isinstance(value, Mapping):

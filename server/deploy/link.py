@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -24,6 +25,7 @@ from server.deploy.exchange import Listener
 from server.deploy.folder import ServerFolder
 from server.deploy.grid import GRACE_S, StudyGrid
 from server.deploy.lock import locked
+from server.deploy.process_records import PidFile
 from server.deploy.registry import load_registry
 from server.deploy.runtime import (
     CALL_S,
@@ -37,10 +39,36 @@ from strategies.errors import StudyFailed
 
 _ACQUIRE = "/flwr.proto.Runtime/AcquireTask"
 _POLL_S = 0.1
+_GOODBYE_S = 3.0
 
 
 def ignore(event: dict[str, object]) -> None:
     """Tell nobody."""
+
+
+def study_process(server: ServerFolder) -> PidFile:
+    """Return the file that names the process which runs a study now."""
+    return PidFile(server.run / "study.pid")
+
+
+@contextmanager
+def alone(server: ServerFolder) -> Iterator[None]:
+    """Keep every other study of this coordinator out, as long as the ``with`` block lasts.
+
+    Raises:
+        StudyFailed: if another one runs.
+    """
+    try:
+        with locked(server.run / "study.lock", wait=False):
+            study_process(server).write(os.getpid())
+            try:
+                yield
+            finally:
+                study_process(server).path.unlink(missing_ok=True)
+    except BlockingIOError:
+        raise StudyFailed(
+            f"another study runs in {server.path}; wait for its end, or stop it first."
+        ) from None
 
 
 @contextmanager
@@ -53,8 +81,8 @@ def open_run(
 ) -> Iterator[StudyGrid]:
     """Start a run and be its ServerApp as long as the ``with`` block lasts.
 
-    One run at a time: what a killed coordinator left behind is ended first. A block that ends with
-    an error ends the run as failed.
+    What a killed coordinator left behind is ended first, so call it within `alone`. A block that
+    ends with an error ends the run as failed.
 
     Args:
         server: the coordinator's folder; its SuperLink must be running.
@@ -63,29 +91,31 @@ def open_run(
         on_event: told ``site-lost`` and ``site-back``.
 
     Raises:
-        StudyFailed: if another study runs, the SuperLink does not answer or lets no run begin.
+        StudyFailed: if the SuperLink does not answer or lets no run begin.
     """
-    with _alone(server):
-        token = _begin(server, deadline_s)
-        with connect_task(server, token, retries=make_retries(CALL_S)) as client:
-            status = SubStatus.FAILED
-            try:
-                with Heartbeat(connect_task(server, token)):
-                    grid = _make_grid(server, token, client, grace_s=grace_s, on_event=on_event)
-                    with closing(grid):
-                        yield grid
-                    status = SubStatus.COMPLETED
-            finally:
-                _finish(client, status)
+    token = _begin(server, deadline_s)
+    with connect_task(server, token, retries=make_retries(_GOODBYE_S)) as client:
+        status = SubStatus.FAILED
+        try:
+            with Heartbeat(connect_task(server, token)):
+                grid = _make_grid(server, token, grace_s=grace_s, on_event=on_event)
+                with closing(grid):
+                    yield grid
+                status = SubStatus.COMPLETED
+        finally:
+            _finish(client, status)
 
 
 def _begin(server: ServerFolder, deadline_s: float) -> str:
     """Start a run and return the token of its task."""
     secret = server.read_superexec_secret()  # before anything is begun that it would leave behind
-    with open_control(server) as control:
-        for left_behind in control.unfinished_runs():
-            control.stop_run(left_behind)
-        run_id = control.start_run()
+    try:
+        with open_control(server) as control:
+            for left_behind in control.unfinished_runs():
+                control.stop_run(left_behind)
+            run_id = control.start_run()
+    except httpx.HTTPStatusError as error:
+        raise explain(error) from None
     signer = SuperExecAuthHttpInterceptor(master_secret=secret, protected_methods={_ACQUIRE})
     end = time.monotonic() + deadline_s
     with connect(server, [signer], retries=make_retries(deadline_s)) as client:
@@ -120,15 +150,15 @@ def _acquire(server: ServerFolder, client: RuntimeHttpClient, run_id: int) -> st
 def _make_grid(
     server: ServerFolder,
     token: str,
-    client: RuntimeHttpClient,
     *,
     grace_s: float,
     on_event: Listener,
 ) -> StudyGrid:
-    try:
-        task = client.PullTaskInput(PullTaskInputRequest())
-    except httpx.HTTPError as error:
-        raise explain(error) from None
+    with connect_task(server, token, retries=make_retries(CALL_S)) as client:
+        try:
+            task = client.PullTaskInput(PullTaskInputRequest())
+        except httpx.HTTPError as error:
+            raise explain(error) from None
     TaskIdentity.task_id = task.task_id
     TaskIdentity.run_id = task.run.run_id
     TaskIdentity.node_id = task.context.node_id
@@ -149,14 +179,3 @@ def _finish(client: RuntimeHttpClient, status: str) -> None:
     """Tell the SuperLink how the task ended; if it is gone, it will find out by itself."""
     with suppress(httpx.HTTPError):
         client.PushTaskOutput(PushTaskOutputRequest(sub_status=status, details=""))
-
-
-@contextmanager
-def _alone(server: ServerFolder) -> Iterator[None]:
-    try:
-        with locked(server.run / "study.lock", wait=False):
-            yield
-    except BlockingIOError:
-        raise StudyFailed(
-            f"another study runs in {server.path}; wait for its end, or stop it first."
-        ) from None

@@ -139,14 +139,18 @@ def _bring_up_again(
 
 
 def _check_idle(server: ServerFolder, parts: list[Part]) -> None:
-    for part in parts:
-        pid = part.pid_file.running()
-        if pid is not None:
-            raise InputError(
-                f"the {part.name} runs already (process {pid}); stop it first with 'fedsynth "
-                f"server stop --server {server.path}'.",
-                argument="server",
-            )
+    """Make sure that nothing runs; one process that has lost the other is ended first."""
+    running = {part.name: part.pid_file.running() for part in parts}
+    supervisor = PidFile(server.run / "supervisor.pid").running()
+    if supervisor is not None or all(running.values()):
+        raise InputError(
+            "the coordinator runs already (process "
+            f"{supervisor or next(iter(running.values()))}); stop it first with 'fedsynth server "
+            f"stop --server {server.path}'.",
+            argument="server",
+        )
+    if any(running.values()):
+        stop_parts(server)
     for part in parts:
         part.check_port()
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 
 from server.deploy.certificates import last_day
 from server.deploy.control import NotRunning, open_control
 from server.deploy.folder import LOOPBACK, ServerFolder
+from server.deploy.link import study_process
 from server.deploy.parts import ask, proxy_answers
 from server.deploy.process_records import PidFile
 from server.deploy.registry import load_registry
+from server.deploy.study_state import StudyState, read_study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,7 @@ class ServerStatus:
         admitted: sites that may take part.
         online: those of them that are connected.
         revoked: sites that may not any more.
-        last_study: name of the folder that was written last, and the last event in it.
+        last_study: how far the one is whose events were written last.
     """
 
     superlink: bool
@@ -36,7 +37,7 @@ class ServerStatus:
     admitted: tuple[str, ...]
     online: tuple[str, ...]
     revoked: tuple[str, ...]
-    last_study: tuple[str, str] | None
+    last_study: StudyState | None
 
 
 def read_status(server: ServerFolder) -> ServerStatus:
@@ -69,13 +70,8 @@ def online_sites(server: ServerFolder) -> tuple[str, ...]:
     return tuple(s.name for s in load_registry(server).active if s.node_key in there)
 
 
-def _last_study(server: ServerFolder) -> tuple[str, str] | None:
+def _last_study(server: ServerFolder) -> StudyState | None:
     files = sorted(server.studies.glob("*/events.jsonl"), key=lambda file: file.stat().st_mtime)
     if not files:
         return None
-    lines = files[-1].read_text(encoding="utf-8", errors="replace").splitlines()
-    try:
-        event = str(json.loads(lines[-1])["event"])
-    except (IndexError, ValueError, KeyError, TypeError):
-        event = "unknown"
-    return files[-1].parent.name, event
+    return read_study(files[-1], running=study_process(server).running() is not None)

@@ -6,7 +6,8 @@ study file, and without asking any site to pay again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from server.checkpoint import Checkpoint
 from server.deploy.folder import ServerFolder
 from server.deploy.grid import GRACE_S
 from server.deploy.journal import EVENTS_FILE, Listener, StudyJournal
-from server.deploy.link import open_run
+from server.deploy.link import alone, open_run
 from server.deploy.registry import AdmittedSite, load_registry
 from server.deploy.reporting import make_report
-from server.release import check_output, staged_folder, write_release
+from server.outcome import StudyOutcome
+from server.release import check_output, clear_staging, staged_folder, write_release
 from server.report import Report
 from server.study import Study
+from strategies.errors import StudyFailed
 from strategies.protocol import QUERY_SKETCH
 from strategies.receipts import ReceiptBook
 from synthesis import InputError
@@ -61,20 +64,28 @@ def run_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> Re
         InputError: if study, folder or registry cannot be used; nobody was asked.
         StudyFailed: if the study cannot go on now; run it again when what is missing is there.
     """
-    check_output(order.out)
     order.study.make_plan()
-    sites = _find_sites(server, order)
-    names = {node: site.name for node, site in sites.items()}
-    folder = server.studies / order.study.name
-    journal = StudyJournal(folder / EVENTS_FILE, names, on_event)
-    coordinator = _make_coordinator(server, order, sites, journal)
-    journal(
-        {"event": "study-started", "sites": sorted(names.values()), "rounds": order.study.rounds}
-    )
-    with open_run(
-        server, deadline_s=LONGEST_START_S, grace_s=order.grace_s, on_event=journal
-    ) as grid:
-        outcome = coordinator.run(grid)
+    with alone(server):
+        clear_staging(order.out)
+        check_output(order.out)
+        sites = _find_sites(server, order)
+        names = {node: site.name for node, site in sites.items()}
+        folder = server.studies / order.study.name
+        journal = StudyJournal(folder / EVENTS_FILE, names, on_event)
+        coordinator = _make_coordinator(server, order, sites, journal)
+        members = sorted(names.values())
+        journal({"event": "study-started", "sites": members, "rounds": order.study.rounds})
+        with _told_how_it_ends(journal):
+            with open_run(
+                server, deadline_s=LONGEST_START_S, grace_s=order.grace_s, on_event=journal
+            ) as grid:
+                outcome = coordinator.run(grid)
+            return _release(order, outcome, names, journal)
+
+
+def _release(
+    order: StudyOrder, outcome: StudyOutcome, names: Mapping[int, str], journal: StudyJournal
+) -> Report:
     num_rows = order.num_rows or max(1, round(outcome.estimated_rows))
     report = make_report(order.study, order.schema, outcome, names, num_rows)
     table = sample_table(outcome.generator, order.schema, num_rows, seed=order.study.seed)
@@ -84,6 +95,21 @@ def run_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> Re
         )
     journal({"event": "released", "rows": num_rows})
     return report
+
+
+@contextmanager
+def _told_how_it_ends(journal: StudyJournal) -> Iterator[None]:
+    """Write down why a study does not go on now; sentences name sites, not their nodes."""
+    try:
+        yield
+    except StudyFailed as failure:
+        reason = journal.name_sites(failure.reason)
+        journal({"event": "study-halted", "reason": reason})
+        raise StudyFailed(reason) from None
+    except OSError as error:
+        with suppress(OSError):  # the disk may be full for this line too
+            journal({"event": "study-halted", "reason": error.strerror or "the system refused"})
+        raise
 
 
 def give_up_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> None:
@@ -96,7 +122,7 @@ def give_up_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -
     names = {node: site.name for node, site in sites.items()}
     journal = StudyJournal(server.studies / order.study.name / EVENTS_FILE, names, on_event)
     coordinator = _make_coordinator(server, order, sites, journal)
-    with open_run(server, deadline_s=LONGEST_START_S, on_event=journal) as grid:
+    with alone(server), open_run(server, deadline_s=LONGEST_START_S, on_event=journal) as grid:
         coordinator.give_up(grid)
     journal({"event": "given-up"})
 
@@ -130,14 +156,15 @@ def _make_coordinator(
     checkpoint = Checkpoint(folder, receipts=server.path / "receipts.json")
     receipts = ReceiptBook(checkpoint.find_receipts())
     receipts.remember({node: PublicKey(site.ledger_key) for node, site in sites.items()})
-    epsilon = order.study.make_plan().epsilon
+    epsilon, budget = order.study.make_plan().epsilon, order.study.epsilon
     names = {node: site.name for node, site in sites.items()}
 
     def notice(event: Mapping[str, Any]) -> None:
         journal(event)
-        if event["event"] == "phase-finished" and event["phase"] == QUERY_SKETCH:
+        is_known = event["event"] in ("phase-finished", "phase-kept")
+        if is_known and event["phase"] == QUERY_SKETCH:
             spent = dict.fromkeys(sorted(names[node] for node in event["valid"]), epsilon)
-            journal({"event": "budget", "budget": order.study.epsilon, "sites": spent})
+            journal({"event": "budget", "budget": budget, "sites": spent, "planned": True})
 
     return Coordinator(
         order.study,

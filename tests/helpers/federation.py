@@ -57,12 +57,19 @@ class Federation:
         folder: where everything lies, and where every command runs.
         bin_folder: of the environment whose ``fedsynth`` is used.
         schema: of all sites.
+        host: name or address under which sites reach the coordinator.
     """
 
     def __init__(
-        self, folder: Path, *, bin_folder: Path = CHECKOUT, schema: Schema = SCHEMA
+        self,
+        folder: Path,
+        *,
+        bin_folder: Path = CHECKOUT,
+        schema: Schema = SCHEMA,
+        host: str = HOST,
     ) -> None:
         need("nginx")
+        self.host = host
         self.folder = folder
         self.port, self.superlink_port = free_port(), free_port()
         self.server = folder / "coordinator"
@@ -118,7 +125,7 @@ class Federation:
     def found(self) -> None:
         """Make the coordinator's folder and start its processes."""
         ports = ("--port", str(self.port), "--superlink-port", str(self.superlink_port))
-        self.cli("server", "init", "coordinator", "--name", "lab", "--host", HOST, *ports)
+        self.cli("server", "init", "coordinator", "--name", "lab", "--host", self.host, *ports)
         self.cli("server", "start", "--server", "coordinator")
 
     def inside(self, *words: str | Path) -> None:

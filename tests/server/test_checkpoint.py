@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +30,7 @@ from strategies.protocol import QUERY_CLOSE, QUERY_SKETCH, TRAIN, RefusalCode, e
 from strategies.receipts import ReceiptBook
 from strategies.validation import Reply
 from synthesis import InputError
+from synthesis.durable_file import replace_file
 
 
 class Died(BaseException):
@@ -51,7 +54,7 @@ class Life:
 
     def notice(self, event: Mapping[str, object]) -> None:
         is_step = event["event"] == "fit-progress" and event["done"] != event["total"]
-        self.events -= not is_step and event["event"] != "phase-kept"
+        self.events -= not is_step and event["event"] not in ("phase-kept", "rounds-kept")
         if self.events == 0:
             raise Died
 
@@ -112,7 +115,7 @@ def test_a_coordinator_killed_at_any_message_ends_with_the_same_generator(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(1, 12))
+@pytest.mark.parametrize("number", range(1, 13))
 def test_a_coordinator_killed_at_any_event_ends_with_the_same_generator(
     tmp_path: Path, undisturbed: Any, number: int
 ) -> None:
@@ -136,6 +139,28 @@ def test_a_coordinator_that_dies_in_every_phase_still_ends_the_study(
             assert lives < 20
     assert lives > 2
     check(home, outcome, undisturbed)
+
+
+@pytest.mark.parametrize("name", ["query.hello", "query.sketch", "fit", "round-00002"])
+def test_a_full_disk_keeps_the_phase_open_and_nothing_half_written(
+    tmp_path: Path, undisturbed: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    home = write_home(tmp_path)
+
+    def refuse(path: Path, content: bytes) -> None:
+        if path.stem == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        replace_file(path, content)
+
+    monkeypatch.setattr("server.checkpoint.replace_file", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        Life(home).run()
+    folder = home / "coordinator" / "study"
+    assert not list(folder.glob(f"*{name}*"))
+    monkeypatch.undo()
+    (folder / f"{name}.safetensors.77.99").write_bytes(b"half")  # what a kill leaves
+    check(home, Life(home).run(), undisturbed)
+    assert {path.suffix for path in folder.iterdir()} == {".json", ".safetensors"}
 
 
 def test_what_is_kept_is_not_asked_for_again(tmp_path: Path) -> None:

@@ -252,4 +252,5 @@ def test_progress_is_told_in_order(home: Path) -> None:
     assert events.count("fit-progress") == study.fit_steps
     kept = [event for event in events if event != "fit-progress"]
     rounds = ["round-started", "round-finished"] * 2
-    assert kept == ["phase-started", "phase-finished"] * 2 + rounds + ["study-closed"]
+    closed = ["study-closing", "study-closed"]
+    assert kept == ["phase-started", "phase-finished"] * 2 + rounds + closed

@@ -147,7 +147,10 @@ def test_a_site_is_asked_again_with_the_same_content_until_it_answers(trouble: s
 def test_losing_a_site_and_its_return_are_told_once_each() -> None:
     events: list[object] = []
     ask(Scene({7: [LOST]}, online={7, 8}), events=events)
-    assert events == [{"event": "site-lost", "node": 7}, {"event": "site-back", "node": 7}]
+    told = [event for event in events if isinstance(event, dict)]
+    about_7 = [event["event"] for event in told if event["node"] == 7]
+    assert about_7 == ["site-lost", "site-back", "site-answered"]
+    assert {"event": "site-answered", "phase": "query.a", "node": 8} in told
 
 
 def test_a_site_that_stays_away_costs_the_grace_and_is_reported_as_lost() -> None:
@@ -201,13 +204,26 @@ def test_nonsense_is_an_error_of_that_site_alone(what: str, code: str) -> None:
     assert answers[8].content["c"]["x"] == 8
 
 
-def test_an_outage_of_the_superlink_ends_with_the_deadline_at_the_latest() -> None:
+def test_an_outage_of_the_superlink_passes_or_halts_the_study_at_the_deadline() -> None:
+    """Silence that is nobody's fault is no answer: the phase must not count as over."""
     away: list[Exception] = [httpx.ConnectError("")] * 5
     assert set(ask(Scene({}, online={7, 8}, failures=away))) == {7, 8}
     away = [httpx.ConnectError("")] * 10_000
     began = time.monotonic()
-    assert ask(Scene({}, online={7, 8}, failures=away), seconds=0.4) == {}
+    with pytest.raises(StudyFailed, match="does not answer any more"):
+        ask(Scene({}, online={7, 8}, failures=away), seconds=0.4)
     assert time.monotonic() - began < 1.5
+
+
+def test_an_outage_that_the_run_cannot_outlive_is_not_waited_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("server.deploy.exchange.LONGEST_OUTAGE_S", 0.3)
+    away: list[Exception] = [httpx.ConnectError("")] * 10_000
+    began = time.monotonic()
+    with pytest.raises(StudyFailed, match="does not answer any more"):
+        ask(Scene({}, online={7, 8}, failures=away), seconds=60)
+    assert time.monotonic() - began < 3
 
 
 def test_a_run_that_was_ended_ends_the_study() -> None:
