@@ -1,0 +1,93 @@
+"""What a checkpoint keeps comes back as it was, and a broken file is named with the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from server.checkpoint import Checkpoint
+from strategies.collect import Answers
+from strategies.federated_generator import RoundRecord
+from strategies.validation import Reply
+from synthesis import InputError
+
+
+def make_answers() -> Answers:
+    arrays = {"statistics": np.array([1.5, -0.0, 3e38], dtype=np.float32)}
+    return Answers(
+        valid={7: Reply(arrays=arrays, config={"noise-multiplier": 0.1, "accepted": True})},
+        rejected={2**63: "no-reply"},
+        seconds=1.25,
+        bytes_down=3,
+        bytes_up=4,
+    )
+
+
+def test_answers_come_back_as_they_were(tmp_path: Path) -> None:
+    checkpoint, answers = Checkpoint(tmp_path), make_answers()
+    checkpoint.keep_answers("query.sketch", answers, {})
+    found = Checkpoint(tmp_path).find_answers("query.sketch")
+    assert found is not None
+    again, keys = found
+    assert keys == {}
+    assert replace(again, valid={}) == replace(answers, valid={})
+    assert again.valid[7].config == answers.valid[7].config
+    array = again.valid[7].arrays["statistics"]
+    assert array.tobytes() == answers.valid[7].arrays["statistics"].tobytes()
+    assert array.dtype == np.float32
+    assert checkpoint.find_answers("query.hello") is None
+
+
+def test_rounds_come_back_in_order_and_only_without_a_gap(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path)
+    records = [
+        RoundRecord(
+            server_round=n,
+            changed=n != 2,
+            valid=(101,),
+            rejected={102: "no-reply"},
+            seconds=n / 3,
+            bytes_down=n,
+            bytes_up=n,
+        )
+        for n in (1, 2, 3)
+    ]
+    for record in records:
+        checkpoint.keep_round(record, {"w": np.full(2, record.server_round, dtype=np.float32)})
+    found, weights = checkpoint.find_rounds()
+    assert list(found) == records
+    assert weights is not None and weights["w"].tolist() == [3, 3]
+    (tmp_path / "round-00002.safetensors").unlink()
+    assert len(checkpoint.find_rounds()[0]) == 1
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda p: p.write_bytes(b"nonsense"), lambda p: p.write_bytes(p.read_bytes()[:40])]
+)
+def test_a_broken_file_is_named_with_the_way_out(
+    tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.keep_fit({"w": np.zeros(3, dtype=np.float32)}, 1.0)
+    spoil(tmp_path / "fit.safetensors")
+    with pytest.raises(InputError, match="asked for it again, at no cost"):
+        checkpoint.find_fit()
+
+
+def test_receipts_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "receipts.json").write_text('{"x": 1}')
+    with pytest.raises(InputError, match="must hold the last receipts"):
+        Checkpoint(None, receipts=tmp_path / "receipts.json").find_receipts()
+
+
+def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
+    checkpoint = Checkpoint()
+    checkpoint.open("study", "digest")
+    checkpoint.keep_answers("query.sketch", make_answers(), {})
+    assert checkpoint.find_answers("query.sketch") is None
+    assert checkpoint.find_rounds() == ((), None)
+    assert list(tmp_path.iterdir()) == []
