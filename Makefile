@@ -31,8 +31,10 @@ test: check
 test-slow: $(VENV)/.dev-ready
 	@echo "Running the slow tests that bear no other beside them."
 	@$(TEST_ENV) $(BIN)/python -m pytest -m "slow and alone"
+	@echo "Running those that mostly wait for processes of their own, four at a time."
+	@$(TEST_ENV) $(BIN)/python -m pytest -m "slow and waits" -n 4
 	@echo "Running the other slow tests, two at a time."
-	@$(TEST_ENV) $(BIN)/python -m pytest -m "slow and not alone" -n 2
+	@$(TEST_ENV) $(BIN)/python -m pytest -m "slow and not alone and not waits" -n 2
 
 check lint: $(VENV)/.dev-ready
 	@echo "Checking format, lint and types."

@@ -33,11 +33,15 @@ def test_what_must_be_alone_is_left_out_of_the_default_suite() -> None:
     assert [name for name, marks in alone if "slow" not in marks] == []
 
 
-def test_the_slow_tests_are_run_in_two_parts_that_make_a_whole() -> None:
+def test_the_slow_tests_are_run_in_parts_that_make_a_whole() -> None:
     target = re.search(r"^test-slow:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
     assert target is not None
     runs = re.findall(r'pytest -m "([^"]+)"(.*)', target.group(1))
-    assert runs == [("slow and alone", ""), ("slow and not alone", " -n 2")]
+    assert runs == [
+        ("slow and alone", ""),
+        ("slow and waits", " -n 4"),
+        ("slow and not alone and not waits", " -n 2"),
+    ]
 
 
 def test_ci_has_the_services_before_it_tests() -> None:

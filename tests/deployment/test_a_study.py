@@ -9,7 +9,7 @@ from federation import federation
 
 from server.report import report_from_json
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.waits]
 
 
 def test_two_sites_and_a_coordinator_end_a_study(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ from server.study import load_study
 from strategies import protocol
 from strategies.protocol import ARRAYS, CONFIG, SERVER_ROUND, TRAIN
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.waits]
 OUT = (400, 401, 403, 404, 405, 412, 415)
 
 
@@ -135,7 +135,7 @@ def try_without_admission(lab: Federation, server: ServerFolder) -> None:
     with httpx.Client(verify=trust(server), trust_env=False) as plain:
         url = f"https://localhost:{server.config.port}/v1/fleet/pull-messages"
         body = PullMessagesRequest(node=victim).SerializeToString()
-        headers = {"content-type": "application/x-protobuf"}
+        headers = {"content-type": "application/protobuf"}
         assert plain.post(url, content=body, headers=headers).status_code == 401
     with stranger.client(server) as client:
         for call in (
@@ -184,7 +184,7 @@ def try_stolen_headers(lab: Federation, server: ServerFolder) -> None:
         key = public_key_to_bytes(site.key.public_key())
         signature = sign_message(site.key, signed.isoformat().encode("ascii"))
         headers = {
-            "content-type": "application/x-protobuf",
+            "content-type": "application/protobuf",
             "flwr-public-key": base64.b64encode(key).decode(),
             "flwr-timestamp": (said or signed).isoformat(),
             "flwr-signature": base64.b64encode(signature).decode(),
