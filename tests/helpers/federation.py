@@ -25,6 +25,8 @@ from tiny_world import SCHEMA, draw_table
 
 from fedsynth.commands import app
 from privacy import Ledger
+from server.deploy.folder import load_server
+from server.deploy.processes import Running, start_server, stop_server
 from synthesis.schema import Schema, dump_schema
 from synthesis.tables import write_table
 
@@ -73,17 +75,19 @@ class Federation:
         self.folder = folder
         self.port, self.superlink_port = free_port(), free_port()
         self.server = folder / "coordinator"
+        self._is_checkout = bin_folder == CHECKOUT
         self._command = [str(bin_folder / "fedsynth")]
-        if bin_folder == CHECKOUT:  # the code of this checkout, wherever it was installed from
+        if self._is_checkout:  # the code of this checkout, wherever it was installed from
             self._command = [
                 str(bin_folder / "python"),
                 "-c",
                 "from fedsynth.cli import main; main()",
             ]
         self.environment = dict(clean_environment())
-        if bin_folder == CHECKOUT:
+        if self._is_checkout:
             self.environment["PYTHONPATH"] = str(ROOT)
         self.processes: list[subprocess.Popen[bytes]] = []
+        self._parts: Running = {}
         (folder / "schema.toml").write_text(dump_schema(schema), encoding="utf-8")
 
     def cli(self, *words: str | Path, code: int | None = 0, timeout: float = 120) -> str:
@@ -125,8 +129,13 @@ class Federation:
     def found(self) -> None:
         """Make the coordinator's folder and start its processes."""
         ports = ("--port", str(self.port), "--superlink-port", str(self.superlink_port))
-        self.cli("server", "init", "coordinator", "--name", "lab", "--host", self.host, *ports)
-        self.cli("server", "start", "--server", "coordinator")
+        init = ("server", "init", "coordinator", "--name", "lab", "--host", self.host, *ports)
+        if not self._is_checkout:
+            self.cli(*init)
+            self.cli("server", "start", "--server", "coordinator")
+            return
+        self.inside(*init)
+        self._parts = start_server(load_server(self.server))  # as ``server start`` does
 
     def inside(self, *words: str | Path) -> None:
         """Run one command in this process, which has everything loaded, to set up quickly."""
@@ -138,11 +147,14 @@ class Federation:
         name: str,
         *data: str | Path,
         rows: int = 150,
-        quick: bool = False,
+        quick: bool | None = None,
         **policy: Any,
     ) -> Path:
-        """Found a site, with a tiny table or the ``data`` options given, and have it admitted."""
-        run = self.inside if quick else self.cli
+        """Found a site, with a tiny table or the ``data`` options given, and have it admitted.
+
+        ``quick`` does it in this process; so it is for the checkout, unless said otherwise.
+        """
+        run = self.inside if (self._is_checkout if quick is None else quick) else self.cli
         if not data:
             write_table(draw_table(rows, len(self.sites)), self.folder / f"{name}.parquet")
             data = ("--data", f"{name}.parquet")
@@ -236,7 +248,9 @@ class Federation:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait(timeout=10)
         if (self.server / "server.toml").exists():
-            self.cli("server", "stop", "--server", "coordinator", code=None)
+            stop_server(load_server(self.server))
+        for part in self._parts.values():
+            part.wait(timeout=10)
 
 
 @contextmanager
