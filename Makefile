@@ -9,13 +9,14 @@ PINS := pyproject.toml constraints.txt
 # One numeric thread for each test worker: threads of several workers on few cores wait for each other.
 TEST_ENV := OMP_NUM_THREADS=1
 
-.PHONY: help demo test test-slow check lint clean
+.PHONY: help demo test test-slow test-long check lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo       run the main job: four sites, one private synthetic census, into demo/"
 	@echo "make test       format, lint and type checks, then the default tests"
 	@echo "make test-slow  the heavier tests"
+	@echo "make test-long  faults of whole deployments, half an hour of them"
 	@echo "make check      the format, lint and type checks alone"
 	@echo "make clean      remove .venv, caches and demo/"
 
@@ -31,10 +32,12 @@ test: check
 test-slow: $(VENV)/.dev-ready
 	@echo "Running the slow tests that bear no other beside them."
 	@$(TEST_ENV) $(BIN)/python -m pytest -m "slow and alone"
-	@echo "Running those that mostly wait for processes of their own, four at a time."
-	@$(TEST_ENV) $(BIN)/python -m pytest -m "slow and waits" -n 4
 	@echo "Running the other slow tests, two at a time."
-	@$(TEST_ENV) $(BIN)/python -m pytest -m "slow and not alone and not waits" -n 2
+	@$(TEST_ENV) $(BIN)/python -m pytest -m "slow and not alone and not long" -n 2
+
+test-long: $(VENV)/.dev-ready
+	@echo "Running the tests that take minutes each, two at a time."
+	@$(TEST_ENV) $(BIN)/python -m pytest -m "slow and long" -n 2
 
 check lint: $(VENV)/.dev-ready
 	@echo "Checking format, lint and types."

@@ -33,7 +33,7 @@ from memory import PeakMemory
 
 from server.deploy.folder import load_server
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 SECRET = "the patient of room 413"
 DEADLINE_S = 40.0
 

@@ -60,7 +60,7 @@ from server.study import load_study
 from strategies import protocol
 from strategies.protocol import ARRAYS, CONFIG, SERVER_ROUND, TRAIN
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = pytest.mark.slow
 OUT = (400, 401, 403, 404, 405, 412, 415)
 
 

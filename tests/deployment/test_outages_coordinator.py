@@ -12,7 +12,7 @@ import pytest
 from federation import Federation, federation, wait_for
 from outages import assert_paid_once, event_count
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = pytest.mark.slow
 
 ROWS = 30_000  # so that writing the release takes long enough to be killed in
 SITES = ("north", "south")

@@ -12,7 +12,7 @@ from federation import Federation, federation, wait_for
 from namespaces import networks
 from outages import assert_paid_once, event_count
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SITES = ["east", "north", "south"]
 CUT_S = 25.0

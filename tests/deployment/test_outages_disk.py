@@ -9,7 +9,7 @@ from federation import Federation, federation
 from outages import assert_paid_once
 from small_disks import SmallDisk, small_disk
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SITES = ("north", "south")
 

@@ -16,7 +16,7 @@ from server.deploy.folder import load_server
 from server.deploy.parts import proxy_part
 from server.deploy.process_records import PidFile, end_group
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SITES = ("north", "south")
 PROXY_AWAY_S = 25.0

@@ -13,7 +13,7 @@ import pytest
 from federation import Federation, federation, wait_for
 from settled import check_closed, check_release, rejections_of, rounds_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 PHASES = ("query.hello", "query.sketch", "train", "query.evaluate", "query.close")
 
 

@@ -19,7 +19,7 @@ from settled import (
     rounds_of,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 DEADLINE_S = 150.0
 WRONG = {"ahead": ("+10m", "10 minutes ahead of"), "behind": ("-10m", "10 minutes behind")}
 # A faked clock breaks clock_nanosleep, by which Python sleeps; an event waits in another way.

@@ -20,7 +20,7 @@ from settled import (
 from small_disk import small_disk
 from tiny_world import draw_table
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 QUERY = "SELECT p.* FROM patients AS p, pace WHERE pg_sleep(pace.seconds) IS NOT NULL"
 NO_ROOM = "this site's folder cannot be written to (No space left on device)"
 

@@ -15,7 +15,7 @@ from shipping import ROOT
 
 from server.report import report_from_json
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 BLOCKS = read_blocks(ROOT / "docs" / "deployment.md")
 SCHEMA = """
 name = "patients"

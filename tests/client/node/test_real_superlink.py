@@ -31,7 +31,7 @@ from client.node.keys import load_node_key
 from client.node.supervisor import node_command, supervise
 from strategies import protocol
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = pytest.mark.slow
 BUNDLE = make_bundle()
 DIGEST = hashlib.sha256(BUNDLE).hexdigest()
 STUDY = make_study()

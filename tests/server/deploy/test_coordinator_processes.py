@@ -38,7 +38,7 @@ from strategies.collect import match_replies
 from strategies.errors import StudyFailed
 from synthesis import InputError
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
