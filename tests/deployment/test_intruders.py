@@ -206,6 +206,7 @@ def lie_to_a_site(lab: Federation, server: ServerFolder, file: Path) -> None:
     answered = [event for event in lab.site_events("north") if event["event"] == "delivered"]
     wait_for(lambda: answered or heard(lab, "north", "delivered"), "answer")
     time.sleep(2.0)
+    wait_for(lambda: "round-1-kept" in lab.notes("north"), "answer of round 1")
     ledger = lab.notes("north")
     hostile, study = HostileCoordinator(server), load_study(file)
     try:
