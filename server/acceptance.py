@@ -43,7 +43,9 @@ _MEANING: Final[Mapping[str, str]] = {
     ),
     RefusalCode.BUDGET_EXCEEDED: "its budget for life has too little left",
     RefusalCode.STUDY_CHANGED: "it knows a study of this name with other settings",
-    RefusalCode.ALREADY_RELEASED: "it has answered this study before",
+    RefusalCode.ALREADY_RELEASED: (
+        "it has answered this study before, or was interrupted over it too often"
+    ),
     RefusalCode.LEDGER_BROKEN: "its ledger was altered, or is older than a receipt it gave",
     RefusalCode.NOT_JOINED: "it has joined another study, or other settings of this one",
     RefusalCode.UNKNOWN_BUNDLE: "the bundle of this run is not one that it knows",

@@ -265,17 +265,19 @@ class Coordinator:
         )
         return evaluator.conclude(answers)
 
-    def _close(self, grid: Grid, nodes: list[int], ending: str = protocol.FINISHED) -> None:
+    def _close(self, grid: Grid, nodes: list[int], ending: str = protocol.FINISHED) -> list[int]:
         settings = settings_of(self.study)
         settings[protocol.ENDING] = ending
-        self._conversation.close(grid, nodes, settings, longest_s=LONGEST_GOODBYE_S)
+        return self._conversation.close(grid, nodes, settings, longest_s=LONGEST_GOODBYE_S)
 
-    def give_up(self, grid: Grid) -> None:
-        """Tell the sites of a study that was begun that it will not go on."""
+    def give_up(self, grid: Grid) -> list[int]:
+        """Tell the sites that a study will not go on; return who has heard it."""
+        self._checkpoint.open(self.study.name, f"{self.study.digest()}:{self.schema.digest()}")
         found = self._checkpoint.find_answers(QUERY_HELLO)
-        if found is not None:
-            self.receipts.remember(found[1])
-            self._close(grid, list(found[0].valid), protocol.GIVEN_UP)
+        if found is None:
+            return []
+        self.receipts.remember(found[1])
+        return self._close(grid, list(found[0].valid), protocol.GIVEN_UP)
 
 
 def make_server_app(coordinator: Coordinator) -> ServerApp:

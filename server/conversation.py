@@ -102,8 +102,11 @@ class Conversation:
 
     def close(
         self, grid: Grid, nodes: Sequence[int], config: ConfigRecord, *, longest_s: float
-    ) -> None:
-        """Tell the sites that the study is over; whoever cannot be reached finds out alone."""
+    ) -> list[int]:
+        """Tell the sites that the study is over, and return who has heard it.
+
+        Who cannot be reached leaves when its patience with the silence ends.
+        """
         online = set(grid.get_node_ids())
         reached = [node for node in nodes if node in online]
         self._emit({"event": "study-closing", "nodes": reached})
@@ -112,6 +115,7 @@ class Conversation:
         answers = self._send(grid, reached, protocol.QUERY_CLOSE, content, deadline_s, None, None)
         self._checkpoint.keep_receipts(self._receipts.latest)
         self._emit({"event": "study-closed", "told": list(answers.valid)})
+        return list(answers.valid)
 
     def _send(
         self,

@@ -14,6 +14,7 @@ import pandas as pd
 
 from server.report import Report, write_report
 from synthesis import InputError
+from synthesis.durable_file import sync_folder
 from synthesis.generator import Generator
 from synthesis.model_files import save_generator
 from synthesis.schema import Schema, dump_schema
@@ -81,12 +82,14 @@ def staged_folder(target: Path) -> Iterator[Path]:
     try:
         staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=place))
         yield staging
+        _see_onto_the_disk(staging)
         if is_new:
             check_output(target)
             staging.chmod(0o755)
             os.replace(staging, target)
         else:
             _move_content(staging, target)
+        sync_folder(place)
     except BaseException:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
@@ -94,6 +97,17 @@ def staged_folder(target: Path) -> Iterator[Path]:
             with suppress(OSError):  # somebody else put something there
                 folder.rmdir()
         raise
+
+
+def _see_onto_the_disk(folder: Path) -> None:
+    """Let a power cut find all of a release or nothing."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        else:
+            sync_folder(path)
+    sync_folder(folder)
 
 
 def _make_missing(folder: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from strategies.wire_field import Basis, Direction, WireField, WireType
 HEX = r"[0-9a-f]{64}"
 _RECEIPT = rf"{HEX}:[1-9][0-9]{{0,8}}:{HEX}:[0-9a-f]{{128}}"
 _LARGEST_COUNT = 1e12
+LARGEST_POOLED = 1e15  # the sum over a thousand sites of the largest that each may send
 _LARGEST_WEIGHT = 1e6
 _LARGEST_NOISE = 1e6
 
@@ -100,6 +101,7 @@ def counts(
     reason: str,
     *,
     optional: bool = False,
+    largest: float = _LARGEST_COUNT,
 ) -> WireField:
     """Return the row of a vector of noisy counts."""
     return WireField(
@@ -110,8 +112,8 @@ def counts(
         type=WireType.VECTOR,
         basis=basis,
         reason=reason,
-        low=-_LARGEST_COUNT,
-        high=_LARGEST_COUNT,
+        low=-largest,
+        high=largest,
         optional=optional,
     )
 

@@ -10,7 +10,17 @@ from __future__ import annotations
 from typing import Final
 
 from strategies import protocol
-from strategies.field_rows import HEX, STUDY, counts, noise, receipt, settings, up, weights
+from strategies.field_rows import (
+    HEX,
+    LARGEST_POOLED,
+    STUDY,
+    counts,
+    noise,
+    receipt,
+    settings,
+    up,
+    weights,
+)
 from strategies.protocol import (
     CONFIG,
     EVALUATION,
@@ -142,6 +152,7 @@ _TRAIN: Final = (
         Basis.POST_PROCESSING,
         "sum of private sketches; sent until a site has answered",
         optional=True,
+        largest=LARGEST_POOLED,
     ),
     weights(
         TRAIN,

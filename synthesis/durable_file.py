@@ -29,12 +29,12 @@ def replace_file(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())  # a power cut must not leave an empty file behind
         os.replace(draft, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         draft.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """See the name of a new file onto the disk, where the system allows it."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

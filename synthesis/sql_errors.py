@@ -43,7 +43,10 @@ _MENDABLE: Final[Mapping[str, tuple[str, str]]] = {
 }
 _TIMED_OUT: Final = {"57014", "SQLITE_INTERRUPT"}
 # A refused login has no code on the client's side; the words are looked for and never repeated.
-_REFUSED = re.compile(r"authentication failed|does not exist|pg_hba\.conf|no password supplied")
+_REFUSED = re.compile(
+    r"authentication failed|(role|database) .* does not exist|pg_hba\.conf|no password supplied"
+)
+_CERTIFICATE = re.compile(r"root certificate|certificate verify failed|server certificate for")
 
 
 def explain_sql_error(error: Exception) -> InputError | SourceUnavailable:
@@ -70,6 +73,12 @@ def explain_sql_error(error: Exception) -> InputError | SourceUnavailable:
         if code[:length] in _MENDABLE:
             argument, sentence = _MENDABLE[code[:length]]
             return InputError(f"{sentence} ({code})", argument=argument)
+    if not code and _CERTIFICATE.search(str(cause)):
+        return InputError(
+            "the database's certificate cannot be checked or does not hold; give the authority's "
+            "file with sslrootcert= in url",
+            argument="url",
+        )
     if not code and _REFUSED.search(str(cause)):
         return InputError(_MENDABLE["28"][1], argument=_LOGIN)
     return SourceUnavailable(

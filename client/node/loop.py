@@ -67,12 +67,14 @@ class Node:
         self._trouble: Kind | None = None
         self._tries = 0
         self._last_question = float("-inf")
+        self._began = time.monotonic()
 
     def run(self) -> int:
         """Work until the study is over, and return the exit code."""
         self._journal.state("connecting", "connecting to the coordinator")
         while True:
-            silence = time.monotonic() - self._link.watch.last_heard
+            asked = max(self._began, self._last_question)
+            silence = time.monotonic() - min(self._link.watch.last_heard, asked)
             if silence > self._joined.patience_s:
                 return self._give_up(silence)
             try:
@@ -121,7 +123,10 @@ class Node:
             self._pause(ACTIVE_S if active else random.uniform(*IDLE_S))
             return False
         self._last_question = time.monotonic()
-        return self._work(pulled, 1)
+        try:
+            return self._work(pulled, 1)
+        finally:
+            self._last_question = time.monotonic()
 
     def _load_kept(self) -> tuple[Pulled, int] | None:
         kept = self._inbox.load()
@@ -253,7 +258,9 @@ class Node:
     def _give_up(self, silence: float) -> int:
         last = self._journal.status.detail
         self._journal.event("gave-up", after_s=round(silence), sentence=last)
-        self._journal.state("over", f"gave up after {silence:.0f} seconds of silence: {last}")
+        self._journal.state(
+            "over", f"gave up after {silence:.0f} seconds without a question: {last}"
+        )
         return GAVE_UP
 
 

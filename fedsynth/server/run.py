@@ -70,11 +70,11 @@ def give_up(asked: AskedStudy) -> None:
     """
     server, order = _read(asked)
     with quiet_flower():
-        give_up_study(load_server(server), order, lambda event: None)
+        told = give_up_study(load_server(server), order, lambda event: None)
     say(
         screen,
-        f"Study {order.study.name!r} is given up. Sites that were reached have closed it; what "
-        "they reserved for it stays spent.",
+        f"Study {order.study.name!r} is given up; {', '.join(told) or 'no site'} heard it and "
+        "closed it. What was reserved for it stays spent.",
     )
 
 

@@ -123,7 +123,9 @@ def join(
     site: SiteFolder = Path("."),
     patience: Annotated[
         float,
-        typer.Option(metavar="SECONDS", help="Longest time without a word from the coordinator."),
+        typer.Option(
+            metavar="SECONDS", help="Longest time without a question from the coordinator."
+        ),
     ] = 86400.0,
     quiet: Annotated[bool, typer.Option("--quiet", help="Only say what needs a person.")] = False,
 ) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from server.deploy.control import Control, NotRunning, open_control
 from server.deploy.folder import ServerFolder
-from server.deploy.registry import Admission, AdmittedSite, Registry, changing
+from server.deploy.registry import Admission, AdmittedSite, Registry, changing, load_registry
 
 
 def admit(server: ServerFolder, admission: Admission) -> AdmittedSite:
@@ -18,11 +16,10 @@ def admit(server: ServerFolder, admission: Admission) -> AdmittedSite:
     Raises:
         InputError: if its name or one of its keys is known already; nothing is changed.
     """
-    with changing(server) as held, open_control(server) as control:
+    with changing(server) as held:  # on the disk before the SuperLink, which takes a key once only
         held[0] = held[0].add(admission)
-        with suppress(NotRunning):
-            held[0] = _match(held[0], control)
-        return held[0].find(admission.name)
+    synchronise(server)
+    return load_registry(server).find(admission.name)
 
 
 def revoke(server: ServerFolder, name: str) -> bool:

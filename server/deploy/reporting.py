@@ -39,6 +39,10 @@ def make_report(
         num_rows: rows of the release.
     """
     plan = study.make_plan()
+
+    def name_of(node: int) -> str:
+        return names.get(node, str(node))
+
     return Report(
         private=True,
         title=f"Synthetic {schema.name} from {len(outcome.nodes)} sites",
@@ -56,8 +60,8 @@ def make_report(
             not_promised=NOT_PROMISED,
         ),
         sites=tuple(
-            build_site_from_plan(names[node], study.name, plan, outcome.receipts.get(node))
-            for node in sorted(outcome.nodes, key=lambda node: names[node])
+            build_site_from_plan(name_of(node), study.name, plan, outcome.receipts.get(node))
+            for node in sorted(outcome.nodes, key=name_of)
         ),
         evaluation=(
             None if outcome.evaluation is None else build_evaluation(outcome.evaluation, names)

@@ -34,6 +34,8 @@ from synthesis.schema import Schema
 
 CHECKPOINT_FOLDER = "checkpoint"
 LONGEST_START_S = 60.0
+MOST_ROWS = 10_000_000
+"""Most rows of a release, unless more are asked for: sites suggest the number, under noise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +71,11 @@ def run_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> Re
         clear_staging(order.out)
         check_output(order.out)
         sites = _find_sites(server, order)
-        names = {node: site.name for node, site in sites.items()}
+        names = _names(server)
         folder = server.studies / order.study.name
         journal = StudyJournal(folder / EVENTS_FILE, names, on_event)
         coordinator = _make_coordinator(server, order, sites, journal)
-        members = sorted(names.values())
+        members = sorted(site.name for site in sites.values())
         journal({"event": "study-started", "sites": members, "rounds": order.study.rounds})
         with _told_how_it_ends(journal):
             with open_run(
@@ -86,7 +88,8 @@ def run_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> Re
 def _release(
     order: StudyOrder, outcome: StudyOutcome, names: Mapping[int, str], journal: StudyJournal
 ) -> Report:
-    num_rows = order.num_rows or max(1, round(outcome.estimated_rows))
+    estimated = min(max(1, round(outcome.estimated_rows)), MOST_ROWS)
+    num_rows = order.num_rows or estimated
     report = make_report(order.study, order.schema, outcome, names, num_rows)
     table = sample_table(outcome.generator, order.schema, num_rows, seed=order.study.seed)
     with staged_folder(order.out) as staging:
@@ -112,19 +115,36 @@ def _told_how_it_ends(journal: StudyJournal) -> Iterator[None]:
         raise
 
 
-def give_up_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> None:
+def give_up_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> list[str]:
     """Tell the sites that a study will not go on; what they reserved for it stays spent.
 
+    Returns:
+        The names of the sites that heard it.
+
     Raises:
+        InputError: if no study of this name was begun, or it was begun with other settings.
         StudyFailed: if the SuperLink does not answer.
     """
-    sites = _find_sites(server, order)
-    names = {node: site.name for node, site in sites.items()}
-    journal = StudyJournal(server.studies / order.study.name / EVENTS_FILE, names, on_event)
-    coordinator = _make_coordinator(server, order, sites, journal)
-    with alone(server), open_run(server, deadline_s=LONGEST_START_S, on_event=journal) as grid:
-        coordinator.give_up(grid)
-    journal({"event": "given-up"})
+    folder = server.studies / order.study.name
+    if not (folder / CHECKPOINT_FOLDER).is_dir():
+        raise InputError(
+            f"study {order.study.name!r} was never begun here, so there is nothing to give up.",
+            argument="study",
+        )
+    names = _names(server)
+    journal = StudyJournal(folder / EVENTS_FILE, names, on_event)
+    with alone(server):
+        coordinator = _make_coordinator(server, order, _find_sites(server, order), journal)
+        with open_run(server, deadline_s=LONGEST_START_S, on_event=journal) as grid:
+            told = coordinator.give_up(grid)
+        journal({"event": "given-up"})
+    return sorted(names.get(node, str(node)) for node in told)
+
+
+def _names(server: ServerFolder) -> dict[int, str]:
+    """Return the name of every site that was ever admitted, by its node; some may be revoked."""
+    sites = load_registry(server).sites
+    return {site.node_id: site.name for site in sites if site.node_id is not None}
 
 
 def _find_sites(server: ServerFolder, order: StudyOrder) -> dict[int, AdmittedSite]:
@@ -157,13 +177,13 @@ def _make_coordinator(
     receipts = ReceiptBook(checkpoint.find_receipts())
     receipts.remember({node: PublicKey(site.ledger_key) for node, site in sites.items()})
     epsilon, budget = order.study.make_plan().epsilon, order.study.epsilon
-    names = {node: site.name for node, site in sites.items()}
+    names = _names(server)
 
     def notice(event: Mapping[str, Any]) -> None:
         journal(event)
         is_known = event["event"] in ("phase-finished", "phase-kept")
         if is_known and event["phase"] == QUERY_SKETCH:
-            spent = dict.fromkeys(sorted(names[node] for node in event["valid"]), epsilon)
+            spent = dict.fromkeys(sorted(names.get(n, str(n)) for n in event["valid"]), epsilon)
             journal({"event": "budget", "budget": budget, "sites": spent, "planned": True})
 
     return Coordinator(

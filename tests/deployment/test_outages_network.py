@@ -19,8 +19,8 @@ from server.deploy.process_records import PidFile, end_group
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SITES = ("north", "south")
-PROXY_AWAY_S = 25.0
-DEADLINE_S = 50.0
+PROXY_AWAY_S = 60.0
+DEADLINE_S = 90.0
 
 
 def test_a_study_outlives_its_proxy_and_its_superlink(tmp_path: Path) -> None:

@@ -61,6 +61,13 @@ def test_strings_that_leave_a_site_come_from_short_public_alphabets() -> None:
     assert all(f.pattern != r"[\w.+:-]{1,128}" for f in strings), default
 
 
+def test_the_largest_sketches_of_a_thousand_sites_together_reach_every_site() -> None:
+    """Else one site could end the rounds of all after they have paid."""
+    up = next(f for f in FIELDS if (f.message, f.key) == ("query.sketch", "statistics"))
+    down = next(f for f in FIELDS if (f.record, f.key) == ("pooled-sketch", "statistics"))
+    assert down.high >= 1000 * up.high and down.low <= 1000 * up.low
+
+
 def test_refusals_fit_the_table() -> None:
     (row,) = [f for f in FIELDS if f.key == "refusal-code"]
     assert row.pattern.split("|") == [code.value for code in RefusalCode]

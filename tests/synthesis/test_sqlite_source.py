@@ -11,6 +11,7 @@ import pytest
 from synthesis import InputError
 from synthesis.errors import SourceUnavailable
 from synthesis.sql_engine import SqlQuery
+from synthesis.sql_errors import explain_sql_error
 from synthesis.sql_records import read_query_parts
 
 CELL = "a-cell-nobody-may-see"
@@ -104,3 +105,17 @@ def test_no_log_of_any_level_holds_a_cell_or_the_query(
     assert len(rows(clinic)) == 4
     assert CELL not in caplog.text
     assert "SELECT" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ('root certificate file "root.crt" does not exist', "sslrootcert"),
+        ("SSL error: certificate verify failed", "sslrootcert"),
+        ('FATAL: role "reader" does not exist', "refuses the login"),
+        ("connection refused", "cannot be reached"),
+    ],
+)
+def test_a_failed_connection_is_told_by_what_a_person_can_mend(said: str, expected: str) -> None:
+    told = str(explain_sql_error(ConnectionError(said)))
+    assert expected in told and said not in told

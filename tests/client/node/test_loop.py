@@ -258,6 +258,14 @@ def test_patience_ends_with_code_1_and_the_last_trouble(tmp_path: Path) -> None:
     assert "cannot be reached" in bench.told("gave-up")[0]["sentence"]
 
 
+def test_a_site_that_is_never_asked_leaves_though_the_coordinator_answers(tmp_path: Path) -> None:
+    """So does one that was away when the others heard that the study is over."""
+    bench = Bench(tmp_path / "site", patience_s=0.2)
+    bench.node._pause = lambda seconds: time.sleep(0.05)
+    assert bench.run() == 1
+    assert "without a question" in bench.node._journal.status.detail
+
+
 def test_a_wrong_version_of_flower_ends_the_node_with_code_2(bench: Bench) -> None:
     from flwr.supercore.error import ApiErrorCode
 
