@@ -77,7 +77,7 @@ def _sentence(name: str, event: dict[str, Any]) -> str:
     sentence = str(event.get("sentence", ""))
     if name == "gave-up":
         return (
-            f"gave up after {event.get('after_s')} seconds without a word from the coordinator; "
-            f"the last that is known: {sentence}"
+            f"gave up after {event.get('after_s')} seconds without a question from the "
+            f"coordinator; the last that is known: {sentence}"
         )
     return sentence
