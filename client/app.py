@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from traceback import format_tb
 
 import numpy as np
 from flwr.app import (
@@ -121,7 +122,7 @@ def answer(handler: Handler, message: Message, context: Context) -> Message:
         code = refusal_of(error)
         if code is RefusalCode.LOCAL_FAILURE:
             _log.error("failed here, and only the code leaves: %s", describe(error))
-            _log.debug("failed here", exc_info=True)  # this text may quote a cell
+            _log.debug("failed here: %s", "".join(format_tb(error.__traceback__)))  # no text
         else:
             _log.warning("refused (%s): %s", code.value, describe(error))
         return error_reply(message, code)

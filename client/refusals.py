@@ -43,9 +43,11 @@ def describe(error: Exception) -> str:
     """Return what the site's log says of an error, without a value of the data.
 
     Our own sentences hold none. The text of any other error may quote a cell, so only its type and
-    place are told; the text itself is there at level DEBUG.
+    place are told.
     """
-    if isinstance(error, (*REFUSALS, InputError, SourceUnavailable)):
+    if isinstance(error, InputError):  # its sentence may name the place of the table
+        return f"{error.argument} cannot be used; 'fedsynth site check' says why"
+    if isinstance(error, (*REFUSALS, SourceUnavailable)):
         return str(error)
     place = error.__traceback__
     while place is not None and place.tb_next is not None:

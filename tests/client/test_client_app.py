@@ -261,3 +261,13 @@ def test_a_site_with_a_seed_is_never_installed(tmp_path: Path) -> None:
         else:
             assert code_of(reply) == "local-failure"
     assert len(load_site(tmp_path / "here").ledger.entries()) == 1
+
+
+def test_the_log_of_a_table_that_is_gone_names_no_path(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (home / "site-1" / "rows.parquet").unlink()
+    with caplog.at_level("DEBUG", logger="client"):
+        assert code_of(ask_sketch(home)) == "local-failure"
+    assert "cannot be used; 'fedsynth site check' says why" in caplog.text
+    assert "rows.parquet" not in caplog.text and str(home) not in caplog.text
