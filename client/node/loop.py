@@ -6,6 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from flwr.app import Context, Message, RecordDict
@@ -157,6 +158,8 @@ class Node:
             pass  # the server then keeps a copy that it does not need
         try:
             reply = self._reply_to(pulled, attempts, until)
+            with suppress(OSError):  # on a full disk: it is needed only after a kill
+                self._inbox.keep_reply(reply)
             sent = self._send(reply, kind, until)
         except _Void:
             self._journal.event("question-dropped", why="the run is over")
@@ -190,6 +193,9 @@ class Node:
         refusal = find_refusal(pulled, self._joined, lambda run: self._has_known_bundle(run, until))
         facts = describe_question(message)
         self._journal.event("question", attempt=attempts, **facts)
+        kept = self._inbox.find_reply(message)
+        if kept is not None:
+            return kept  # perhaps announced already, under this name
         if refusal is None and attempts > MOST_ATTEMPTS:
             _log.error("a question ended this process %d times and is given up", MOST_ATTEMPTS)
             refusal = RefusalCode.LOCAL_FAILURE

@@ -74,6 +74,10 @@ class FakeFleet:
             if root in self._parts
         ]
 
+    @property
+    def announced(self) -> list[str]:
+        return list(self._pushed)
+
     def ActivateNode(self, request: Any) -> Any:
         self._call("ActivateNode")
         return ActivateNodeResponse(node_id=NODE_ID)
