@@ -70,7 +70,8 @@ def test_the_parent_imports_nothing_heavy() -> None:
 
 
 PARENT = """
-import sys, pathlib
+import pathlib, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background has none
 from client.node.supervisor import supervise
 child = [sys.executable, "-c", {child!r}]
 supervise(child, folder=pathlib.Path({folder!r}), environment={{}}, on_event=print)
@@ -109,6 +110,10 @@ def test_whatever_ends_the_parent_ends_the_child_first(tmp_path: Path) -> None:
     parent = subprocess.Popen([sys.executable, "-c", text], cwd=ROOT, stderr=subprocess.DEVNULL)
     number = int(wait_for_file(pid))
     parent.send_signal(signal.SIGINT)  # a KeyboardInterrupt in the parent
-    parent.wait(timeout=30)
+    try:
+        parent.wait(timeout=30)
+    finally:
+        parent.kill()
+        parent.wait()
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
