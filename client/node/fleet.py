@@ -227,15 +227,18 @@ class FleetLink:
             clientapp_runtime_list=[0.0],  # how long a site takes can tell how much it has
         )
         answer = self._call(self._client.PushMessages, request)
-        for name in set(answer.objects_to_push) & set(parts):
+        wanted = set(answer.objects_to_push) & set(parts)
+        # Of a reply that it knows already the server asks for nothing, not even for parts that
+        # never came; those it takes without a session.
+        for name in wanted or parts:
             part = PushObjectRequest(
                 node=node,
                 run_id=run_id,
                 object_id=name,
                 object_content=parts[name],
-                session_id=answer.session_id,
+                session_id=answer.session_id if wanted else "",
             )
-            if not self._call(self._client.PushObject, part).stored:
+            if not self._call(self._client.PushObject, part).stored and wanted:
                 raise LinkTrouble(
                     Kind.BUSY, "the coordinator did not take a part of the answer; sending again."
                 )

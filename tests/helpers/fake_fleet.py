@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from flwr.app import Message
+from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.app.message import remove_content_from_message
 from flwr.common.serde import message_to_proto
 from flwr.proto.fab_pb2 import Fab, GetFabResponse
@@ -27,12 +27,14 @@ from flwr.proto.message_pb2 import (
 )
 from flwr.proto.run_pb2 import GetRunResponse, Run
 from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_contents
+from flwr.supercore.task_identity import TaskIdentity
 
 from client.node.channel import Watch
 from client.node.fleet import FleetLink
 from client.node.journal import Journal
 from client.node.loop import Node
 from client.node.questions import Joined
+from strategies import protocol
 from strategies.parcels import take_apart
 
 NODE_ID = 4242
@@ -47,24 +49,47 @@ def refusal(status: int, code: int | None = None) -> httpx.HTTPStatusError:
     return httpx.HTTPStatusError("x", request=request, response=response)
 
 
+def question(kind: str = "query.hello", ttl: float = 60.0, **config: Any) -> Message:
+    TaskIdentity.run_id = TaskIdentity.task_id = TaskIdentity.node_id = 1
+    given = {protocol.STUDY_ID: "s", protocol.CONFIG_HASH: "h"} | config
+    content = RecordDict({protocol.CONFIG: ConfigRecord(given)})
+    return Message(content, NODE_ID, kind, ttl=ttl)
+
+
 class FakeFleet:
-    """Answers as Flower's client would; ``troubles`` are raised first, one per call."""
+    """Answers as Flower's client would; ``troubles`` are raised first, one per call.
+
+    A reply announced again names no parts, as with a SuperLink that has handed it on already.
+    """
 
     def __init__(self) -> None:
         self.questions: list[Message] = []
         self.troubles: dict[str, list[Exception]] = {}
+        self.after: dict[str, tuple[int, BaseException]] = {}  # raised once, after so many calls
+        self.unheard: dict[str, list[Exception]] = {}  # raised when the call has been carried out
         self.calls: list[str] = []
         self.bundle = BUNDLE
         self.objects: dict[str, bytes] = {}
         self.alter: Callable[[str, bytes], bytes] = lambda name, content: content
         self._pushed: dict[str, Any] = {}
         self._parts: dict[str, bytes] = {}
+        self._awaited: set[str] = set()
         self._client = httpx.Client()
 
     def _call(self, name: str) -> None:
         self.calls.append(name)
         if self.troubles.get(name):
             raise self.troubles[name].pop(0)
+        if name in self.after:
+            left, trouble = self.after.pop(name)
+            if left == 0:
+                raise trouble
+            self.after[name] = (left - 1, trouble)
+
+    def _answer(self, name: str, response: Any) -> Any:
+        if self.unheard.get(name):
+            raise self.unheard[name].pop(0)
+        return response
 
     @property
     def replies(self) -> list[Message]:
@@ -123,19 +148,25 @@ class FakeFleet:
     def PushMessages(self, request: Any) -> Any:
         self._call("PushMessages")
         root = request.message_object_trees[0].object_id
+        if root in self._pushed:  # as the SuperLink does, once it has handed the reply on
+            return PushMessagesResponse(session_id="another")
         self._pushed[root] = request
         waiting, names = [request.message_object_trees[0]], []
         while waiting:
             tree = waiting.pop()
             names.append(tree.object_id)
             waiting.extend(tree.children)
-        missing = [name for name in names if name not in self._parts]
-        return PushMessagesResponse(objects_to_push=missing, session_id="s")
+        self._awaited = {name for name in names if name not in self._parts}
+        response = PushMessagesResponse(objects_to_push=sorted(self._awaited), session_id="s")
+        return self._answer("PushMessages", response)
 
     def PushObject(self, request: Any) -> Any:
         self._call("PushObject")
-        self._parts[request.object_id] = request.object_content
-        return PushObjectResponse(stored=True)
+        is_awaited = request.object_id in self._awaited and request.session_id in ("s", "")
+        if is_awaited:
+            self._awaited.remove(request.object_id)
+            self._parts[request.object_id] = request.object_content
+        return PushObjectResponse(stored=is_awaited)
 
 
 class Ended(BaseException):
@@ -145,10 +176,10 @@ class Ended(BaseException):
 class Bench:
     """A node on a fake line; its pauses cost nothing, and it ends when ``enough`` says so."""
 
-    def __init__(self, folder: Path, **joined: Any) -> None:
+    def __init__(self, folder: Path, fleet: FakeFleet | None = None, **joined: Any) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
-        self.fleet = FakeFleet()
+        self.fleet = fleet or FakeFleet()
         self.events: list[dict[str, Any]] = []
         self.asked: list[Message] = []
         self.watch = Watch()

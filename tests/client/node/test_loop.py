@@ -7,16 +7,14 @@ import json
 import stat
 import time
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from fake_fleet import NODE_ID, Bench, Ended, refusal
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
-from flwr.supercore.task_identity import TaskIdentity
+from fake_fleet import NODE_ID, Bench, Ended, question, refusal
+from flwr.app import Array, ArrayRecord, Message
 
-from client.node.inbox import QUESTION_FILE, REPLY_FILE, Inbox
+from client.node.inbox import QUESTION_FILE, Inbox
 from client.node.journal import STATUS_FILE
 from strategies import parcels, protocol
 from strategies.protocol import QUERY_CLOSE, RefusalCode, error_reply
@@ -29,13 +27,6 @@ def bench(tmp_path: Path) -> Bench:
     bench = Bench(tmp_path / "site")
     bench.reply = lambda message: Message(message.content, reply_to=message)
     return bench
-
-
-def question(kind: str = "query.hello", ttl: float = 60.0, **config: Any) -> Message:
-    TaskIdentity.run_id = TaskIdentity.task_id = TaskIdentity.node_id = 1
-    given = {protocol.STUDY_ID: "s", protocol.CONFIG_HASH: "h"} | config
-    content = RecordDict({protocol.CONFIG: ConfigRecord(given)})
-    return Message(content, NODE_ID, kind, ttl=ttl)
 
 
 def codes(bench: Bench) -> list[str]:
@@ -165,41 +156,6 @@ def test_a_question_that_killed_the_process_is_answered_after_a_restart(bench: B
     assert again.run() == 0
     assert again.asked[0].content == bench.asked[0].content
     assert "PullObject" not in again.fleet.calls
-
-
-def test_a_reply_that_was_announced_before_a_kill_is_finished_under_its_name(bench: Bench) -> None:
-    drawn = iter(range(9))
-
-    def draw(message: Message) -> Message:
-        content = RecordDict({protocol.CONFIG: ConfigRecord({"draw": next(drawn)})})
-        return Message(content, reply_to=message)
-
-    bench.reply = draw
-    bench.fleet.questions = [question(QUERY_CLOSE)]
-    bench.fleet.troubles["PushObject"] = [Ended()]
-    assert bench.run() is None
-    (announced,) = bench.fleet.announced
-    assert stat.S_IMODE((bench.folder / REPLY_FILE).stat().st_mode) == 0o600
-    again = Bench(bench.folder)
-    again.reply = draw
-    assert again.run() == 0
-    assert again.fleet.announced == [announced]
-    assert again.fleet.replies[0].content.config_records[protocol.CONFIG]["draw"] == 0
-    assert again.asked == []
-    assert not (bench.folder / REPLY_FILE).exists()
-
-
-def test_a_kept_reply_is_not_given_to_another_question(bench: Bench) -> None:
-    bench.fleet.questions = [question()]
-    bench.fleet.troubles["PushObject"] = [Ended()]
-    assert bench.run() is None
-    (bench.folder / QUESTION_FILE).unlink()
-    again = Bench(bench.folder)
-    again.reply = bench.reply
-    again.fleet.questions = [question(server_round=2)]
-    again.run()
-    assert len(again.asked) == 1
-    assert again.fleet.replies[0].content.config_records[protocol.CONFIG]["server_round"] == 2
 
 
 def test_a_question_that_kills_every_time_is_given_up(tmp_path: Path) -> None:
