@@ -26,6 +26,7 @@ from tiny_sites import make_study, write_site
 
 from client.node.coordinator_file import COORDINATOR_FILE
 from client.node.environment import flower_variables
+from client.node.inbox import QUESTION_FILE
 from client.node.journal import EVENTS_FILE, STATUS_FILE
 from client.node.keys import load_node_key
 from client.node.supervisor import node_command, supervise
@@ -116,6 +117,15 @@ def site(link: SuperLink, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         site.kill(signal.SIGTERM)
 
 
+def slow_hello(site: Site, epsilon: float) -> Message:
+    """A question that takes a site some time: a budget that it has not calibrated noise to yet."""
+    return site.message(ttl=300.0, config={"epsilon": epsilon})
+
+
+def is_in_work(site: Site) -> Callable[[], bool]:
+    return (site.folder / QUESTION_FILE).exists
+
+
 def is_accepted(reply: Message) -> bool:
     return reply.has_content() and bool(
         reply.content.config_records[protocol.CONFIG][protocol.ACCEPTED]
@@ -164,8 +174,8 @@ def test_a_node_that_was_killed_over_a_question_answers_it_after_all(
 ) -> None:
     grid = link.start_run(BUNDLE)
     before = site.count("question")
-    (message_id,) = grid.push_messages([site.message(ttl=300.0)])
-    wait_until(lambda: (site.folder / "state/question").exists())
+    (message_id,) = grid.push_messages([slow_hello(site, 0.51)])
+    wait_until(is_in_work(site))
     site.kill()
     answered = site.count("delivered")
     site.start()
@@ -177,8 +187,8 @@ def test_a_node_that_was_killed_over_a_question_answers_it_after_all(
 
 def test_a_server_that_is_gone_for_a_while_loses_nothing(site: Site, link: SuperLink) -> None:
     grid = link.start_run(BUNDLE)
-    (message_id,) = grid.push_messages([site.message(ttl=120.0)])
-    wait_until(lambda: (site.folder / "state/question").exists())
+    (message_id,) = grid.push_messages([slow_hello(site, 0.52)])
+    wait_until(is_in_work(site))
     link.stop()
     wait_until(lambda: "unreachable" in site.troubles(), 30)
     status = site.folder / STATUS_FILE
