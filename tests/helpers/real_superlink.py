@@ -61,7 +61,7 @@ def wait_until(happens: Callable[[], bool], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not happens():
         assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
 def write_certificates(folder: Path) -> str:

@@ -77,6 +77,9 @@ class Site:
             return []
         return [json.loads(line) for line in text.splitlines()]
 
+    def status(self) -> dict[str, Any]:
+        return json.loads((self.folder / STATUS_FILE).read_text())
+
     def count(self, name: str) -> int:
         return sum(event["event"] == name for event in self.events())
 
@@ -191,8 +194,7 @@ def test_a_server_that_is_gone_for_a_while_loses_nothing(site: Site, link: Super
     wait_until(is_in_work(site))
     link.stop()
     wait_until(lambda: "unreachable" in site.troubles(), 30)
-    status = site.folder / STATUS_FILE
-    wait_until(lambda: "cannot be reached" in json.loads(status.read_text())["detail"])
+    wait_until(lambda: "cannot be reached" in site.status()["detail"])
     time.sleep(12)
     link.start()
     assert is_accepted(wait_for(grid, message_id))
@@ -204,7 +206,7 @@ def test_a_revoked_site_says_so_and_goes_on_trying(site: Site, link: SuperLink) 
     link.revoke(site.node_id)
     wait_until(lambda: "not-admitted" in site.troubles(), 30)
     assert "admission.toml" in site.troubles()["not-admitted"]
-    assert json.loads((site.folder / STATUS_FILE).read_text())["state"] == "connecting"
+    wait_until(lambda: site.status()["state"] == "connecting")
     assert site.kill(signal.SIGTERM) == 143
 
 
