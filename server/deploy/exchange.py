@@ -1,14 +1,16 @@
 """One question to several sites, asked again of those that went away, until all have answered.
 
-A site gives the same question the same answer, so asking again is free. Which message a reply
-answers is taken from what the SuperLink says about it, never from the reply itself.
+A site gives the same question the same answer, so asking again is free. It is also needed where
+nobody went away: the SuperLink hands a question out once, and if the line breaks at that moment the
+site never sees it. Which message a reply answers is taken from what the SuperLink says about it,
+never from the reply itself.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 from flwr.app import Error, Message
@@ -29,6 +31,8 @@ LOST_CODES = frozenset(
 )
 _PAUSE_S = 1.0  # between two looks whether a site is back
 _SHORTEST_LIFE_S = 1.0
+ASK_AGAIN_S = 60.0
+"""After so long without an answer a site is asked again, then after twice as long, and so on."""
 LONGEST_OUTAGE_S = 75.0
 """The SuperLink ends a run after 60 s without a sign of life, so waiting longer helps nobody."""
 Listener = Callable[[dict[str, object]], None]
@@ -40,24 +44,33 @@ class Question:
 
     Attributes:
         message: as the caller made it; its id is the one that the caller will look for.
-        sent: id under which it is on its way now, or None.
-        arrival: its reply, when that is on its way.
+        sent: ids under which it is on its way now.
+        arrivals: replies to them that are on their way.
         lost: what the SuperLink said when the node or the message was lost.
         not_before: earliest moment to send it again.
+        overdue_at: when to send it again although it is on its way.
+        wait_s: from then until the next time.
         is_away: whether the node was reported lost and has not come back since.
     """
 
     message: Message
-    sent: str | None = None
-    arrival: Arrival | None = None
+    sent: set[str] = field(default_factory=set)
+    arrivals: list[Arrival] = field(default_factory=list)
     lost: Message | None = None
     not_before: float = 0.0
+    overdue_at: float = 0.0
+    wait_s: float = 0.0
     is_away: bool = False
 
     @property
     def node(self) -> int:
         """The node that is asked."""
         return int(self.message.metadata.dst_node_id)
+
+    def is_to_be_sent(self, now: float) -> bool:
+        """Return whether it is not on its way, or has been for long without any sign of a reply."""
+        is_overdue = not self.arrivals and self.overdue_at <= now
+        return self.not_before <= now and (not self.sent or is_overdue)
 
     def renew(self, ttl_s: float) -> Message:
         """Return the same question as a new message that lives for the time that is left."""
@@ -182,7 +195,7 @@ class Exchange:
 
     def _send(self, *, first: bool) -> None:
         now = time.monotonic()
-        ready = [q for q in self._open if q.sent is None and q.not_before <= now]
+        ready = [question for question in self._open if question.is_to_be_sent(now)]
         if not ready:
             return
         for question in ready:
@@ -194,23 +207,35 @@ class Exchange:
             return
         messages = [q.message if first else q.renew(self._left) for q in ready]
         message_ids = self._wire.push(messages)
-        self._outage = None
+        self._hear()
         for question, message_id in zip(ready, message_ids, strict=True):
-            question.sent = message_id or None
-            question.is_away = not message_id
-            if message_id and question.lost is not None:
+            if not message_id:
+                question.is_away = not question.sent
+                continue
+            question.sent.add(message_id)
+            question.wait_s = 2 * question.wait_s or ASK_AGAIN_S
+            question.overdue_at = now + question.wait_s
+            question.is_away = False
+            if question.lost is not None:
                 question.lost = None
                 self._on_event({"event": "site-back", "node": question.node})
 
+    def _hear(self) -> None:
+        """Note that the SuperLink answers; what it handed out as it went away may be lost."""
+        if self._outage is not None:
+            for question in self._open:
+                question.overdue_at = 0.0
+        self._outage = None
+
     def _collect(self) -> Iterator[Message]:
-        waiting = {q.sent: q for q in self._open if q.sent is not None and q.arrival is None}
+        waiting = {message_id: q for q in self._open for message_id in q.sent}
         if waiting:
-            arrivals = self._wire.pull([i for i in waiting if i is not None])
-            self._outage = None
+            arrivals = self._wire.pull(list(waiting))
+            self._hear()
             for arrival in arrivals:
                 if arrival.answers in waiting:
-                    waiting[arrival.answers].arrival = arrival
-        for question in [q for q in self._open if q.arrival is not None]:
+                    waiting[arrival.answers].arrivals.append(arrival)
+        for question in [q for q in self._open if q.arrivals]:
             answer = self._take(question)
             if answer is not None:
                 self._open.remove(question)
@@ -227,23 +252,22 @@ class Exchange:
             yield question.as_answer(gone, sender=SUPERLINK_NODE_ID)
 
     def _take(self, question: Question) -> Message | None:
-        """Return the answer of a question whose reply is on its way, once it is whole."""
-        arrival = question.arrival
-        if arrival is None:
-            return None
-        try:
-            reply = self._wire.fetch(arrival)
-        except Unusable as problem:
-            return question.failure(problem)
-        if reply is None and not arrival.broken:
-            return None
-        if reply is None or _is_lost(reply, arrival.sender):
+        """Return the answer of a question whose reply is on its way, once one is whole."""
+        for arrival in list(question.arrivals):
+            try:
+                reply = self._wire.fetch(arrival)
+            except Unusable as problem:
+                return question.failure(problem)
+            if reply is None and not arrival.broken:
+                continue
+            if reply is not None and not _is_lost(reply, arrival.sender):
+                return question.as_answer(reply, sender=arrival.sender)
+            question.arrivals.remove(arrival)
+            question.sent.discard(arrival.answers)
             self._lose(question, reply)
-            return None
-        return question.as_answer(reply, sender=arrival.sender)
+        return None
 
     def _lose(self, question: Question, notice: Message | None) -> None:
-        question.sent = question.arrival = None
         if notice is None or notice.error.code != ErrorCode.NODE_UNAVAILABLE:
             return  # only the message is gone: it is sent again, the site was there all the time
         question.is_away = True

@@ -173,12 +173,13 @@ class FakeNode:
             )
         )
         wanted = [name for name in packet.parts if name in set(taken.objects_to_push)]
-        for object_id in wanted[packet.holds_back :]:
+        is_known = not wanted  # it was announced before, and the answer to that did not come
+        for object_id in (wanted or list(packet.parts))[packet.holds_back :]:
             client.PushObject(
                 PushObjectRequest(
                     node=node,
                     run_id=run_id,
-                    session_id=taken.session_id,
+                    session_id="" if is_known else taken.session_id,
                     object_id=object_id,
                     object_content=packet.parts[object_id],
                 )

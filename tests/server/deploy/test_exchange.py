@@ -26,6 +26,8 @@ REFUSED = "refused"  # the SuperLink does not take the message
 BROKEN = "broken"  # a piece of the reply is gone
 NONSENSE = "nonsense"
 HUGE = "huge"
+UNSEEN = "unseen"  # the site never gets to see this one message
+SLOW = "slow"  # answers one of the messages when there are two
 
 
 @dataclass
@@ -37,6 +39,9 @@ class Scene:
     failures: list[Exception] = field(default_factory=list)
     members: set[int] = field(default_factory=lambda: {7, 8})
     sent: list[Message] = field(default_factory=list)
+    later_failures: list[Exception] = field(default_factory=list)
+    unseen: set[str] = field(default_factory=set)
+    slow_answers: int = 0
 
     @property
     def wire(self) -> Wire:
@@ -59,17 +64,31 @@ class Scene:
                 ids.append("")
                 continue
             message.metadata.__dict__["_message_id"] = message.object_id
+            if play and play[0] == UNSEEN:
+                play.pop(0)
+                self.unseen.add(message.object_id)
             self.sent.append(message)
             ids.append(message.object_id)
         return ids
 
+    def is_unseen(self, message: Message) -> bool:
+        node = message.metadata.dst_node_id
+        if self.plays.get(node) == [SLOW]:
+            same = [m for m in self.sent if m.metadata.dst_node_id == node]
+            return len(same) < 2 or same[self.slow_answers] is not message
+        return message.metadata.message_id in self.unseen
+
     def pull(self, message_ids: list[str]) -> list[Arrival]:
         if self.failures:
             raise self.failures.pop(0)
+        self.failures, self.later_failures = self.later_failures, []
         found = []
         for message in [m for m in self.sent if m.metadata.message_id in message_ids]:
+            if self.is_unseen(message):
+                continue
             play = self.plays.get(message.metadata.dst_node_id, [])
             what = play.pop(0) if play and play[0] != SILENT else (play or ["answer"])[0]
+            what = "answer" if what == SLOW else what
             if what != SILENT:
                 by_superlink = what in (LOST, GONE)
                 sender = SUPERLINK_NODE_ID if by_superlink else message.metadata.dst_node_id
@@ -207,12 +226,54 @@ def test_nonsense_is_an_error_of_that_site_alone(what: str, code: str) -> None:
 def test_an_outage_of_the_superlink_passes_or_halts_the_study_at_the_deadline() -> None:
     """Silence that is nobody's fault is no answer: the phase must not count as over."""
     away: list[Exception] = [httpx.ConnectError("")] * 5
-    assert set(ask(Scene({}, online={7, 8}, failures=away))) == {7, 8}
+    scene = Scene({}, online={7, 8}, failures=away)
+    assert set(ask(scene)) == {7, 8}
+    assert len(scene.sent) == 2
     away = [httpx.ConnectError("")] * 10_000
     began = time.monotonic()
     with pytest.raises(StudyFailed, match="does not answer any more"):
         ask(Scene({}, online={7, 8}, failures=away), seconds=0.4)
     assert time.monotonic() - began < 1.5
+
+
+def test_a_question_that_got_lost_in_an_outage_is_asked_again_at_once() -> None:
+    """The SuperLink had handed it out when it went away, and the site never saw it."""
+    scene = Scene({7: [UNSEEN]}, online={7, 8})
+    scene.later_failures = [httpx.ReadError("")] * 3
+    began = time.monotonic()
+    answers = ask(scene, seconds=30)
+    assert time.monotonic() - began < 5
+    assert {node: r.content["c"]["x"] for node, r in answers.items()} == {7: 7, 8: 8}
+    assert [m.metadata.dst_node_id for m in scene.sent] == [7, 8, 7]
+
+
+def test_a_question_that_got_lost_on_a_sites_line_is_asked_again_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("server.deploy.exchange.ASK_AGAIN_S", 0.2)
+    scene = Scene({7: [UNSEEN, UNSEEN]}, online={7, 8})
+    began = time.monotonic()
+    answers = ask(scene, seconds=30)
+    assert 0.6 <= time.monotonic() - began < 5  # after 0.2 s, then after 0.4 s more
+    assert set(answers) == {7, 8}
+    assert [m.metadata.dst_node_id for m in scene.sent] == [7, 8, 7, 7]
+
+
+def test_a_site_that_takes_long_may_answer_either_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.deploy.exchange.ASK_AGAIN_S", 0.2)
+    for which in (0, 1):
+        scene = Scene({7: [SLOW]}, online={7, 8})
+        scene.slow_answers = which
+        answers = ask(scene, seconds=30)
+        assert answers[7].content["c"]["x"] == 7
+        assert len([m for m in scene.sent if m.metadata.dst_node_id == 7]) == 2
+
+
+def test_a_site_that_is_away_is_not_asked_while_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.deploy.exchange.ASK_AGAIN_S", 0.05)
+    scene = Scene({7: [SILENT]}, online={8})
+    ask(scene, seconds=0.6)
+    assert [m.metadata.dst_node_id for m in scene.sent] == [7, 8]
 
 
 def test_an_outage_that_the_run_cannot_outlive_is_not_waited_out(
