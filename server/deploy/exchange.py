@@ -67,6 +67,11 @@ class Question:
         """The node that is asked."""
         return int(self.message.metadata.dst_node_id)
 
+    @property
+    def unanswered(self) -> set[str]:
+        """Ids to which no reply is on its way; the SuperLink announces a reply once."""
+        return self.sent - {arrival.answers for arrival in self.arrivals}
+
     def is_to_be_sent(self, now: float) -> bool:
         """Return whether it is not on its way, or has been for long without any sign of a reply."""
         is_overdue = not self.arrivals and self.overdue_at <= now
@@ -228,7 +233,7 @@ class Exchange:
         self._outage = None
 
     def _collect(self) -> Iterator[Message]:
-        waiting = {message_id: q for q in self._open for message_id in q.sent}
+        waiting = {message_id: q for q in self._open for message_id in q.unanswered}
         if waiting:
             arrivals = self._wire.pull(list(waiting))
             self._hear()

@@ -53,7 +53,9 @@ def test_a_cut_network_costs_a_site_its_round_at_most(tmp_path: Path) -> None:
         for name in SITES:
             assert_paid_once(lab, name, "cut")
             assert len([e for e in lab.site_events(name) if e["event"] == "started"]) == 1
-        assert "the coordinator answers again" in lab.said("north.out")
+        # A call on its way when the cable is cut may outlast the cut; then there was no trouble.
+        told = [event["event"] for event in lab.site_events("north")]
+        assert ("trouble-over" in told) == ("trouble" in told)
 
 
 def _wait_for_question(
