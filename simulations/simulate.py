@@ -101,13 +101,13 @@ def run_simulation(
     """
     if out is not None:
         check_output(out)
-    study, sites = _prepare(content, settings)
+    study, sites = prepare(content, settings)
     holdout = settings.holdout_for(study)
     with tempfile.TemporaryDirectory(prefix="fedsynth-") as folder:
         home = Path(folder) / SITES_FOLDER
         write_sites(sites, study, home, holdout=holdout, seed=settings.seed)
         events = Events(on_event, study=study, names=sites.names, home=home)
-        outcome, run = _run_study(study, sites, settings.backend, home, events)
+        outcome, run = run_study(study, sites, settings.backend, home, events)
         num_rows = settings.rows or len(sites.train)
         synthetic, assessment = _assess(outcome, sites, num_rows, settings.seed, events)
         report = make_report(
@@ -126,10 +126,14 @@ def run_simulation(
     return result
 
 
-def _prepare(
+def prepare(
     content: Mapping[str, Any], settings: SimulationSettings
 ) -> tuple[Study, SimulatedSites]:
-    """Make the sites and the study, and let nothing pass that would fail later."""
+    """Make the sites and the study, and let nothing pass that would fail later.
+
+    Raises:
+        InputError: for anything wrong with settings or data.
+    """
     sites = make_sites(settings)
     study = make_study(
         dict(content),
@@ -143,9 +147,21 @@ def _prepare(
     return study, sites
 
 
-def _run_study(
+def run_study(
     study: Study, sites: SimulatedSites, backend: Backend, home: Path, events: Events
 ) -> tuple[StudyOutcome, SimulationRun]:
+    """Run the study at sites that were founded, and return what came of it and how.
+
+    Args:
+        study: the study's settings.
+        sites: the rows, which the sites' folders hold too.
+        backend: where the sites run.
+        home: folder of the sites' folders.
+        events: told what happens.
+
+    Raises:
+        StudyFailed: if the study cannot go on.
+    """
     num_sites = len(sites.tables)
     coordinator = Coordinator(study, sites.schema, num_sites=num_sites, on_event=events)
     server_app, run_config = make_server_app(coordinator), {SITES_DIR: str(home)}

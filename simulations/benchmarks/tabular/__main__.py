@@ -1,0 +1,121 @@
+"""``python -m simulations.benchmarks.tabular``: run what is missing, then print the table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from privacy import Budget
+from simulations.benchmarks.tabular.baselines import BASELINES
+from simulations.benchmarks.tabular.ours import OURS
+from simulations.benchmarks.tabular.setting import Run, Setting
+from simulations.benchmarks.tabular.table import format_table
+from simulations.settings import SimulationSettings
+from simulations.sites import DEFAULT_DEMO, make_sites
+from synthesis import InputError
+from synthesis.quality import marginal_distance, score
+
+METHODS = BASELINES | OURS
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run every method on every seed that the file does not hold yet, and print all of it."""
+    given = _parser().parse_args(words)
+    try:
+        runs = _read(given.out)
+        for seed in given.seeds:
+            missing = [m for m in given.methods if not _holds(runs, given, seed, m)]
+            runs += _run(given, seed, missing) if missing else []
+    except InputError as error:
+        sys.exit(f"benchmark: {error}")
+    sys.stdout.write(format_table(runs) + "\n")
+
+
+def run_method(setting: Setting, method: str) -> Run:
+    """Make a table by one method and score it.
+
+    Raises:
+        InputError: if there is no such method, or it cannot be used here.
+    """
+    if method not in METHODS:
+        raise InputError(
+            f"methods must be some of {', '.join(METHODS)}, got {method!r}.", argument="methods"
+        )
+    made = METHODS[method](setting)
+    schema, train = setting.sites.schema, setting.sites.train
+    quality = score(schema, made.table, train, setting.sites.test)
+    three_way = marginal_distance(schema, made.table, train, min(3, len(schema.columns)))
+    return Run.of(setting, method, made, quality, three_way)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m simulations.benchmarks.tabular", description=main.__doc__
+    )
+    parser.add_argument("--data", type=Path, help="CSV or Parquet; the shipped census if left out")
+    parser.add_argument("--schema", type=Path, help="schema of --data (TOML)")
+    parser.add_argument("--sites", type=int, default=4)
+    parser.add_argument("--partition", default="iid", help="iid, dirichlet or column:NAME")
+    parser.add_argument("--epsilon", type=float, default=1.0)
+    parser.add_argument("--delta", type=float, default=1e-5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), metavar="METHOD")
+    parser.add_argument("--out", type=Path, default=Path("benchmark.jsonl"), help="JSON lines")
+    return parser
+
+
+def _name(given: argparse.Namespace) -> str:
+    return DEFAULT_DEMO if given.data is None else Path(given.data).name.partition(".")[0]
+
+
+def _holds(runs: Sequence[Run], given: argparse.Namespace, seed: int, method: str) -> bool:
+    wanted = (_name(given), given.partition, given.epsilon, given.delta, seed, method)
+    return any(
+        (run.data, run.partition, run.epsilon, run.delta, run.seed, run.method) == wanted
+        and (run.num_sites == given.sites or given.partition.startswith("column:"))
+        for run in runs
+    )
+
+
+def _run(given: argparse.Namespace, seed: int, methods: Sequence[str]) -> list[Run]:
+    content = {"seed": seed, "partition": given.partition}
+    if not given.partition.startswith("column:"):
+        content["sites"] = given.sites
+    if given.data is not None:
+        content |= {"data": given.data, "schema": given.schema}
+    setting = Setting(
+        data=_name(given),
+        sites=make_sites(SimulationSettings.model_validate(content)),
+        partition=given.partition,
+        budget=Budget(epsilon=given.epsilon, delta=given.delta),
+        seed=seed,
+    )
+    runs = []
+    for method in methods:
+        sys.stderr.write(f"seed {seed}: {method}\n")
+        runs.append(run_method(setting, method))
+        with given.out.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(runs[-1].to_dict()) + "\n")
+    return runs
+
+
+def _read(path: Path) -> list[Run]:
+    """Return the runs of an earlier call; a line that was not finished is not one."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    try:
+        return [Run.from_dict(json.loads(line)) for line in text.splitlines()]
+    except json.JSONDecodeError:
+        raise InputError(
+            f"{path} must hold one JSON object on each line; correct it or name another file.",
+            argument="out",
+        ) from None
+
+
+if __name__ == "__main__":
+    main()

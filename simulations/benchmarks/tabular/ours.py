@@ -1,0 +1,141 @@
+"""Our method and its two halves, each with the whole budget."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from client.training import DISCRIMINATOR_LEARNING_RATE
+from privacy import PrivateTrainer, SampledGaussianEvent, SeededRandomness, make_plan
+from server.study import Study
+from simulations.benchmarks.tabular.setting import Made, Setting
+from simulations.events import Events
+from simulations.settings import Backend
+from simulations.simulate import run_study
+from simulations.sites import write_sites
+from strategies.aggregation import weighted_average
+from synthesis.adversarial import GeneratorStepSettings, improve_generator
+from synthesis.discriminator import Discriminator
+from synthesis.encoding import encode
+from synthesis.generator import Generator, GeneratorSettings
+from synthesis.rows import to_one_hot
+from synthesis.sampling import sample_table
+
+__all__ = ["OURS", "gan_alone", "joint", "sketch_alone"]
+
+
+def joint(setting: Setting) -> Made:
+    """Return the rows of a study with the settings that a user gets without asking."""
+    return _federate(setting)
+
+
+def sketch_alone(setting: Setting) -> Made:
+    """Return the rows of a study without adversarial rounds."""
+    return _federate(setting, rounds=0, adversarial_share=0)
+
+
+def gan_alone(setting: Setting) -> Made:
+    """Return the rows of a generator that only saw discriminators, by the study's usual settings.
+
+    Without a sketch there is nothing to start from and nothing that holds low-order statistics.
+    """
+    began = process_time()
+    study = setting.make_study()
+    schema, randomness = setting.sites.schema, SeededRandomness(setting.seed)
+    generator = Generator(GeneratorSettings(sizes=schema.sizes), rng=randomness.torch("gan"))
+    trained = [
+        _TrainingSite(setting, study, number, randomness)
+        for number in range(len(setting.sites.tables))
+    ]
+    sent = 0
+    for server_round in range(1, study.rounds + 1):
+        replies = [site.improve(copy.deepcopy(generator), server_round) for site in trained]
+        models = [[p.detach().numpy() for p in reply.parameters()] for reply in replies]
+        average = weighted_average(models, [len(table) for table in setting.sites.tables])
+        with torch.no_grad():
+            for parameter, values in zip(generator.parameters(), average, strict=True):
+                parameter.copy_(torch.from_numpy(values))
+        sent += 2 * len(models) * sum(array.nbytes for array in models[0])
+    table = sample_table(generator, schema, len(setting.sites.train), seed=setting.seed)
+    return Made(table=table, processor_s=process_time() - began, sent_bytes=sent)
+
+
+class _TrainingSite:
+    """One site of the GAN without a sketch; the private step is the one of every study."""
+
+    def __init__(
+        self, setting: Setting, study: Study, number: int, randomness: SeededRandomness
+    ) -> None:
+        self._study, self._randomness = study, randomness
+        self._name = setting.sites.names[number]
+        self._sizes = setting.sites.schema.sizes
+        self._codes = encode(setting.sites.schema, setting.sites.tables[number])
+        self._discriminator = Discriminator(
+            sum(self._sizes), rng=randomness.torch(self._name, "discriminator")
+        )
+        plan = make_plan(
+            study.budget,
+            sample_rate=study.sample_rate,
+            steps=study.rounds * study.discriminator_steps,
+            adversarial_share=1,
+        )
+        (event,) = plan.events()
+        assert isinstance(event, SampledGaussianEvent)
+        self._trainer = PrivateTrainer(
+            event,
+            self._discriminator,
+            partial(torch.optim.Adam, lr=DISCRIMINATOR_LEARNING_RATE, betas=(0.5, 0.9)),
+            width=sum(self._sizes),
+            max_grad_norm=study.max_grad_norm,
+            expected_batch_size=study.expected_batch_size,
+            fake_batch_size=study.expected_batch_size,
+            randomness=randomness,
+            path=(self._name, "gan"),
+            simulation=True,
+        )
+
+    def improve(self, generator: Generator, server_round: int) -> Generator:
+        rng = partial(self._randomness.torch, self._name, server_round)
+        self._trainer.train(
+            len(self._codes),
+            self._rows,
+            partial(generator.draw_hard_rows, rng=rng("fakes")),
+            steps=self._study.discriminator_steps,
+        )
+        settings = GeneratorStepSettings(steps=self._study.generator_steps)
+        return improve_generator(
+            generator, self._discriminator, None, settings, rng=rng("generator")
+        )
+
+    def _rows(self, chosen: Tensor) -> Tensor:
+        return to_one_hot(self._codes[np.asarray(chosen)], self._sizes)
+
+
+def _federate(setting: Setting, **content: float) -> Made:
+    """Run a study as ``fedsynth simulate`` does, and draw as many rows as were trained on."""
+    study, sites = setting.make_study(**content), setting.sites
+    with tempfile.TemporaryDirectory(prefix="fedsynth-") as folder:
+        home = Path(folder)
+        write_sites(sites, study, home, holdout=0.0, seed=setting.seed)
+        events = Events(None, study=study, names=sites.names, home=home)
+        began = process_time()
+        outcome, run = run_study(study, sites, Backend.LOCAL, home, events)
+        table = sample_table(outcome.generator, sites.schema, len(sites.train), seed=setting.seed)
+        seconds = process_time() - began
+    sent = sum(delivery.bytes_down + delivery.bytes_up for delivery in run.deliveries)
+    return Made(table=table, processor_s=seconds, sent_bytes=sent)
+
+
+OURS: dict[str, Callable[[Setting], Made]] = {
+    "sketch alone": sketch_alone,
+    "GAN alone": gan_alone,
+    "fedsynth": joint,
+}

@@ -1,0 +1,174 @@
+"""One setting of the benchmark, and what a method came to in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import pandas as pd
+
+from privacy import Budget
+from server.study import Study
+from simulations.settings import make_study
+from simulations.sites import SimulatedSites
+from synthesis import InputError
+from synthesis.quality import Quality
+
+FIGURES = (
+    "boosting_auc",
+    "logistic_auc",
+    "accuracy",
+    "f1",
+    "one_way",
+    "two_way",
+    "three_way",
+    "two_sample_auc",
+    "processor_s",
+    "megabytes",
+)
+"""The figures of a run, in the order in which they are printed."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Setting:
+    """The rows, how they lie at sites, and what each site may spend.
+
+    Attributes:
+        data: name of the data set, for the table.
+        sites: rows of every site, and those nobody trains on.
+        partition: how rows found their site, for the table.
+        budget: of each site.
+        seed: of everything that is drawn, noise included.
+        study: settings of the study other than the usual ones, such as ``{"fit_steps": 100}``.
+    """
+
+    data: str
+    sites: SimulatedSites
+    partition: str
+    budget: Budget
+    seed: int
+    study: Mapping[str, Any] = field(default_factory=dict)
+
+    def make_study(self, **content: Any) -> Study:
+        """Return the study that a user would get here, with these settings over the usual ones."""
+        budget, tables = self.budget, self.sites.tables
+        given = {"epsilon": budget.epsilon, "delta": budget.delta}
+        return make_study(
+            given | dict(self.study) | content,
+            units_per_site=self.sites.num_units // len(tables),
+            num_sites=len(tables),
+            name=f"benchmark-{self.seed}",
+            seed=self.seed,
+        )
+
+    def __post_init__(self) -> None:
+        if self.sites.schema.unit.kind != "record":
+            raise InputError(
+                "schema must protect records in this benchmark, and it protects persons; "
+                "its baselines count rows.",
+                argument="schema",
+            )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Made:
+    """A table, and what it cost to make.
+
+    Attributes:
+        table: the synthetic rows, or real ones.
+        processor_s: processor time over all sites and the coordinator together, in seconds.
+        sent_bytes: between sites and coordinator, both ways.
+    """
+
+    table: pd.DataFrame
+    processor_s: float
+    sent_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One line of the benchmark; what cannot be told is None.
+
+    Attributes:
+        data: name of the data set.
+        num_sites: sites in the setting.
+        partition: how rows found their site.
+        epsilon: of each site, with the delta beside it.
+        delta: failure probability.
+        seed: of everything that is drawn.
+        method: what made the table.
+        boosting_auc: gradient boosting trained on the table, tested on real rows.
+        logistic_auc: the same with logistic regression.
+        accuracy: of gradient boosting.
+        f1: of gradient boosting.
+        one_way: mean total variation distance of the columns from the training rows.
+        two_way: the same over pairs of columns.
+        three_way: the same over triples.
+        two_sample_auc: how well trees tell the table from training rows; 0.5 is best.
+        processor_s: processor time over all sites and the coordinator, in seconds.
+        megabytes: sent between sites and coordinator, in 10^6 bytes.
+    """
+
+    data: str
+    num_sites: int
+    partition: str
+    epsilon: float
+    delta: float
+    seed: int
+    method: str
+    boosting_auc: float | None
+    logistic_auc: float | None
+    accuracy: float
+    f1: float
+    one_way: float
+    two_way: float
+    three_way: float
+    two_sample_auc: float | None
+    processor_s: float
+    megabytes: float
+
+    @classmethod
+    def of(
+        cls, setting: Setting, method: str, made: Made, quality: Quality, three_way: float
+    ) -> Run:
+        """Return the line of a table that was made and scored."""
+        return cls(
+            data=setting.data,
+            num_sites=len(setting.sites.tables),
+            partition=setting.partition,
+            epsilon=setting.budget.epsilon,
+            delta=setting.budget.delta,
+            seed=setting.seed,
+            method=method,
+            boosting_auc=quality.boosting.auc,
+            logistic_auc=quality.logistic.auc,
+            accuracy=quality.boosting.accuracy,
+            f1=quality.boosting.f1,
+            one_way=quality.one_way,
+            two_way=quality.two_way,
+            three_way=three_way,
+            two_sample_auc=quality.two_sample,
+            processor_s=made.processor_s,
+            megabytes=made.sent_bytes / 1e6,
+        )
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Run:
+        """Return the run of one JSON line.
+
+        Raises:
+            InputError: if it is not a line of this benchmark.
+        """
+        names = {each.name for each in fields(cls)}
+        if set(values) != names:
+            raise InputError(
+                f"a line must hold {', '.join(sorted(names))}, and nothing else; the file was "
+                "written by something else or by another version.",
+                argument="out",
+            )
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for one JSON line."""
+        return asdict(self)
