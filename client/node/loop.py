@@ -194,7 +194,7 @@ class Node:
         facts = describe_question(message)
         self._journal.event("question", attempt=attempts, **facts)
         kept = self._inbox.find_reply(message)
-        if kept is not None:
+        if kept is not None and refusal is None:
             return kept  # perhaps announced already, under this name
         if refusal is None and attempts > MOST_ATTEMPTS:
             _log.error("a question ended this process %d times and is given up", MOST_ATTEMPTS)

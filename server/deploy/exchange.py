@@ -275,6 +275,8 @@ class Exchange:
     def _lose(self, question: Question, notice: Message | None) -> None:
         if notice is None or notice.error.code != ErrorCode.NODE_UNAVAILABLE:
             return  # only the message is gone: it is sent again, the site was there all the time
+        if question.arrivals:
+            return  # another reply of the site is coming, and has until the deadline
         question.is_away = True
         if question.lost is None:
             self._on_event({"event": "site-lost", "node": question.node})

@@ -87,6 +87,8 @@ class Scene:
             if self.is_unseen(message):
                 continue
             play = self.plays.get(message.metadata.dst_node_id, [])
+            if play == [COMING, LOST] and len(self.sent) < 3:
+                continue  # the first reply is announced once the question was asked twice
             what = play.pop(0) if play and play[0] != SILENT else (play or ["answer"])[0]
             what = "answer" if what == SLOW else what
             if what != SILENT:

@@ -161,6 +161,17 @@ def test_a_reply_that_is_coming_is_neither_announced_nor_asked_for_again(
     assert len(scene.asked_for) == 1
 
 
+def test_a_site_whose_reply_is_coming_is_waited_for_though_it_was_lost_for_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was asked twice, is sending its reply to the first, and the second says it was away."""
+    monkeypatch.setattr("server.deploy.exchange.ASK_AGAIN_S", 0.1)
+    scene = Scene({7: [COMING, LOST]}, online={7, 8}, whole_at=time.monotonic() + 1.5)
+    answers = ask(scene, seconds=30, grace_s=0.2)
+    assert len([m for m in scene.sent if m.metadata.dst_node_id == 7]) == 2
+    assert not answers[7].has_error()
+
+
 def test_a_site_that_is_away_is_not_asked_while_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.deploy.exchange.ASK_AGAIN_S", 0.05)
     scene = Scene({7: [SILENT]}, online={8})
