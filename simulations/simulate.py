@@ -101,7 +101,7 @@ def run_simulation(
     """
     if out is not None:
         check_output(out)
-    study, sites = prepare(content, settings)
+    study, sites = _prepare(content, settings)
     holdout = settings.holdout_for(study)
     with tempfile.TemporaryDirectory(prefix="fedsynth-") as folder:
         home = Path(folder) / SITES_FOLDER
@@ -126,14 +126,10 @@ def run_simulation(
     return result
 
 
-def prepare(
+def _prepare(
     content: Mapping[str, Any], settings: SimulationSettings
 ) -> tuple[Study, SimulatedSites]:
-    """Make the sites and the study, and let nothing pass that would fail later.
-
-    Raises:
-        InputError: for anything wrong with settings or data.
-    """
+    """Make the sites and the study, and let nothing pass that would fail later."""
     sites = make_sites(settings)
     study = make_study(
         dict(content),

@@ -37,7 +37,7 @@ class Inbox:
     def keep(self, pulled: PullMessagesResponse, parts: dict[str, bytes], attempts: int) -> None:
         """Write the question down, with how often it was begun."""
         envelope = pulled.SerializeToString(deterministic=True)
-        replace_file(self._path, _join([bytes([attempts]), envelope, *parts.values()]))
+        replace_file(self._path, _join([bytes([min(attempts, 255)]), envelope, *parts.values()]))
 
     def load(self) -> tuple[PullMessagesResponse, list[bytes], int] | None:
         """Return announcement, parts and attempts of a question that was not finished."""

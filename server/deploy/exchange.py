@@ -2,8 +2,8 @@
 
 A site gives the same question the same answer, so asking again is free. It is also needed where
 nobody went away: the SuperLink hands a question out once, and if the line breaks at that moment the
-site never sees it. Which message a reply answers is taken from what the SuperLink says about it,
-never from the reply itself.
+site never sees it. A site that has the question safely says so and is left in peace. Which message
+a reply answers is taken from what the SuperLink says about it, never from the reply itself.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LOST_CODES = frozenset(
 _PAUSE_S = 1.0  # between two looks whether a site is back
 _SHORTEST_LIFE_S = 1.0
 ASK_AGAIN_S = 60.0
-"""After so long without an answer a site is asked again, then after twice as long, and so on."""
+"""After so long a site that has not taken the question is asked again, then after twice as long."""
 LONGEST_OUTAGE_S = 75.0
 """The SuperLink ends a run after 60 s without a sign of life, so waiting longer helps nobody."""
 Listener = Callable[[dict[str, object]], None]
@@ -73,7 +73,7 @@ class Question:
         return self.sent - {arrival.answers for arrival in self.arrivals}
 
     def is_to_be_sent(self, now: float) -> bool:
-        """Return whether it is not on its way, or has been for long without any sign of a reply."""
+        """Return whether it is not on its way, or has been for long without a reply on its way."""
         is_overdue = not self.arrivals and self.overdue_at <= now
         return self.not_before <= now and (not self.sent or is_overdue)
 
@@ -113,6 +113,7 @@ class Wire:
         push: sends messages and returns their ids, an empty one for what was not taken.
         pull: announces the replies to messages with these ids.
         fetch: takes what is there of a reply.
+        is_taken: whether the site has told that a message is safe with it.
         online: ids of the nodes that are connected.
         members: ids of the nodes that are admitted.
     """
@@ -120,6 +121,7 @@ class Wire:
     push: Callable[[list[Message]], list[str]]
     pull: Callable[[list[str]], list[Arrival]]
     fetch: Callable[[Arrival], Message | None]
+    is_taken: Callable[[str], bool]
     online: Callable[[], set[int]]
     members: Callable[[], frozenset[int]]
 
@@ -208,6 +210,7 @@ class Exchange:
         if not first:
             online = self._wire.online()
             ready = [question for question in ready if question.node in online]
+        ready = [question for question in ready if not self._is_in_work(question, now)]
         if not ready:
             return
         messages = [q.message if first else q.renew(self._left) for q in ready]
@@ -224,6 +227,13 @@ class Exchange:
             if question.lost is not None:
                 question.lost = None
                 self._on_event({"event": "site-back", "node": question.node})
+
+    def _is_in_work(self, question: Question, now: float) -> bool:
+        """Return whether the site has the question safely, and look again later if it has."""
+        if not any(self._wire.is_taken(message_id) for message_id in question.sent):
+            return False
+        question.overdue_at = now + question.wait_s
+        return True
 
     def _hear(self) -> None:
         """Note that the SuperLink answers; what it handed out as it went away may be lost."""

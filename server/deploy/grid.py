@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import httpx
 from flwr.app import Message
+from flwr.proto.message_pb2 import PullObjectRequest
 from flwr.proto.node_pb2 import NodeInfo
 from flwr.proto.runtime_pb2 import PullAppMessagesRequest
 from flwr.supercore.task_identity import TaskIdentity
@@ -94,6 +95,7 @@ class StudyGrid(HttpGrid):
             push=self._push,
             pull=self._pull,
             fetch=self._fetch,
+            is_taken=self._is_taken,
             online=self._online,
             members=self._members,
         )
@@ -123,6 +125,13 @@ class StudyGrid(HttpGrid):
 
     def _fetch(self, arrival: Arrival) -> Message | None:
         return arrival.fetch(self._runtime_client, self.node, TaskIdentity.run_id)
+
+    def _is_taken(self, message_id: str) -> bool:
+        """A node that tells that a message is safe has the SuperLink delete its object."""
+        request = PullObjectRequest(
+            node=self.node, run_id=TaskIdentity.run_id, object_id=message_id
+        )
+        return not self._runtime_client.PullObject(request).object_found
 
     def _online(self) -> set[int]:
         members = self._members()

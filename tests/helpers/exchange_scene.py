@@ -40,6 +40,8 @@ class Scene:
     unseen: set[str] = field(default_factory=set)
     slow_answers: int = 0
     whole_at: float = 0.0
+    taken: set[str] = field(default_factory=set)
+    takes: set[int] = field(default_factory=set)  # nodes that say that they have a question
     asked_for: list[list[str]] = field(default_factory=list)
 
     @property
@@ -48,6 +50,7 @@ class Scene:
             push=self.push,
             pull=self.pull,
             fetch=self.fetch,
+            is_taken=lambda message_id: message_id in self.taken,
             online=lambda: self.online,
             members=lambda: frozenset(self.members),
         )
@@ -67,6 +70,8 @@ class Scene:
                 play.pop(0)
                 self.unseen.add(message.object_id)
             self.sent.append(message)
+            if message.metadata.dst_node_id in self.takes:
+                self.taken.add(message.object_id)
             ids.append(message.object_id)
         return ids
 

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -241,6 +242,16 @@ class SuperLink:
             answer = client.AcquireTask(request)
         assert answer.token
         return answer.token, answer.task.task_id
+
+
+@contextmanager
+def running_superlink(folder: Path) -> Iterator[SuperLink]:
+    link = SuperLink(folder)
+    try:
+        link.start()
+        yield link
+    finally:
+        link.close()
 
 
 def ask(grid: HttpGrid, message: Message, seconds: float = 20.0) -> Message:

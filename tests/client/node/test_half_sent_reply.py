@@ -12,7 +12,7 @@ from asking import hello_config
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.supercore.primitives.asymmetric import public_key_to_bytes
 from flwr.superlink.grid.http_grid import HttpGrid
-from real_superlink import SuperLink, make_bundle, wait_for
+from real_superlink import SuperLink, make_bundle, running_superlink, wait_for
 from tiny_sites import write_site
 
 from client.node.channel import Watch, open_channel
@@ -20,6 +20,7 @@ from client.node.coordinator_file import Coordinator
 from client.node.fleet import FleetLink
 from client.node.keys import load_node_key
 from client.node.pulled import Sent
+from server.deploy.grid import StudyGrid
 from strategies import protocol
 
 pytestmark = pytest.mark.slow
@@ -27,12 +28,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def superlink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SuperLink]:
-    link = SuperLink(tmp_path_factory.mktemp("superlink"))
-    try:
-        link.start()
-        yield link
-    finally:
-        link.close()
+    with running_superlink(tmp_path_factory.mktemp("superlink")) as running:
+        yield running
 
 
 def connect(folder: Path, superlink: SuperLink) -> FleetLink:
@@ -95,6 +92,25 @@ def test_what_was_announced_alone_is_finished_at_once(
         waiter.join()
         assert found[0].content.config_records[protocol.CONFIG]["n"] == 7
         assert time.monotonic() - began < 20  # the SuperLink gives parts up after 180 s
+    finally:
+        link.close()
+
+
+def test_the_coordinator_sees_whether_a_site_has_its_question_safely(
+    superlink: SuperLink, tmp_path: Path
+) -> None:
+    link = connect(tmp_path / "north", superlink)
+    try:
+        node_id = link.activate()
+        grid = superlink.start_run(make_bundle())
+        config = RecordDict({protocol.CONFIG: ConfigRecord(hello_config())})
+        (message_id,) = grid.push_messages([Message(config, node_id, "query.hello", ttl=60.0)])
+        assert not StudyGrid._is_taken(grid, message_id)  # type: ignore[arg-type]
+        pulled = link.receive()
+        assert pulled is not None
+        assert not StudyGrid._is_taken(grid, message_id)  # type: ignore[arg-type]
+        link.confirm(pulled.envelope)
+        assert StudyGrid._is_taken(grid, message_id)  # type: ignore[arg-type]
     finally:
         link.close()
 

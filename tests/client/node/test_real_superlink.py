@@ -21,7 +21,15 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.supercore.primitives.asymmetric import public_key_to_bytes
 from flwr.superlink.grid.http_grid import HttpGrid
 from memory import PeakMemory
-from real_superlink import SuperLink, ask, make_bundle, wait_for, wait_until, write_certificates
+from real_superlink import (
+    SuperLink,
+    ask,
+    make_bundle,
+    running_superlink,
+    wait_for,
+    wait_until,
+    write_certificates,
+)
 from tiny_sites import make_study, write_site
 
 from client.node.coordinator_file import COORDINATOR_FILE
@@ -96,12 +104,8 @@ class Site:
 
 @pytest.fixture(scope="module")
 def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SuperLink]:
-    link = SuperLink(tmp_path_factory.mktemp("superlink"))
-    try:
-        link.start()
-        yield link
-    finally:
-        link.close()
+    with running_superlink(tmp_path_factory.mktemp("superlink")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -149,6 +149,17 @@ def test_a_site_that_takes_long_may_answer_either_question(monkeypatch: pytest.M
         assert len([m for m in scene.sent if m.metadata.dst_node_id == 7]) == 2
 
 
+@pytest.mark.parametrize("outage", [0, 3])
+def test_a_site_that_has_the_question_safely_is_left_in_peace(
+    monkeypatch: pytest.MonkeyPatch, outage: int
+) -> None:
+    monkeypatch.setattr("server.deploy.exchange.ASK_AGAIN_S", 0.05)
+    scene = Scene({7: [SILENT]}, online={7, 8}, takes={7})
+    scene.later_failures = [httpx.ReadError("")] * outage
+    assert set(ask(scene, seconds=0.8)) == {8}
+    assert [m.metadata.dst_node_id for m in scene.sent] == [7, 8]
+
+
 def test_a_reply_that_is_coming_is_neither_announced_nor_asked_for_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
