@@ -87,13 +87,22 @@ def train_round(
         copy.deepcopy(generator),
         discriminator,
         penalty,
-        _generator_steps(request, plan, discriminator),
+        choose_generator_steps(
+            plan,
+            discriminator,
+            generator_steps=request.generator_steps,
+            expected_batch_size=request.expected_batch_size,
+        ),
         rng=rng("generator"),
     )
 
 
-def _generator_steps(
-    request: StudyRequest, plan: SitePlan, discriminator: Discriminator
+def choose_generator_steps(
+    plan: SitePlan,
+    discriminator: Discriminator,
+    *,
+    generator_steps: int,
+    expected_batch_size: int,
 ) -> GeneratorStepSettings:
     """Choose smaller generator steps where the discriminator must be mostly noise.
 
@@ -102,8 +111,8 @@ def _generator_steps(
     """
     num_weights = sum(parameter.numel() for parameter in discriminator.parameters())
     noise = (plan.training_noise_multiplier or 0.0) * (plan.steps * num_weights) ** 0.5
-    signal = plan.steps * request.expected_batch_size
-    usual = GeneratorStepSettings(steps=request.generator_steps)
+    signal = plan.steps * expected_batch_size
+    usual = GeneratorStepSettings(steps=generator_steps)
     return replace(usual, learning_rate=usual.learning_rate * signal / (signal + noise))
 
 

@@ -273,7 +273,12 @@ def test_the_noisier_the_discriminator_the_smaller_the_generator_steps(site: Sit
 
     def learning_rate(**changes) -> float:
         request = make_request(**changes)
-        return training._generator_steps(request, request.make_plan(), discriminator).learning_rate
+        return training.choose_generator_steps(
+            request.make_plan(),
+            discriminator,
+            generator_steps=request.generator_steps,
+            expected_batch_size=request.expected_batch_size,
+        ).learning_rate
 
     rates = [learning_rate(expected_batch_size=size) for size in (1, 10, 1000)]
     assert rates == sorted(rates)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import SCHEMA
 
 from privacy import Budget
 from simulations.benchmarks.tabular import FIGURES, Run, Setting, format_table, summarise
@@ -17,36 +18,18 @@ from simulations.settings import SimulationSettings
 from simulations.sites import make_sites
 from synthesis import InputError
 
-SCHEMA = """
-name = "toy"
-label = "ill"
-[unit]
-kind = "record"
-[[columns]]
-name = "age"
-kind = "integer"
-minimum = 0
-maximum = 9
-[[columns]]
-name = "ward"
-kind = "categorical"
-categories = ["a", "b", "c"]
-[[columns]]
-name = "ill"
-kind = "boolean"
-"""
 QUICK = {"fit_steps": 30, "rounds": 1, "discriminator_steps": 2, "generator_steps": 2}
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
     rng = np.random.default_rng(0)
-    age = rng.integers(0, 10, 400)
+    age = rng.integers(0, 100, 400)
     table = pd.DataFrame(
         {
             "age": age,
-            "ward": np.array(["a", "b", "c"])[age % 3],
-            "ill": age + rng.normal(0, 1, 400) > 5,
+            "ward": np.array(["east", "west", "north"])[age // 10 % 3],
+            "sick": np.where(age + rng.normal(0, 10, 400) > 55, "yes", "no"),
         }
     )
     table.to_csv(tmp_path / "toy.csv", index=False)
@@ -76,7 +59,7 @@ def test_every_method_makes_as_many_valid_rows_as_there_are_real_ones(
     setting = make_setting(files)
     made = benchmark.METHODS[method](setting)
     assert len(made.table) == len(setting.sites.train)
-    assert list(made.table.columns) == ["age", "ward", "ill"]
+    assert list(made.table.columns) == ["age", "ward", "sick"]
     run = benchmark.run_method(setting, method)
     assert 0 <= run.one_way <= run.two_way <= run.three_way <= 1
     assert (run.method == "real rows") == (run.two_way == 0)
@@ -122,6 +105,11 @@ def test_lines_are_kept_and_only_what_is_missing_is_run(
     ("words", "sentence"),
     [
         (["--methods", "magic"], "methods must be some of real rows, independent columns"),
+        (["--sites", "1"], "sites must be"),
+        (["--epsilon", "-1"], "epsilon must be"),
+        (["--delta", "0.5"], "delta must be"),
+        (["--seeds", "-1"], "seed must be"),
+        (["--data", "nowhere.csv"], "nowhere.csv"),
         (["--partition", "round-robin"], "partition must be iid, dirichlet or column:NAME"),
     ],
 )

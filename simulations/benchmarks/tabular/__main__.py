@@ -13,8 +13,9 @@ from simulations.benchmarks.tabular.baselines import BASELINES
 from simulations.benchmarks.tabular.ours import OURS
 from simulations.benchmarks.tabular.setting import Run, Setting
 from simulations.benchmarks.tabular.table import format_table
-from simulations.settings import SimulationSettings
-from simulations.sites import DEFAULT_DEMO, make_sites
+from simulations.settings import read_settings
+from simulations.sites import DEFAULT_DEMO, check_study, make_sites
+from strategies.errors import StudyFailed
 from synthesis import InputError
 from synthesis.quality import marginal_distance, score
 
@@ -25,13 +26,23 @@ def main(words: Sequence[str] | None = None) -> None:
     """Run every method on every seed that the file does not hold yet, and print all of it."""
     given = _parser().parse_args(words)
     try:
+        for method in given.methods:
+            check_method(method)
         runs = _read(given.out)
         for seed in given.seeds:
             missing = [m for m in given.methods if not _holds(runs, given, seed, m)]
             runs += _run(given, seed, missing) if missing else []
-    except InputError as error:
+    except (InputError, StudyFailed, OSError) as error:
         sys.exit(f"benchmark: {error}")
     sys.stdout.write(format_table(runs) + "\n")
+
+
+def check_method(method: str) -> None:
+    """Raise InputError if there is no such method."""
+    if method not in METHODS:
+        raise InputError(
+            f"methods must be some of {', '.join(METHODS)}, got {method!r}.", argument="methods"
+        )
 
 
 def run_method(setting: Setting, method: str) -> Run:
@@ -40,10 +51,7 @@ def run_method(setting: Setting, method: str) -> Run:
     Raises:
         InputError: if there is no such method, or it cannot be used here.
     """
-    if method not in METHODS:
-        raise InputError(
-            f"methods must be some of {', '.join(METHODS)}, got {method!r}.", argument="methods"
-        )
+    check_method(method)
     made = METHODS[method](setting)
     schema, train = setting.sites.schema, setting.sites.train
     quality = score(schema, made.table, train, setting.sites.test)
@@ -81,18 +89,20 @@ def _holds(runs: Sequence[Run], given: argparse.Namespace, seed: int, method: st
 
 
 def _run(given: argparse.Namespace, seed: int, methods: Sequence[str]) -> list[Run]:
-    content = {"seed": seed, "partition": given.partition}
+    simulation = {"seed": seed, "partition": given.partition}
     if not given.partition.startswith("column:"):
-        content["sites"] = given.sites
-    if given.data is not None:
-        content |= {"data": given.data, "schema": given.schema}
+        simulation["sites"] = given.sites
+    simulation |= {k: v for k, v in vars(given).items() if k in ("data", "schema") and v}
+    budget = {"epsilon": given.epsilon, "delta": given.delta}
+    _, settings = read_settings(None, study=budget, simulation=simulation)
     setting = Setting(
         data=_name(given),
-        sites=make_sites(SimulationSettings.model_validate(content)),
+        sites=make_sites(settings),
         partition=given.partition,
-        budget=Budget(epsilon=given.epsilon, delta=given.delta),
+        budget=Budget(**budget),
         seed=seed,
     )
+    check_study(setting.make_study(), setting.sites)
     runs = []
     for method in methods:
         sys.stderr.write(f"seed {seed}: {method}\n")
@@ -103,7 +113,11 @@ def _run(given: argparse.Namespace, seed: int, methods: Sequence[str]) -> list[R
 
 
 def _read(path: Path) -> list[Run]:
-    """Return the runs of an earlier call; a line that was not finished is not one."""
+    """Return the runs of an earlier call.
+
+    Raises:
+        InputError: if a line is not one of this benchmark, or was not finished.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from client.training import DISCRIMINATOR_LEARNING_RATE
+from client.training import DISCRIMINATOR_LEARNING_RATE, choose_generator_steps
 from privacy import PrivateTrainer, SampledGaussianEvent, SeededRandomness, make_plan
 from server.study import Study
 from simulations.benchmarks.tabular.setting import Made, Setting
@@ -22,7 +22,7 @@ from simulations.settings import Backend
 from simulations.simulate import run_study
 from simulations.sites import write_sites
 from strategies.aggregation import weighted_average
-from synthesis.adversarial import GeneratorStepSettings, improve_generator
+from synthesis.adversarial import improve_generator
 from synthesis.discriminator import Discriminator
 from synthesis.encoding import encode
 from synthesis.generator import Generator, GeneratorSettings
@@ -81,13 +81,13 @@ class _TrainingSite:
         self._discriminator = Discriminator(
             sum(self._sizes), rng=randomness.torch(self._name, "discriminator")
         )
-        plan = make_plan(
+        self._plan = make_plan(
             study.budget,
             sample_rate=study.sample_rate,
             steps=study.rounds * study.discriminator_steps,
             adversarial_share=1,
         )
-        (event,) = plan.events()
+        (event,) = self._plan.events()
         assert isinstance(event, SampledGaussianEvent)
         self._trainer = PrivateTrainer(
             event,
@@ -110,7 +110,12 @@ class _TrainingSite:
             partial(generator.draw_hard_rows, rng=rng("fakes")),
             steps=self._study.discriminator_steps,
         )
-        settings = GeneratorStepSettings(steps=self._study.generator_steps)
+        settings = choose_generator_steps(
+            self._plan,
+            self._discriminator,
+            generator_steps=self._study.generator_steps,
+            expected_batch_size=self._study.expected_batch_size,
+        )
         return improve_generator(
             generator, self._discriminator, None, settings, rng=rng("generator")
         )
