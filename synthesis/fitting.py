@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from synthesis.generator import Generator
-from synthesis.layout import SketchLayout
+from synthesis.pair_error import PairError
 from synthesis.targets import Shares, SketchTargets
 
 Progress = Callable[[int, int], None]
@@ -62,10 +62,8 @@ class SketchLoss:
         self._sizes = layout.sizes
         self._label = layout.label_index
         self._scale = 1.0 / targets.expected_loss
-        self._pool = _pooling_matrix(layout).to(device)
+        self._pair_error = PairError(targets, device=device)
         pairs = len(layout.pairs)
-        self._pairs = _to_square(layout, targets.blocks[:pairs]).to(device)
-        self._pair_weights = _to_square(layout, targets.weights[:pairs]).to(device)
         self._singles = [
             (feature, _to_tensor(block).to(device), _to_tensor(weight).to(device))
             for feature, block, weight in zip(
@@ -78,10 +76,7 @@ class SketchLoss:
         columns = probabilities.split(self._sizes, dim=1)
         label = columns[self._label]  # (batch, classes)
         fine = [columns[position] for position in self._features]
-        grouped = torch.cat(fine, dim=1) @ self._pool  # (batch, groups)
-        given = torch.einsum("bc,bg->cgb", label, grouped).flatten(0, 1)  # (classes*groups, batch)
-        moments = (given @ grouped / len(label)).view_as(self._pairs)
-        error = (self._pair_weights * (moments - self._pairs) ** 2).sum()
+        error = self._pair_error(label, fine)
         for feature, target, weight in self._singles:
             error = error + (weight * (label.T @ fine[feature] / len(label) - target) ** 2).sum()
         return error * self._scale
@@ -166,22 +161,3 @@ def make_starting_shares(targets: SketchTargets) -> tuple[Shares, ...]:
 
 def _to_tensor(values: Shares) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
-
-
-def _pooling_matrix(layout: SketchLayout) -> Tensor:
-    """Return the 0/1 matrix that adds up the codes of a group, ``(codes, groups)``."""
-    columns = [
-        torch.nn.functional.one_hot(torch.from_numpy(groups), size).float()
-        for groups, size in zip(layout.groups, layout.group_sizes, strict=True)
-    ]
-    pooling: Tensor = torch.block_diag(*columns)
-    return pooling
-
-
-def _to_square(layout: SketchLayout, blocks: tuple[Shares, ...]) -> Tensor:
-    """Lay pair blocks into one matrix per class, zero elsewhere, ``(classes, groups, groups)``."""
-    starts = np.concatenate([[0], np.cumsum(layout.group_sizes)])
-    square = np.zeros((layout.num_classes, starts[-1], starts[-1]), dtype=np.float32)
-    for (a, b), block in zip(layout.pairs, blocks, strict=True):
-        square[:, starts[a] : starts[a + 1], starts[b] : starts[b + 1]] = block
-    return torch.from_numpy(square)

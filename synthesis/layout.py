@@ -1,10 +1,11 @@
 """The layout of the private statistics: which counts a site sums up, and what one unit moves.
 
-For every pair of feature columns and every class of the label there is one block of counts, as in
-a class-conditional second moment of one-hot rows. A count costs the same noise whether its cell is
-fine or coarse, so ordered columns with many cells enter the pairs in a few contiguous *groups* of
-cells, and their full resolution enters once more as a block of its own. Which cells form a group
-follows from the schema alone.
+For pairs of feature columns and every class of the label there is one block of counts, as in a
+class-conditional second moment of one-hot rows: for all pairs while they are few, else for those
+that ``synthesis.pairs`` chooses. A count costs the same noise whether its cell is fine or coarse, so
+columns with many cells enter the pairs in a few contiguous *groups* of cells, and their full
+resolution enters once more as a block of its own, as that of a column in no pair does. Which pairs
+have a block and which cells form a group follows from the schema alone.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from synthesis.pairs import Pair, choose_pairs
 from synthesis.schema import Column, NumberColumn, Ordinal, Schema
 
 MAX_GROUPS = 20
+MAX_PAIRED_LEVELS = 64
+"""Levels of a list without order that enter the pairs one by one; more share groups, too."""
 
 Groups = NDArray[np.int64]
 Counts = NDArray[np.float64]
@@ -33,20 +36,29 @@ class SketchLayout:
         sizes: codes of every column, label included.
         label_index: position of the label among the columns.
         groups: per feature column, the group of each of its codes.
+        pairs: pairs of features (numbered among the features) that have a block, in order.
     """
 
     sizes: tuple[int, ...]
     label_index: int
     groups: tuple[Groups, ...]
+    pairs: tuple[Pair, ...]
 
     @classmethod
     def from_schema(cls, schema: Schema, *, max_groups: int = MAX_GROUPS) -> SketchLayout:
         """Return the layout that the schema implies."""
         features = [c for i, c in enumerate(schema.columns) if i != schema.label_index]
+        groups = tuple(
+            group_cells(column, max_groups, group_levels=column.size > MAX_PAIRED_LEVELS)
+            for column in features
+        )
         return cls(
             sizes=schema.sizes,
             label_index=schema.label_index,
-            groups=tuple(group_cells(column, max_groups) for column in features),
+            groups=groups,
+            pairs=choose_pairs(
+                [int(each.max()) + 1 for each in groups], schema.sizes[schema.label_index]
+            ),
         )
 
     @property
@@ -64,16 +76,15 @@ class SketchLayout:
         """Groups of every feature column."""
         return tuple(int(groups.max()) + 1 for groups in self.groups)
 
-    @property
-    def pairs(self) -> tuple[tuple[int, int], ...]:
-        """Pairs of features (numbered among the features) that have a block."""
-        return tuple(combinations(range(len(self.groups)), 2))
-
     @cached_property
     def singles(self) -> tuple[int, ...]:
-        """Features (numbered among the features) that have a block at full resolution."""
-        grouped = [f for f, groups in enumerate(self.groups) if len(groups) > self.group_sizes[f]]
-        return tuple(grouped) if self.pairs else tuple(range(len(self.groups)))
+        """Features that have a block at full resolution: those in groups, and those in no pair."""
+        paired = {feature for pair in self.pairs for feature in pair}
+        return tuple(
+            feature
+            for feature, groups in enumerate(self.groups)
+            if feature not in paired or len(groups) > self.group_sizes[feature]
+        )
 
     @property
     def num_blocks(self) -> int:

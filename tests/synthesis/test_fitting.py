@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from schema_strategies import every_code, schemas
 from tiny_world import CODES_2000, make_generator, make_layout
 
+from synthesis import pair_error
 from synthesis.fitting import (
     FitSettings,
     SketchLoss,
@@ -58,15 +61,27 @@ def score(loss: SketchLoss, generator: Generator) -> float:
         return float(loss(generator.probabilities()))
 
 
-@settings(max_examples=15, deadline=None)
-@given(schemas(), st.integers(1, 8), st.sampled_from([0.5, 3.0, 40.0]), st.integers(0, 99))
-def test_loss_is_what_the_oracle_says(schema, anchors, noise_std, seed) -> None:
+@settings(max_examples=25, deadline=None)
+@given(
+    schemas(max_columns=6),
+    st.integers(1, 8),
+    st.sampled_from([0.5, 3.0, 40.0]),
+    st.sets(st.integers(0, 14)),
+    st.sampled_from([1, 8, 1000]),
+    st.integers(0, 99),
+)
+def test_loss_is_what_the_oracle_says(schema, anchors, noise_std, left_out, strip, seed) -> None:
+    """Whatever pairs are chosen, and however they are cut into strips."""
     layout = SketchLayout.from_schema(schema, max_groups=6)
+    kept = [pair for number, pair in enumerate(layout.pairs) if number not in left_out]
+    layout = replace(layout, pairs=tuple(kept))
     targets = make_noisy(layout, every_code(schema, np.random.default_rng(seed)), noise_std, seed)
     generator = make_generator(schema.sizes, num_anchors=anchors, seed=seed)
     probabilities = generator.probabilities().detach()
     wanted = loss_block_by_block(targets, probabilities.double().numpy())
-    assert float(SketchLoss(targets)(probabilities)) == pytest.approx(wanted, rel=1e-3)
+    with patch.multiple(pair_error, ONE_STRIP=strip, STRIP=strip):
+        loss = SketchLoss(targets)
+    assert float(loss(probabilities)) == pytest.approx(wanted, rel=1e-3)
 
 
 @settings(max_examples=15, deadline=None)
@@ -137,6 +152,14 @@ def test_starting_shares_are_the_column_shares() -> None:
     assert [len(s) for s in shares] == list(layout.sizes)
     for column, share in enumerate(shares):
         assert share.sum() == pytest.approx(1.0)
+        truth = np.bincount(CODES_2000[:, column], minlength=layout.sizes[column]) / 2000
+        np.testing.assert_allclose(share, truth, atol=0.01)
+
+
+def test_starting_shares_hold_for_features_in_no_pair() -> None:
+    layout = replace(make_layout(), pairs=((0, 1),))
+    targets = make_targets(layout, compute_sketch(layout, CODES_2000), 0.0)
+    for column, share in enumerate(make_starting_shares(targets)):
         truth = np.bincount(CODES_2000[:, column], minlength=layout.sizes[column]) / 2000
         np.testing.assert_allclose(share, truth, atol=0.01)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,10 +34,20 @@ def sketch_one_by_one(layout: SketchLayout, codes: np.ndarray) -> np.ndarray:
     return np.concatenate([block.ravel() for block in blocks])
 
 
+@st.composite
+def layouts(draw):
+    """Draw a schema and its layout with any choice of pairs, none and all included."""
+    schema = draw(schemas())
+    layout = SketchLayout.from_schema(schema, max_groups=draw(st.integers(3, 20)))
+    chosen = draw(st.lists(st.booleans(), min_size=6, max_size=6))
+    kept = tuple(pair for pair, is_kept in zip(layout.pairs, chosen, strict=False) if is_kept)
+    return schema, replace(layout, pairs=draw(st.sampled_from([layout.pairs, kept])))
+
+
 @settings(max_examples=25, deadline=None)
-@given(schemas(), st.integers(0, 30), st.integers(3, 20), st.integers(0, 99))
-def test_sketch_counts_what_a_person_would_count(schema, rows, max_groups, seed) -> None:
-    layout = SketchLayout.from_schema(schema, max_groups=max_groups)
+@given(layouts(), st.integers(0, 30), st.integers(0, 99))
+def test_sketch_counts_what_a_person_would_count(drawn, rows, seed) -> None:
+    schema, layout = drawn
     codes = every_code(schema, np.random.default_rng(seed))[:rows]
     sketch = compute_sketch(layout, codes)
     assert sketch.shape == (layout.dimension,)
@@ -43,15 +55,26 @@ def test_sketch_counts_what_a_person_would_count(schema, rows, max_groups, seed)
 
 
 @settings(max_examples=25, deadline=None)
-@given(schemas(), st.integers(3, 20), st.integers(0, 99))
-def test_any_record_moves_the_sketch_by_exactly_its_sensitivity(schema, max_groups, seed) -> None:
-    layout = SketchLayout.from_schema(schema, max_groups=max_groups)
+@given(layouts(), st.integers(0, 99))
+def test_any_record_moves_the_sketch_by_exactly_its_sensitivity(drawn, seed) -> None:
+    schema, layout = drawn
     codes = every_code(schema, np.random.default_rng(seed))[:40]
     before = compute_sketch(layout, codes[:-1])
     for last in codes[:10]:
         after = compute_sketch(layout, np.vstack([codes[:-1], last]))
         assert np.linalg.norm(after - before) == pytest.approx(layout.sensitivity, rel=1e-12)
         assert set(np.unique(after - before)) <= {0.0, 1.0}
+
+
+@settings(max_examples=25, deadline=None)
+@given(layouts())
+def test_every_feature_is_counted_whatever_pairs_are_chosen(drawn) -> None:
+    _, layout = drawn
+    paired = {feature for pair in layout.pairs for feature in pair}
+    assert paired | set(layout.singles) == set(range(len(layout.groups)))
+    for feature in layout.singles:
+        is_grouped = layout.group_sizes[feature] < len(layout.groups[feature])
+        assert is_grouped or feature not in paired
 
 
 @settings(max_examples=30, deadline=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -103,6 +105,15 @@ def test_weight_of_a_cell_is_one_over_noise_and_model_error() -> None:
     expected = a[:, :, None] * b[:, None, :] / targets.class_shares[:, None, None]
     wanted = 1 / (1e-16 + MODEL_ERROR_WEIGHT * expected / len(CODES))
     np.testing.assert_allclose(targets.weights[2], wanted, rtol=1e-6)
+
+
+def test_features_in_no_pair_have_targets_from_their_own_block() -> None:
+    layout = replace(make_layout(), pairs=((0, 2),))
+    assert layout.singles == (0, 1)
+    targets = make_targets(layout, compute_sketch(layout, CODES), 0.0)
+    assert targets.rows == pytest.approx(len(CODES))
+    for feature, shares in enumerate(targets.one_way):
+        np.testing.assert_allclose(shares, true_one_way(feature), atol=1e-12)
 
 
 def test_one_feature_is_enough() -> None:

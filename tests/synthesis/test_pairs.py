@@ -1,0 +1,86 @@
+"""Which pairs a sketch measures: all while they are few, else every feature's nearest ones."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulations.demos import load_demo
+from synthesis.layout import MAX_PAIRED_LEVELS, SketchLayout
+from synthesis.pairs import MAX_CELLS, MAX_PAIRS, choose_pairs
+from synthesis.schema import Categorical, Integer, Schema
+
+SIZES = st.lists(st.integers(1, 64), max_size=60)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SIZES, st.integers(2, 32), st.integers(0, 200), st.integers(0, 100_000))
+def test_no_limit_is_passed_and_every_feature_reaches_equally_far(
+    sizes, num_classes, max_pairs, max_cells
+) -> None:
+    pairs = choose_pairs(sizes, num_classes, max_pairs=max_pairs, max_cells=max_cells)
+    assert len(pairs) <= max_pairs
+    assert num_classes * sum(sizes[a] * sizes[b] for a, b in pairs) <= max_cells
+    reach = max((b - a for a, b in pairs), default=0)
+    assert list(pairs) == [(a, b) for a, b in combinations(range(len(sizes)), 2) if b - a <= reach]
+    if reach + 1 < len(sizes):  # one step further would be too far
+        further = [*pairs, *((a, a + reach + 1) for a in range(len(sizes) - reach - 1))]
+        cells = num_classes * sum(sizes[a] * sizes[b] for a, b in further)
+        assert len(further) > max_pairs or cells > max_cells
+
+
+@pytest.mark.parametrize("num_features", [0, 1, 2, 45])
+def test_few_features_have_all_pairs(num_features: int) -> None:
+    pairs = choose_pairs([20] * num_features, 2)
+    assert pairs == tuple(combinations(range(num_features), 2))
+
+
+def test_the_widest_schema_still_pairs_neighbours() -> None:
+    pairs = choose_pairs([2] * 999, 2)
+    assert pairs == tuple((a, a + 1) for a in range(998))
+    assert len(pairs) <= MAX_PAIRS
+
+
+def test_wide_cells_shorten_the_reach() -> None:
+    pairs = choose_pairs([64] * 40, 32)
+    assert len(pairs) < 40 * 39 / 2
+    assert 32 * 64 * 64 * len(pairs) <= MAX_CELLS
+
+
+def test_the_layout_of_the_census_is_the_one_that_was_measured() -> None:
+    layout = SketchLayout.from_schema(load_demo("adult").schema)
+    assert layout.pairs == tuple(combinations(range(12), 2))
+    assert layout.group_sizes == (20, 9, 16, 7, 15, 6, 5, 2, 20, 20, 20, 42)
+    assert (layout.num_blocks, layout.dimension) == (70, 29_558)
+
+
+def wide_schema(num_columns: int) -> Schema:
+    columns = [Integer(name=f"n{i}", minimum=0, maximum=29) for i in range(num_columns - 1)]
+    label = Categorical(name="label", categories=("a", "b"))
+    return Schema(name="wide", columns=(*columns, label), label="label")
+
+
+def test_a_wide_table_has_a_sketch_that_fits_a_message() -> None:
+    layout = SketchLayout.from_schema(wide_schema(400))
+    assert len(layout.pairs) <= MAX_PAIRS
+    assert layout.dimension <= MAX_CELLS + 2 * sum(layout.sizes)
+    assert {feature for pair in layout.pairs for feature in pair} == set(range(399))
+
+
+def test_many_levels_share_groups_in_pairs_and_stay_apart_in_a_block_of_their_own() -> None:
+    many = Categorical(name="code", categories=tuple(f"c{i}" for i in range(5000)))
+    few = Categorical(
+        name="few", categories=tuple(f"c{i}" for i in range(MAX_PAIRED_LEVELS - 1)), missing=True
+    )
+    label = Categorical(name="label", categories=("a", "b"))
+    layout = SketchLayout.from_schema(
+        Schema(name="many", columns=(many, few, label), label="label")
+    )
+    assert layout.group_sizes == (20, MAX_PAIRED_LEVELS)
+    assert layout.singles == (0,)
+    assert layout.shapes == ((2, 20, MAX_PAIRED_LEVELS), (2, 5000))
+    assert np.bincount(layout.groups[0]).tolist() == [250] * 20
