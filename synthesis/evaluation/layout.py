@@ -15,10 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthesis.layout import Counts, Groups, group_cells
+from synthesis.pairs import Pair
 from synthesis.schema import Schema
 
 COARSE_GROUPS = 8
 """Groups of a column at most in the two-way counts; a fine cell costs as much noise as a coarse."""
+MAX_PAIRS = 1000
+"""Pairs of columns at most; where there are more, that many are spread evenly over all of them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,10 +53,12 @@ class EvaluationLayout:
         """Coarse groups of every column."""
         return tuple(int(groups.max()) + 1 for groups in self.groups)
 
-    @property
-    def pairs(self) -> tuple[tuple[int, int], ...]:
-        """Pairs of columns that have a block."""
-        return tuple(combinations(range(len(self.sizes)), 2))
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Pairs of columns that have a block, near ones and far ones, which no sketch measured."""
+        pairs = list(combinations(range(len(self.sizes)), 2))
+        kept = min(len(pairs), MAX_PAIRS)
+        return tuple(pairs[number * len(pairs) // kept] for number in range(kept))
 
     @property
     def pair_sizes(self) -> tuple[int, ...]:

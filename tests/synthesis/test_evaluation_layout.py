@@ -21,7 +21,7 @@ from synthesis.evaluation import (
     compute_scores,
     compute_two_way,
 )
-from synthesis.evaluation.layout import COARSE_GROUPS
+from synthesis.evaluation.layout import COARSE_GROUPS, MAX_PAIRS
 from synthesis.schema import Categorical, Schema
 
 LAYOUT = EvaluationLayout.from_schema(SCHEMA)
@@ -95,6 +95,18 @@ def test_counts_are_what_a_person_would_count(schema: Schema, seed: int) -> None
     one_way, two_way = (f(layout, codes, weights) for f in (compute_one_way, compute_two_way))
     np.testing.assert_array_equal(one_way, np.concatenate(singles))
     np.testing.assert_array_equal(two_way, np.concatenate([block.ravel() for block in pairs]))
+
+
+def test_a_wide_table_is_judged_by_pairs_from_near_and_far() -> None:
+    columns = [Categorical(name=f"c{i}", categories=("x", "y")) for i in range(99)]
+    label = Categorical(name="label", categories=("a", "b"))
+    layout = EvaluationLayout.from_schema(
+        Schema(name="wide", columns=(*columns, label), label="label")
+    )
+    assert len(layout.pairs) == len(set(layout.pairs)) == MAX_PAIRS
+    assert layout.two_way_sensitivity == pytest.approx(MAX_PAIRS**0.5)
+    gaps = [b - a for a, b in layout.pairs]
+    assert np.mean(gaps) == pytest.approx(101 / 3, abs=1)  # as in all pairs of 100 columns
 
 
 def test_no_column_has_more_coarse_groups_than_declared() -> None:
