@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from synthesis.schema.grid import Grid, build_grid
 
-MAX_SIZE = 1024
+MAX_BINS = 1024
+MAX_LEVELS = 10_000
 
 Name = Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")]
 Word = Annotated[str, Field(min_length=1, pattern=r"^(?s:.*\S.*)$")]
-Bins = Annotated[int, Field(ge=1, le=MAX_SIZE)]
+Bins = Annotated[int, Field(ge=1, le=MAX_BINS)]
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -69,9 +70,10 @@ class LevelColumn(BaseModel):
             raise ValueError(
                 "a column needs at least two different values; put its name under ignore instead"
             )
-        if self.size > MAX_SIZE:
+        if self.size > MAX_LEVELS:
             raise ValueError(
-                f"a column may have at most {MAX_SIZE} levels, got {self.size}; group rare ones"
+                f"a column may have at most {MAX_LEVELS:,} levels, got {self.size:,}; group rare "
+                "ones"
             )
         return self
 

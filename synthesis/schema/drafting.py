@@ -24,6 +24,7 @@ from synthesis.schema.columns import (
     Datetime,
     Integer,
     LevelColumn,
+    to_number,
 )
 from synthesis.schema.grid import MAX_CODES_WITHOUT_BINS
 from synthesis.schema.reading import is_blank
@@ -162,8 +163,11 @@ def _levels(name: str, known: pd.Series[Any], missing: bool) -> Column | None:
 
 
 def _as_numbers(known: pd.Series[Any]) -> NDArray[np.float64] | None:
-    if not pd.api.types.is_numeric_dtype(known):
-        return None
+    if not pd.api.types.is_numeric_dtype(known):  # a cell of spaces makes all others text
+        read = [to_number(value) if isinstance(value, str) else None for value in known]
+        if None in read:
+            return None
+        known = pd.Series(read)
     numbers = known.to_numpy(dtype=np.float64)
     usable = np.isfinite(numbers) & (np.abs(numbers) < 1e9)
     return numbers if usable.all() else None

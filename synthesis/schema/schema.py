@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from synthesis.schema.columns import Column, LevelColumn, Name
 
 MAX_LABEL_LEVELS = 32
+MAX_COLUMNS = 1000
+MAX_WIDTH = 16_384
+"""Codes of all columns together; memory and messages of a study grow with them."""
 
 
 class UnitOfPrivacy(BaseModel):
@@ -105,6 +108,23 @@ class Schema(BaseModel):
             raise ValueError(
                 f"column {name!r} is declared under columns and also left out (under ignore or as "
                 "person_column); keep one of the two"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_width(self) -> Self:
+        if len(self.columns) > MAX_COLUMNS:
+            raise ValueError(
+                f"there may be at most {MAX_COLUMNS:,} columns, got {len(self.columns):,}; put "
+                "those that matter least under ignore"
+            )
+        width = sum(self.sizes)
+        if width > MAX_WIDTH:
+            widest = max(self.columns, key=lambda column: column.size)
+            raise ValueError(
+                f"all columns together may have at most {MAX_WIDTH:,} codes, got {width:,}, of "
+                f"which {widest.name!r} has {widest.size:,}; use fewer bins, group rare levels or "
+                "put columns under ignore"
             )
         return self
 

@@ -31,6 +31,12 @@ def test_tables_fit_the_schema_drafted_from_them(schema, seed):
     assert check_table(draft, table) == []
 
 
+def test_numbers_beside_cells_of_spaces_stay_numbers():
+    column = drafted(["   ", "1.5", "2.0", "40"] * 50)
+    assert (column.kind, column.missing, column.decimals) == ("continuous", True, 1)
+    assert drafted(["   ", "007", "2.0", "40"] * 50).kind == "categorical"
+
+
 def test_kinds_are_recognised():
     assert drafted(["a", "b", "c", "d"] * 50).kind == "categorical"
     assert drafted(["Ja", "Nein"] * 100).kind == "categorical"

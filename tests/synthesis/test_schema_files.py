@@ -208,3 +208,24 @@ def test_levels_that_are_the_same_number_are_refused() -> None:
     with pytest.raises(ValueError, match="same number"):
         Categorical(name="code", categories=("1", "1.0", "x"))
     Categorical(name="code", categories=("7", "007", "1E1", "10"))  # codes are words
+
+
+def levels(name: str, count: int) -> Categorical:
+    return Categorical(name=name, categories=tuple(f"l{i}" for i in range(count)))
+
+
+def test_a_column_may_have_thousands_of_levels_and_a_schema_so_many_codes() -> None:
+    label = Boolean(name="label")
+    Schema(name="s", columns=(levels("icd", 5000), label), label="label")
+    with pytest.raises(ValueError, match="at most 10,000 levels, got 10,001; group rare ones"):
+        levels("icd", 10_001)
+    with pytest.raises(ValueError, match="at most 16,384 codes, got 19,002, of which 'a' has 9,5"):
+        Schema(name="s", columns=(levels("a", 9500), levels("b", 9500), label), label="label")
+
+
+def test_a_schema_may_have_a_thousand_columns() -> None:
+    columns = tuple(Boolean(name=f"c{i}") for i in range(1000))
+    assert len(Schema(name="s", columns=columns, label="c0").names) == 1000
+    more = (*columns, Boolean(name="label"))
+    with pytest.raises(ValueError, match="at most 1,000 columns, got 1,001; put those"):
+        Schema(name="s", columns=more, label="label")

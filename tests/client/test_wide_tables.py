@@ -1,0 +1,38 @@
+"""The widest table that a schema can declare passes every limit between coordinator and site."""
+
+from __future__ import annotations
+
+import torch
+
+from client.incoming import build_generator
+from strategies.parcels import MOST_BYTES
+from synthesis.generator import Generator, GeneratorSettings
+from synthesis.layout import SketchLayout
+from synthesis.schema import Categorical, Schema
+from synthesis.schema.columns import MAX_LEVELS
+from synthesis.schema.schema import MAX_LABEL_LEVELS, MAX_WIDTH
+
+
+def make_widest() -> Schema:
+    """A label with all levels it may have, the longest list, and about 64 levels for the rest."""
+    sizes = [MAX_LABEL_LEVELS, MAX_LEVELS]
+    sizes += [64] * ((MAX_WIDTH - sum(sizes)) // 64 - 1)
+    sizes.append(MAX_WIDTH - sum(sizes))
+    columns = tuple(
+        Categorical(name=f"c{i}", categories=tuple(f"l{level}" for level in range(size)))
+        for i, size in enumerate(sizes)
+    )
+    return Schema(name="widest", columns=columns, label="c0")
+
+
+def test_the_widest_table_fits_a_message_and_a_site() -> None:
+    schema = make_widest()
+    assert sum(schema.sizes) == MAX_WIDTH
+    layout = SketchLayout.from_schema(schema)
+    generator = Generator(
+        GeneratorSettings(sizes=schema.sizes), rng=torch.Generator().manual_seed(0)
+    )
+    weights = generator.state_dict()
+    question = layout.dimension + sum(weight.numel() for weight in weights.values())
+    assert 4 * question < MOST_BYTES / 2
+    assert build_generator(weights, schema).settings == generator.settings
