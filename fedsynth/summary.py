@@ -38,6 +38,8 @@ def show_summary(console: Console, report: Report, folder: Path) -> None:
         _show_figures(console, report.utility)
     if report.evaluation is not None and report.evaluation.figures:
         _show_evaluation(console, report.evaluation)
+    if report.sketch_noise is not None and report.sketch_noise.is_drowned:
+        say(console, f"Note: {report.sketch_noise.describe(report.promise.unit)}")
     seconds = sum(phase.seconds for phase in report.cost.phases)
     say(
         console,

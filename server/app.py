@@ -119,6 +119,7 @@ class Coordinator:
                 for node, reply in sketches.items()
             },
             estimated_rows=targets.rows,
+            sketch_noise_std=targets.rows * targets.noise_variance**0.5,
             phases=tuple(self._conversation.phases),
             rounds=strategy.rounds,
             evaluation=evaluation,

@@ -61,6 +61,7 @@ class StudyOutcome:
         nodes: the sites' node ids, in order.
         noise_multipliers: the sketch noise that each site stated.
         estimated_rows: records in all, estimated from the noisy sketch.
+        sketch_noise_std: standard deviation of the noise in a count of the pooled sketch.
         phases: hello, sketch and fit, and the evaluation if there was one.
         rounds: one record per adversarial round.
         evaluation: of the generator on hold-outs, if the study has one.
@@ -72,6 +73,7 @@ class StudyOutcome:
     nodes: tuple[int, ...]
     noise_multipliers: Mapping[int, float]
     estimated_rows: float
+    sketch_noise_std: float
     phases: tuple[PhaseRecord, ...]
     rounds: tuple[RoundRecord, ...]
     evaluation: Evaluation | None = None

@@ -23,6 +23,7 @@ from server.report import (
     build_cost,
     build_evaluation,
     build_site,
+    build_sketch_noise,
     build_software,
 )
 from server.report import Site as SiteReport
@@ -86,6 +87,7 @@ def make_report(
         sites=_replay_sites(home, study, outcome, len(sites.names)),
         utility=assessment.utility,
         evaluation=_report_evaluation(outcome, sites, run),
+        sketch_noise=build_sketch_noise(outcome),
         pictures=assessment.pictures,
         cost=build_cost(
             outcome,

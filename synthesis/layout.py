@@ -2,8 +2,8 @@
 
 For pairs of feature columns and every class of the label there is one block of counts, as in a
 class-conditional second moment of one-hot rows: for all pairs while they are few, else for those
-that ``synthesis.pairs`` chooses. A count costs the same noise whether its cell is fine or coarse, so
-columns with many cells enter the pairs in a few contiguous *groups* of cells, and their full
+that ``synthesis.pairs`` chooses. A count costs the same noise whether its cell is fine or coarse,
+so columns with many cells enter the pairs in a few contiguous *groups* of cells, and their full
 resolution enters once more as a block of its own, as that of a column in no pair does. Which pairs
 have a block and which cells form a group follows from the schema alone.
 """

@@ -16,6 +16,7 @@ from server.report import (
     build_cost,
     build_evaluation,
     build_site_from_plan,
+    build_sketch_noise,
     build_software,
 )
 from server.study import Study
@@ -66,6 +67,7 @@ def make_report(
         evaluation=(
             None if outcome.evaluation is None else build_evaluation(outcome.evaluation, names)
         ),
+        sketch_noise=build_sketch_noise(outcome),
         cost=build_cost(outcome, names),
         limits=(
             "What each site spent is what the study planned. A site writes it into its own ledger, "

@@ -46,6 +46,7 @@ from server.report.parts import (
     UtilityRow,
     Version,
 )
+from server.report.sketch_noise import SketchNoise, build_sketch_noise
 from server.report.wording import LOCAL_TRUST, NOT_PROMISED
 from server.report.write import write_report
 
@@ -73,6 +74,7 @@ __all__ = [
     "Report",
     "Round",
     "Site",
+    "SketchNoise",
     "Totals",
     "Traffic",
     "Utility",
@@ -87,6 +89,7 @@ __all__ = [
     "build_round",
     "build_site",
     "build_site_from_plan",
+    "build_sketch_noise",
     "build_software",
     "build_utility_row",
     "render_html",

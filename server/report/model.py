@@ -16,6 +16,7 @@ from server.report.parts import (
     Utility,
     Version,
 )
+from server.report.sketch_noise import SketchNoise
 
 FORMAT: Final = "fedsynth-report/1"
 STAMP: Final = "NOT DIFFERENTIALLY PRIVATE"
@@ -50,6 +51,8 @@ class Report(Part):
     """Their ledgers."""
     utility: Utility | None = None
     """Figures against real rows; None where nobody may see all real rows."""
+    sketch_noise: SketchNoise | None = None
+    """How much noise the counts hold; None in reports of earlier versions."""
     evaluation: Evaluation | None = None
     """Figures from noised counts of hold-outs; None where the study had no evaluation."""
     pictures: Pictures | None = None

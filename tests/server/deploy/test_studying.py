@@ -32,6 +32,7 @@ def test_a_report_names_a_site_whose_name_is_lost_by_its_number() -> None:
         nodes=(7, 9),
         noise_multipliers={},
         estimated_rows=10.0,
+        sketch_noise_std=3.0,
         phases=(),
         rounds=(),
     )
