@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 Pair = tuple[int, int]
 
-MAX_PAIRS = 1000
-"""Pairs at most. Every block more makes the noise in all of them larger."""
+MAX_PAIRS = 2000
+"""Pairs at most: all of 63 features. More would cost time and, in blocks of one column at full
+resolution, noise; fewer leave links to chance that nobody measured (figures: docs/method.md)."""
 MAX_CELLS = 1 << 21
 """Counts of all pairs together at most, which bounds the memory of a fit and a site's message."""
 

@@ -33,7 +33,7 @@ def test_no_limit_is_passed_and_every_feature_reaches_equally_far(
         assert len(further) > max_pairs or cells > max_cells
 
 
-@pytest.mark.parametrize("num_features", [0, 1, 2, 45])
+@pytest.mark.parametrize("num_features", [0, 1, 2, 63])
 def test_few_features_have_all_pairs(num_features: int) -> None:
     pairs = choose_pairs([20] * num_features, 2)
     assert pairs == tuple(combinations(range(num_features), 2))
@@ -41,8 +41,8 @@ def test_few_features_have_all_pairs(num_features: int) -> None:
 
 def test_the_widest_schema_still_pairs_neighbours() -> None:
     pairs = choose_pairs([2] * 999, 2)
-    assert pairs == tuple((a, a + 1) for a in range(998))
-    assert len(pairs) <= MAX_PAIRS
+    assert {b - a for a, b in pairs} == {1, 2}
+    assert len(pairs) == 998 + 997 <= MAX_PAIRS
 
 
 def test_wide_cells_shorten_the_reach() -> None:
