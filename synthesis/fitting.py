@@ -28,7 +28,12 @@ below is fitted to noise (the discrepancy principle of Morozov 1966)."""
 NOISE_PER_SIGNAL = 0.2
 """Where the sketch holds little signal, the fit stops earlier: it may go below 1 by this part of
 what independent columns lie above it."""
+DEPENDENCE_PRICE = 0.0055
+"""What a record pays, in log-likelihood, for each nat that its latent code tells about its columns
+beyond the label. Of all generators that agree with the noisy sketch, this prefers the one with the
+least dependence between columns (maximum entropy, as in Jaynes 1957); noise has no such claim."""
 CHECK_EVERY = 10
+TINY = 1e-7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +67,7 @@ class SketchLoss:
         self._sizes = layout.sizes
         self._label = layout.label_index
         self._scale = 1.0 / targets.expected_loss
+        self._price = 2.0 * DEPENDENCE_PRICE * targets.rows * self._scale
         self._pair_error = PairError(targets, device=device)
         pairs = len(layout.pairs)
         self._singles = [
@@ -80,6 +86,28 @@ class SketchLoss:
         for feature, target, weight in self._singles:
             error = error + (weight * (label.T @ fine[feature] / len(label) - target) ** 2).sum()
         return error * self._scale
+
+    def penalised(self, probabilities: Tensor) -> Tensor:
+        """Return the loss plus the price of dependence, in the same units.
+
+        The loss is minus twice the log-likelihood of the noisy cells, divided by what the noise
+        alone would cause; the price per record enters on the same scale, so that it counts as
+        much on every table.
+        """
+        return self(probabilities) + self._price * self._dependence(probabilities)
+
+    def _dependence(self, probabilities: Tensor) -> Tensor:
+        """Return the information of the latent code about the columns given the label, in nats."""
+        columns = probabilities.split(self._sizes, dim=1)
+        label = columns[self._label]
+        classes = label.mean(0)[:, None]
+        total = probabilities.new_zeros(())
+        for position in self._features:
+            given_code = columns[position]
+            joint = label.T @ given_code / len(label)  # (classes, codes)
+            total = total + (given_code * torch.log(given_code + TINY)).sum(1).mean()
+            total = total - (joint * torch.log(joint / (classes + TINY) + TINY)).sum()
+        return total
 
 
 def choose_device() -> torch.device:
@@ -114,7 +142,7 @@ def fit_generator(
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * max(decay, 0.02)
         optimizer.zero_grad()
-        loss(generator.probabilities()).backward()
+        loss.penalised(generator.probabilities()).backward()
         optimizer.step()
         update_average(average, generator, decay=min(0.98, step / (step + 10)))
         is_done = step % CHECK_EVERY == 0 and compute_loss(average, loss) < floor
