@@ -40,7 +40,7 @@ from synthesis.fitting import (
     make_starting_shares,
 )
 from synthesis.generator import Generator, GeneratorSettings
-from synthesis.layout import SketchLayout
+from synthesis.layout import PAIR_SCALE, SketchLayout
 from synthesis.schema import Schema
 from synthesis.targets import SketchTargets, make_targets
 
@@ -102,9 +102,8 @@ class Coordinator:
             [reply.arrays[STATISTICS] for reply in sketches.values()],
             [float(str(reply.config[protocol.NOISE_MULTIPLIER])) for reply in sketches.values()],
         )
-        targets = make_targets(
-            self._layout, pooled.values, pooled.noise_variance**0.5 * self._layout.sensitivity
-        )
+        noise_std = pooled.noise_variance**0.5 * self._layout.sensitivity
+        targets = make_targets(self._layout, pooled.values, noise_std)
         fitted = self._fit(targets)
         strategy = self._make_strategy(hello, sketches, pooled)
         generator = self._run_rounds(grid, strategy, fitted, targets)
@@ -119,7 +118,7 @@ class Coordinator:
                 for node, reply in sketches.items()
             },
             estimated_rows=targets.rows,
-            sketch_noise_std=targets.rows * targets.noise_variance**0.5,
+            sketch_noise_std=noise_std / PAIR_SCALE,
             phases=tuple(self._conversation.phases),
             rounds=strategy.rounds,
             evaluation=evaluation,
@@ -237,7 +236,7 @@ class Coordinator:
         )
         _load(generator, self._checkpoint.find_rounds()[1] or _weights_of(fitted))
         settings = settings_of(self.study)
-        settings[protocol.POOLED_NOISE_STD] = targets.rows * targets.noise_variance**0.5
+        settings[protocol.POOLED_NOISE_STD] = targets.noise_std
         result = strategy.start(
             grid,
             ArrayRecord(generator.state_dict()),

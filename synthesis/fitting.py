@@ -22,7 +22,7 @@ from synthesis.targets import Shares, SketchTargets
 
 Progress = Callable[[int, int], None]
 
-NOISE_FLOOR = 0.95
+NOISE_FLOOR = 0.9
 """Lowest sketch loss a generator may reach: the truth itself scores about 1, and what lies clearly
 below is fitted to noise (the discrepancy principle of Morozov 1966)."""
 NOISE_PER_SIGNAL = 0.2
@@ -69,12 +69,12 @@ class SketchLoss:
         self._scale = 1.0 / targets.expected_loss
         self._price = 2.0 * DEPENDENCE_PRICE * targets.rows * self._scale
         self._pair_error = PairError(targets, device=device)
-        pairs = len(layout.pairs)
         self._singles = [
-            (feature, _to_tensor(block).to(device), _to_tensor(weight).to(device))
-            for feature, block, weight in zip(
-                layout.singles, targets.blocks[pairs:], targets.weights[pairs:], strict=True
+            (block, _to_tensor(shares).to(device), _to_tensor(weights).to(device))
+            for block, shares, weights in zip(
+                layout.blocks, targets.blocks, targets.weights, strict=True
             )
+            if len(block.features) == 1
         ]
 
     def __call__(self, probabilities: Tensor) -> Tensor:
@@ -83,8 +83,11 @@ class SketchLoss:
         label = columns[self._label]  # (batch, classes)
         fine = [columns[position] for position in self._features]
         error = self._pair_error(label, fine)
-        for feature, target, weight in self._singles:
-            error = error + (weight * (label.T @ fine[feature] / len(label) - target) ** 2).sum()
+        for block, target, weight in self._singles:
+            shares = label.T @ fine[block.features[0]] / len(label)
+            if not block.is_given_label:
+                shares = shares.sum(0, keepdim=True)
+            error = error + (weight * (shares - target) ** 2).sum()
         return error * self._scale
 
     def penalised(self, probabilities: Tensor) -> Tensor:
@@ -179,9 +182,9 @@ def make_starting_shares(targets: SketchTargets) -> tuple[Shares, ...]:
     for feature, groups in enumerate(layout.groups):
         grouped = targets.one_way[feature].sum(0)
         spread = (grouped / np.bincount(groups, minlength=len(grouped)))[groups]
-        if feature in layout.singles:
-            block = targets.blocks[len(layout.pairs) + layout.singles.index(feature)]
-            spread = np.maximum(block.sum(0), 0.1 * spread)
+        for block, told in zip(layout.blocks, targets.blocks, strict=True):
+            if block.features == (feature,) and not block.is_given_label:
+                spread = np.maximum(told[0], 0.1 * spread)
         shares.append(spread / max(float(spread.sum()), 1e-12))
     shares.insert(layout.label_index, targets.class_shares)
     return tuple(shares)

@@ -4,12 +4,17 @@ For pairs of feature columns and every class of the label there is one block of 
 class-conditional second moment of one-hot rows: for all pairs while they are few, else for those
 that ``synthesis.pairs`` chooses. A count costs the same noise whether its cell is fine or coarse,
 so columns with many cells enter the pairs in a few contiguous *groups* of cells, and their full
-resolution enters once more as a block of its own, as that of a column in no pair does. Which pairs
-have a block and which cells form a group follows from the schema alone.
+resolution enters once more as a block of its own, as that of a column in no pair does. Each of
+these blocks comes twice, given the label and over all labels. Which pairs have a block and which
+cells form a group follows from the schema alone.
+
+Entries all carry the same noise, so what counts on a larger *scale* is told more exactly: a record
+adds 2 to one cell of a block of two columns, and 3 to one of a block of one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,12 +25,38 @@ from numpy.typing import NDArray
 from synthesis.pairs import Pair, choose_pairs
 from synthesis.schema import Column, NumberColumn, Ordinal, Schema
 
-MAX_GROUPS = 20
+MAX_GROUPS = 10
 MAX_PAIRED_LEVELS = 64
 """Levels of a list without order that enter the pairs one by one; more share groups, too."""
 
+PAIR_SCALE, SINGLE_SCALE = 2, 3
+"""What a unit adds to one cell of a block of two columns, and of a block of one."""
+
 Groups = NDArray[np.int64]
 Counts = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Counts of one or two features.
+
+    Attributes:
+        features: which, numbered among the features.
+        is_given_label: whether every class has counts of its own.
+        shape: classes first (1 over all labels), then groups of each of two features or codes of
+            one.
+        scale: what a unit adds, over all its rows; a whole number, so that sums stay exact.
+    """
+
+    features: tuple[int, ...]
+    is_given_label: bool
+    shape: tuple[int, ...]
+    scale: int
+
+    @property
+    def size(self) -> int:
+        """Number of counts."""
+        return int(np.prod(self.shape))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,31 +117,35 @@ class SketchLayout:
             if feature not in paired or len(groups) > self.group_sizes[feature]
         )
 
-    @property
-    def num_blocks(self) -> int:
-        """Blocks of the sketch; a unit adds at most one to each, spread over its rows' cells."""
-        return len(self.pairs) + len(self.singles)
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """Every block: pairs given the label, pairs, singles given the label, singles."""
+        pairs = [(pair, tuple(self.group_sizes[f] for f in pair)) for pair in self.pairs]
+        singles = [((f,), (len(self.groups[f]),)) for f in self.singles]
+        return tuple(
+            Block(
+                features=features,
+                is_given_label=is_given_label,
+                shape=(self.num_classes if is_given_label else 1, *shape),
+                scale=scale,
+            )
+            for several, scale in ((pairs, PAIR_SCALE), (singles, SINGLE_SCALE))
+            for is_given_label in (True, False)
+            for features, shape in several
+        )
 
     @property
     def sensitivity(self) -> float:
         """Largest L2 change of the whole sketch when one unit is added or removed."""
-        return float(np.sqrt(self.num_blocks))
-
-    @cached_property
-    def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shape of every block, classes first: pairs, then singles."""
-        sizes = self.group_sizes
-        pairs = [(self.num_classes, sizes[a], sizes[b]) for a, b in self.pairs]
-        singles = [(self.num_classes, len(self.groups[f])) for f in self.singles]
-        return (*pairs, *singles)
+        return math.sqrt(sum(block.scale**2 for block in self.blocks))
 
     @property
     def dimension(self) -> int:
         """Length of the flat sketch."""
-        return sum(int(np.prod(shape)) for shape in self.shapes)
+        return sum(block.size for block in self.blocks)
 
     def split(self, flat: Counts) -> Iterator[Counts]:
-        """Yield the blocks of a flat sketch, in the order of ``shapes``.
+        """Yield the counts of every block of a flat sketch, in units and not on its scale.
 
         Raises:
             ValueError: if ``flat`` does not have the shape ``(dimension,)``.
@@ -118,10 +153,9 @@ class SketchLayout:
         if flat.shape != (self.dimension,):
             raise ValueError(f"sketch must have shape ({self.dimension},), got {flat.shape}.")
         start = 0
-        for shape in self.shapes:
-            stop = start + int(np.prod(shape))
-            yield flat[start:stop].reshape(shape)
-            start = stop
+        for block in self.blocks:
+            yield flat[start : start + block.size].reshape(block.shape) / block.scale
+            start += block.size
 
 
 def compute_sketch(
@@ -136,23 +170,24 @@ def compute_sketch(
             not add up to more than 1, and sums must be exact (see ``Units.weights``).
 
     Returns:
-        Shape ``(layout.dimension,)``. One unit more adds at most 1 to the cells of each block.
+        Shape ``(layout.dimension,)``. One unit more adds at most its scale to the cells of a block.
     """
     labels = codes[:, layout.label_index].astype(np.int64)
     fine = [codes[:, column].astype(np.int64) for column in layout.features]
     grouped = [groups[column] for groups, column in zip(layout.groups, fine, strict=True)]
-    sizes = layout.group_sizes
-    blocks = [
-        _count((labels * sizes[a] + grouped[a]) * sizes[b] + grouped[b], shape, weights)
-        for (a, b), shape in zip(layout.pairs, layout.shapes, strict=False)
-    ]
-    for feature, shape in zip(layout.singles, layout.shapes[len(layout.pairs) :], strict=True):
-        blocks.append(_count(labels * shape[1] + fine[feature], shape, weights))
-    return np.concatenate(blocks)
-
-
-def _count(cells: NDArray[np.int64], shape: tuple[int, ...], weights: Counts | None) -> Counts:
-    return np.bincount(cells, weights, minlength=int(np.prod(shape))).astype(np.float64)
+    given: dict[tuple[int, ...], Counts] = {}
+    parts = []
+    for block in layout.blocks:
+        if block.is_given_label:  # the first of the two blocks of these features
+            cells, codes_of = labels, grouped if len(block.features) == 2 else fine
+            for feature, size in zip(block.features, block.shape[1:], strict=True):
+                cells = cells * size + codes_of[feature]
+            counts = np.bincount(cells, weights, minlength=block.size).astype(np.float64)
+            given[block.features] = counts.reshape(block.shape)
+            parts.append(block.scale * counts)
+        else:
+            parts.append(block.scale * given[block.features].sum(0).ravel())
+    return np.concatenate(parts)
 
 
 def group_cells(column: Column, max_groups: int, *, group_levels: bool = False) -> Groups:

@@ -30,21 +30,27 @@ class _Strip:
     Attributes:
         features: first features of the pairs.
         partners: their second features.
-        targets: noisy shares, ``(classes, rows, partners)``, zero where there is no pair.
-        weights: the same shape, zero where there is no pair.
+        targets: noisy shares given the label, ``(classes, rows, partners)``, and over all labels,
+            ``(1, rows, partners)``; zero where there is no pair.
+        weights: the same shapes, zero where there is no pair.
     """
 
     features: list[int]
     partners: list[int]
-    targets: Tensor
-    weights: Tensor
+    targets: tuple[Tensor, Tensor]
+    weights: tuple[Tensor, Tensor]
 
     def __call__(self, label: Tensor, grouped: Sequence[Tensor]) -> Tensor:
         rows = torch.cat([grouped[feature] for feature in self.features], dim=1)
         partners = torch.cat([grouped[feature] for feature in self.partners], dim=1)
         given = torch.einsum("bc,bg->cgb", label, rows).flatten(0, 1)  # (classes*rows, batch)
-        moments = (given @ partners / len(label)).view_as(self.targets)
-        return (self.weights * (moments - self.targets) ** 2).sum()
+        moments = (given @ partners / len(label)).view_as(self.targets[0])
+        both = moments, moments.sum(0, keepdim=True)
+        errors = [
+            (weights * (moments - targets) ** 2).sum()
+            for weights, moments, targets in zip(self.weights, both, self.targets, strict=True)
+        ]
+        return errors[0] + errors[1]
 
 
 class PairError:
@@ -92,20 +98,22 @@ def _cut_strips(layout: SketchLayout) -> list[list[int]]:
 def _make_strip(targets: SketchTargets, features: list[int], device: torch.device | None) -> _Strip:
     layout = targets.layout
     inside = set(features)
-    numbers = [number for number, (first, _) in enumerate(layout.pairs) if first in inside]
-    partners = sorted({layout.pairs[number][1] for number in numbers})
+    pairs = [pair for pair in layout.pairs if pair[0] in inside]
+    partners = sorted({second for _, second in pairs})
     rows, columns = _place(layout, features), _place(layout, partners)
-    shape = (layout.num_classes, rows[features[-1]].stop, columns[partners[-1]].stop)
-    shares, weights = (np.zeros(shape, dtype=np.float32) for _ in range(2))
-    for number in numbers:
-        first, second = layout.pairs[number]
-        cells = np.s_[:, rows[first], columns[second]]
-        shares[cells], weights[cells] = targets.blocks[number], targets.weights[number]
+    area = (rows[features[-1]].stop, columns[partners[-1]].stop)
+    laid = [np.zeros((2, classes, *area), np.float32) for classes in (layout.num_classes, 1)]
+    for block, shares, weights in zip(layout.blocks, targets.blocks, targets.weights, strict=True):
+        if len(block.features) == 2 and block.features[0] in inside:
+            first, second = block.features
+            place = laid[0 if block.is_given_label else 1]
+            place[:, :, rows[first], columns[second]] = shares, weights
+    given, overall = (torch.from_numpy(values).to(device) for values in laid)
     return _Strip(
         features=features,
         partners=partners,
-        targets=torch.from_numpy(shares).to(device),
-        weights=torch.from_numpy(weights).to(device),
+        targets=(given[0], overall[0]),
+        weights=(given[1], overall[1]),
     )
 
 

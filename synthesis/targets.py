@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from synthesis.layout import Counts, SketchLayout
 
-MODEL_ERROR_WEIGHT = 3.0
+MODEL_ERROR_WEIGHT = 1.0
 """How much of a cell's own share, in records, is tolerated beside its noise variance."""
 
 Shares = NDArray[np.float64]
@@ -28,8 +28,10 @@ class SketchTargets:
         rows: estimated number of records, >= 1 (an estimate from the noisy sketch).
         class_shares: share of every class, sums to 1.
         one_way: per feature, the class-conditional shares of its groups, ``(classes, groups)``.
-        blocks: per block, the noisy shares, in the order of ``layout.shapes``.
+        blocks: per block, the noisy shares, in the order of ``layout.blocks``.
         weights: per block, inverse variances with a term for the model's own error.
+        noise_variances: per block, the variance of the noise in a share.
+        noise_std: of every entry of the pooled sketch.
     """
 
     layout: SketchLayout
@@ -38,12 +40,14 @@ class SketchTargets:
     one_way: tuple[Shares, ...]
     blocks: tuple[Shares, ...]
     weights: tuple[Shares, ...]
-    noise_variance: float
+    noise_variances: tuple[float, ...]
+    noise_std: float
 
     @property
     def expected_loss(self) -> float:
         """Weighted squared error that the noise alone causes: what the truth itself would score."""
-        return float(sum(weight.sum() for weight in self.weights)) * self.noise_variance
+        pairs = zip(self.weights, self.noise_variances, strict=True)
+        return sum(float(weight.sum()) * variance for weight, variance in pairs)
 
 
 def make_targets(layout: SketchLayout, pooled: Counts, noise_std: float) -> SketchTargets:
@@ -52,20 +56,21 @@ def make_targets(layout: SketchLayout, pooled: Counts, noise_std: float) -> Sket
     Args:
         layout: where the counts lie.
         pooled: sum of the sites' noisy sketches, ``(layout.dimension,)``.
-        noise_std: standard deviation of the noise in every cell of ``pooled``, >= 0.
+        noise_std: standard deviation of the noise in every entry of ``pooled``, >= 0.
     """
     counts = list(layout.split(pooled))
     totals, total_std = _class_totals(layout, counts, noise_std)
     rows = max(1.0, float(totals.sum()), total_std * layout.num_classes**0.5)
     blocks = tuple(block / rows for block in counts)
-    variance = max((noise_std / rows) ** 2, 1e-16)
+    variances = tuple(max((std / rows) ** 2, 1e-16) for std in _noise_stds(layout, noise_std))
     # A class that noise has pushed below half its own standard error may still be there.
     positive = np.maximum(totals, max(0.5 * total_std, 1e-6 * rows))
     classes = positive / positive.sum()
     one_way = tuple(_one_way(layout, blocks, f) for f in range(len(layout.groups)))
+    expected = _expected_shares(layout, classes, one_way)
     weights = tuple(
-        1.0 / (variance + MODEL_ERROR_WEIGHT * expected / rows)
-        for expected in _expected_shares(layout, classes, one_way)
+        1.0 / (variance + MODEL_ERROR_WEIGHT * shares / rows)
+        for variance, shares in zip(variances, expected, strict=True)
     )
     return SketchTargets(
         layout=layout,
@@ -74,44 +79,75 @@ def make_targets(layout: SketchLayout, pooled: Counts, noise_std: float) -> Sket
         one_way=one_way,
         blocks=blocks,
         weights=weights,
-        noise_variance=variance,
+        noise_variances=variances,
+        noise_std=noise_std,
     )
+
+
+def _noise_stds(layout: SketchLayout, noise_std: float) -> list[float]:
+    """Return the standard deviation of the noise in a count of every block, in units."""
+    return [noise_std / block.scale for block in layout.blocks]
 
 
 def _class_totals(
     layout: SketchLayout, counts: list[Counts], noise_std: float
 ) -> tuple[Shares, float]:
-    """Average the records per class over all blocks, by inverse noise; with its standard error.
+    """Average the units per class over all blocks given the label, with its standard error.
 
     A block's total carries the noise of all its cells, so small blocks tell it best.
     """
-    cells = np.array([block[0].size for block in counts], dtype=np.float64)
-    precision = 1.0 / cells
-    totals = np.stack([block.reshape(layout.num_classes, -1).sum(1) for block in counts])
+    given = [
+        (count.reshape(layout.num_classes, -1), block.scale)
+        for count, block in zip(counts, layout.blocks, strict=True)
+        if block.is_given_label
+    ]
+    precision = np.array([scale**2 / count.shape[1] for count, scale in given])
+    totals = np.stack([count.sum(1) for count, _ in given])
     average: Shares = precision @ totals / precision.sum()
     return average, noise_std / float(precision.sum()) ** 0.5
 
 
 def _one_way(layout: SketchLayout, blocks: tuple[Shares, ...], feature: int) -> Shares:
-    """Average the totals of ``feature`` over all blocks that hold it, by inverse noise."""
-    estimate = np.zeros((layout.num_classes, layout.group_sizes[feature]))
-    weight = 0.0
-    for (a, b), block in zip(layout.pairs, blocks, strict=False):
-        if feature in (a, b):
-            summed = block.shape[2] if feature == a else block.shape[1]
-            estimate += block.sum(2 if feature == a else 1) / summed
-            weight += 1.0 / summed
-    for single, block in zip(layout.singles, blocks[len(layout.pairs) :], strict=True):
-        if single == feature:
-            summed = block.shape[1] / layout.group_sizes[feature]
-            estimate += _sum_groups(layout, feature, block) / summed
-            weight += 1.0 / summed
-    return np.maximum(estimate / weight, 0.0)
+    """Average the totals of ``feature`` over all blocks that hold it, by inverse noise.
+
+    Blocks over all labels tell the sum over classes alone, and correct every class by as much.
+    """
+    given, overall = (
+        _average_totals(layout, blocks, feature, is_given_label=is_given_label)
+        for is_given_label in (True, False)
+    )
+    shares, precision = given
+    # The sum over classes, told twice: by the classes, each with noise of its own, and overall.
+    share = overall[1] / (overall[1] + precision / layout.num_classes)
+    corrected: Shares = shares + share * (overall[0] - shares.sum(0)) / layout.num_classes
+    return np.maximum(corrected, 0.0)
 
 
-def _sum_groups(layout: SketchLayout, feature: int, fine: Shares) -> Shares:
-    grouped = np.zeros((fine.shape[0], layout.group_sizes[feature]))
-    np.add.at(grouped.T, layout.groups[feature], fine.T)
+def _average_totals(
+    layout: SketchLayout, blocks: tuple[Shares, ...], feature: int, *, is_given_label: bool
+) -> tuple[Shares, Shares]:
+    """Return the average shares of a feature's groups, and the precision of each."""
+    size = layout.group_sizes[feature]
+    classes = layout.num_classes if is_given_label else 1
+    total, precision = np.zeros((classes, size)), np.zeros(size)
+    for block, shares in zip(layout.blocks, blocks, strict=True):
+        if feature not in block.features or block.is_given_label is not is_given_label:
+            continue
+        if len(block.features) == 2:
+            axis = 2 - block.features.index(feature)
+            summed, told = np.full(size, block.shape[axis]), shares.sum(axis)
+        else:
+            groups = layout.groups[feature]
+            summed, told = np.bincount(groups, minlength=size), _sum_groups(shares, groups, size)
+        weight = block.scale**2 / summed
+        total += weight * told
+        precision += weight
+    return total / precision, precision
+
+
+def _sum_groups(fine: Shares, groups: NDArray[np.int64], size: int) -> Shares:
+    grouped = np.zeros((fine.shape[0], size))
+    np.add.at(grouped.T, groups, fine.T)
     return grouped
 
 
@@ -119,13 +155,15 @@ def _expected_shares(
     layout: SketchLayout, classes: Shares, one_way: tuple[Shares, ...]
 ) -> list[Shares]:
     """Shares if features were independent given the label: enough to say how large a cell is."""
-    pairs = [
-        one_way[a][:, :, None] * one_way[b][:, None, :] / classes[:, None, None]
-        for a, b in layout.pairs
-    ]
-    singles = []
-    for feature in layout.singles:
-        groups = layout.groups[feature]
-        per_group = np.bincount(groups, minlength=layout.group_sizes[feature])
-        singles.append((one_way[feature] / per_group)[:, groups])
-    return pairs + singles
+    several = []
+    for block in layout.blocks:
+        if len(block.features) == 2:
+            a, b = (one_way[feature] for feature in block.features)
+            shares = a[:, :, None] * b[:, None, :] / classes[:, None, None]
+        else:
+            (feature,) = block.features
+            groups = layout.groups[feature]
+            per_group = np.bincount(groups, minlength=layout.group_sizes[feature])
+            shares = (one_way[feature] / per_group)[:, groups]
+        several.append(shares if block.is_given_label else shares.sum(0, keepdims=True))
+    return several

@@ -88,7 +88,7 @@ def test_a_person_moves_the_released_counts_by_at_most_the_sensitivity(
     use(pair, rows, others, seed, alike)
     (before, sensitivity), (after, _) = (exact_sketch(site, "s") for site in pair)
     # Squares of multiples of 2**-20 are exact here; the root of their sum need not be.
-    assert float(((after - before) ** 2).sum()) <= LAYOUT.num_blocks
+    assert float(((after - before) ** 2).sum()) <= sum(block.scale**2 for block in LAYOUT.blocks)
     assert sensitivity == LAYOUT.sensitivity
 
 

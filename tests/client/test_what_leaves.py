@@ -123,8 +123,9 @@ def test_totals_of_a_sketch_are_as_noisy_as_their_cells_say(captured: Captured) 
     for place, reply in captured.replies(protocol.QUERY_SKETCH):
         statistics = reply.content.array_records[SKETCH][STATISTICS].numpy().astype(float)
         noise = float(reply.content.config_records[CONFIG][protocol.NOISE_MULTIPLIER])
-        for block in layout.split(statistics):
-            miss = (block.sum() - ROWS[place]) / (noise * layout.sensitivity * block.size**0.5)
+        for block, counts in zip(layout.blocks, layout.split(statistics), strict=True):
+            std = noise * layout.sensitivity / block.scale
+            miss = (counts.sum() - ROWS[place]) / (std * block.size**0.5)
             misses.append(miss)
     assert 0.4 < np.std(misses) < 2.0
     assert min(np.abs(misses)) > 0

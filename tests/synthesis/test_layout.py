@@ -22,15 +22,18 @@ def with_columns(*columns) -> Schema:
 
 
 def sketch_one_by_one(layout: SketchLayout, codes: np.ndarray) -> np.ndarray:
-    blocks = [np.zeros(shape) for shape in layout.shapes]
+    blocks = [np.zeros(block.shape) for block in layout.blocks]
     for record in codes:
         label = record[layout.label_index]
         cells = [int(record[place]) for place in layout.features]
         groups = [int(layout.groups[f][cell]) for f, cell in enumerate(cells)]
-        for number, (a, b) in enumerate(layout.pairs):
-            blocks[number][label, groups[a], groups[b]] += 1
-        for number, feature in enumerate(layout.singles, start=len(layout.pairs)):
-            blocks[number][label, cells[feature]] += 1
+        for block, counts in zip(layout.blocks, blocks, strict=True):
+            first = label if block.is_given_label else 0
+            if len(block.features) == 2:
+                a, b = block.features
+                counts[first, groups[a], groups[b]] += 2
+            else:
+                counts[first, cells[block.features[0]]] += 3
     return np.concatenate([block.ravel() for block in blocks])
 
 
@@ -63,7 +66,7 @@ def test_any_record_moves_the_sketch_by_exactly_its_sensitivity(drawn, seed) -> 
     for last in codes[:10]:
         after = compute_sketch(layout, np.vstack([codes[:-1], last]))
         assert np.linalg.norm(after - before) == pytest.approx(layout.sensitivity, rel=1e-12)
-        assert set(np.unique(after - before)) <= {0.0, 1.0}
+        assert set(np.unique(after - before)) <= {0.0, 2.0, 3.0}
 
 
 @settings(max_examples=25, deadline=None)
@@ -103,15 +106,18 @@ def test_a_pair_has_groups_and_a_single_has_every_cell() -> None:
     assert layout.features == (0, 1, 3)
     assert layout.group_sizes == (10, 4, 2)
     assert layout.singles == (0,)
-    assert layout.shapes == ((2, 10, 4), (2, 10, 2), (2, 4, 2), (2, 30))
-    assert layout.sensitivity == 2.0
+    pairs = [(10, 4), (10, 2), (4, 2)]
+    shapes = [(c, *pair) for c in (2, 1) for pair in pairs] + [(2, 30), (1, 30)]
+    assert [block.shape for block in layout.blocks] == shapes
+    assert [block.is_given_label for block in layout.blocks] == [shape[0] == 2 for shape in shapes]
+    assert layout.sensitivity == pytest.approx((6 * 2**2 + 2 * 3**2) ** 0.5)
 
 
 def test_without_grouped_columns_blocks_are_all_pairs_as_in_the_design() -> None:
     columns = [Categorical(name=f"c{i}", categories=("x", "y")) for i in range(12)]
     layout = SketchLayout.from_schema(with_columns(*columns))
-    assert layout.num_blocks == 12 * 11 / 2
-    assert layout.sensitivity == pytest.approx(66**0.5)
+    assert len(layout.blocks) == 12 * 11
+    assert layout.sensitivity == pytest.approx(2 * 132**0.5)
 
 
 def test_point_masses_and_missing_stay_by_themselves() -> None:
@@ -149,15 +155,15 @@ def test_one_feature_has_one_block_at_full_resolution(size: int) -> None:
     schema = with_columns(Integer(name="n", minimum=1, maximum=size))
     layout = SketchLayout.from_schema(schema, max_groups=8)
     assert layout.pairs == () and layout.singles == (0,)
-    assert layout.shapes == ((3, size),)
-    assert layout.sensitivity == 1.0
+    assert [block.shape for block in layout.blocks] == [(3, size), (1, size)]
+    assert layout.sensitivity == pytest.approx(3 * 2**0.5)
     codes = draw_codes(50, schema=schema)
     np.testing.assert_array_equal(compute_sketch(layout, codes), sketch_one_by_one(layout, codes))
 
 
 def test_layout_follows_from_the_schema_alone() -> None:
     one, other = make_layout(), make_layout(Schema.model_validate(SCHEMA.model_dump()))
-    assert one.shapes == other.shapes
+    assert one.blocks == other.blocks
     for a, b in zip(one.groups, other.groups, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -166,7 +172,8 @@ def test_split_gives_the_blocks_back_and_refuses_another_length() -> None:
     layout = make_layout()
     flat = np.arange(layout.dimension, dtype=float)
     blocks = list(layout.split(flat))
-    assert tuple(block.shape for block in blocks) == layout.shapes
-    np.testing.assert_array_equal(np.concatenate([b.ravel() for b in blocks]), flat)
+    assert [each.shape for each in blocks] == [block.shape for block in layout.blocks]
+    scaled = [b.scale * each.ravel() for b, each in zip(layout.blocks, blocks, strict=True)]
+    np.testing.assert_allclose(np.concatenate(scaled), flat, rtol=1e-15)
     with pytest.raises(ValueError, match=r"shape \(\d+,\)"):
         list(layout.split(flat[:-1]))

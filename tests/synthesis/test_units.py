@@ -44,7 +44,7 @@ def squared_move(before: np.ndarray, after: np.ndarray) -> int:
     return sum(int(step) ** 2 for step in steps)
 
 
-LARGEST = LAYOUT.num_blocks * WEIGHT_GRID**2
+LARGEST = sum(block.scale**2 for block in LAYOUT.blocks) * WEIGHT_GRID**2
 
 
 @st.composite
