@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from synthesis.discriminator import Discriminator
-from synthesis.fitting import NOISE_FLOOR, SketchLoss, compute_loss, update_average
+from synthesis.fitting import SketchLoss, update_average
 from synthesis.generator import Generator
 
 
@@ -52,16 +52,21 @@ def improve_generator(
         generator.parameters(), lr=settings.learning_rate, betas=(0.5, 0.9)
     )
     # The sketch keeps what has been reached and asks for no more, which would be noise.
-    floor = 0.0 if sketch_loss is None else max(NOISE_FLOOR, compute_loss(generator, sketch_loss))
+    floor = 0.0 if sketch_loss is None else _start(generator, sketch_loss)
     average = copy.deepcopy(generator)
     for step in range(settings.steps):
         optimizer.zero_grad()
         fake = generator.draw_hard_rows(settings.batch_size, rng)
         loss = functional.softplus(-discriminator(fake)).mean()
         if sketch_loss is not None:
-            excess = sketch_loss(generator.probabilities()) - floor
+            excess = sketch_loss.penalised(generator.probabilities()) - floor
             loss = loss + settings.sketch_weight * functional.relu(excess)
         loss.backward()
         optimizer.step()
         update_average(average, generator, decay=min(0.9, step / (step + 5)))
     return average
+
+
+@torch.no_grad()
+def _start(generator: Generator, sketch_loss: SketchLoss) -> float:
+    return float(sketch_loss.penalised(generator.probabilities()))
