@@ -29,6 +29,13 @@ def test_shipped_tables_fit_their_schemas_and_round_trip(name, file, allow, rows
     assert conform(schema, table).isna().to_numpy().sum() == again.isna().to_numpy().sum()
 
 
+@pytest.mark.parametrize(("name", "file", "site"), [(r[0], r[1], r[2]) for r in TABLES])
+def test_a_shipped_table_needs_no_partition_by_its_sites(name, file, site):
+    schema, table = load_schema(DATA / f"{name}.toml"), read_table(DATA / file)
+    assert check_table(schema, table) == []
+    assert set(site) <= set(schema.ignore) & set(table.columns)
+
+
 @pytest.mark.parametrize("name", [row[0] for row in TABLES])
 def test_shipped_schemas_survive_writing(name, tmp_path):
     schema = load_schema(DATA / f"{name}.toml")
