@@ -101,6 +101,26 @@ def test_lines_are_kept_and_only_what_is_missing_is_run(
     assert "| independent columns | 2 |" in printed.out
 
 
+def test_a_line_holds_alpha_where_it_matters(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, schema = map(str, files)
+    out = tmp_path / "o.jsonl"
+    words = ["--data", data, "--schema", schema, "--sites", "2", "--out", str(out), "--seeds", "0"]
+    skewed = [*words, "--methods", "independent columns", "--partition", "dirichlet:ward"]
+    benchmark.main([*words, "--methods", "independent columns"])
+    benchmark.main(skewed)
+    benchmark.main([*skewed, "--alpha", "0.5"])  # what it was without being asked
+    benchmark.main([*skewed, "--alpha", "2"])
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line.get("alpha", "none") for line in lines] == ["none", 0.5, 2.0]
+    assert [Run.from_dict(line).to_dict() for line in lines] == lines
+    printed = capsys.readouterr().out
+    assert "toy, 2 sites (iid), epsilon 1" in printed
+    assert "toy, 2 sites (dirichlet:ward, alpha 0.5), epsilon 1" in printed
+    assert "toy, 2 sites (dirichlet:ward, alpha 2), epsilon 1" in printed
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -110,7 +130,9 @@ def test_lines_are_kept_and_only_what_is_missing_is_run(
         (["--delta", "0.5"], "delta must be"),
         (["--seeds", "-1"], "seed must be"),
         (["--data", "nowhere.csv"], "nowhere.csv"),
-        (["--partition", "round-robin"], "partition must be iid, dirichlet or column:NAME"),
+        (["--alpha", "1"], "alpha must be left out with partition iid"),
+        (["--partition", "dirichlet", "--alpha", "0"], "alpha must be"),
+        (["--partition", "round-robin"], "partition must be iid, dirichlet, dirichlet:NAME or"),
     ],
 )
 def test_what_cannot_be_run_is_said_in_a_sentence(
