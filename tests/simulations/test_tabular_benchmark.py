@@ -16,7 +16,6 @@ from simulations.benchmarks.tabular import __main__ as benchmark
 from simulations.benchmarks.tabular.baselines import independent_columns
 from simulations.settings import SimulationSettings
 from simulations.sites import make_sites
-from synthesis import InputError
 
 QUICK = {"fit_steps": 30, "rounds": 1, "discriminator_steps": 2, "generator_steps": 2}
 
@@ -169,13 +168,3 @@ def test_a_summary_is_mean_and_spread_over_seeds_of_one_setting() -> None:
     table = format_table(runs)
     assert "0.150 ± 0.071" in table
     assert table.count("| m | 2 |") == 2
-
-
-def test_persons_are_refused_because_baselines_count_rows(files: tuple[Path, Path]) -> None:
-    data, schema = files
-    schema.write_text(SCHEMA.replace('kind = "record"', 'kind = "person"\nperson_column = "id"'))
-    table = pd.read_csv(data)
-    table["id"] = np.arange(len(table)) // 2
-    table.to_csv(data, index=False)
-    with pytest.raises(InputError, match="must protect records"):
-        make_setting(files)

@@ -13,7 +13,9 @@ from server.study import Study
 from simulations.settings import make_study
 from simulations.sites import SimulatedSites
 from synthesis import InputError
+from synthesis.encoding import read_units
 from synthesis.quality import Quality
+from synthesis.units import Units
 
 FIGURES = (
     "boosting_auc",
@@ -64,13 +66,9 @@ class Setting:
             seed=self.seed,
         )
 
-    def __post_init__(self) -> None:
-        if self.sites.schema.unit.kind != "record":
-            raise InputError(
-                "schema must protect records in this benchmark, and it protects persons; "
-                "its baselines count rows.",
-                argument="schema",
-            )
+    def read_units(self) -> list[Units]:
+        """Return the records or persons of each site, as the site itself reads them."""
+        return [read_units(self.sites.schema, table) for table in self.sites.tables]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
