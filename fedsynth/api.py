@@ -45,7 +45,8 @@ def simulate(
         data: a table instead of the demo, CSV or Parquet; needs ``schema``.
         schema: the table's schema (TOML).
         sites: number of sites, >= 2.
-        partition: ``"iid"``, ``"dirichlet"`` or ``"column:NAME"``.
+        partition: ``"iid"``, ``"dirichlet"`` (labels in other shares at each site),
+            ``"dirichlet:NAME"`` (the values of a column) or ``"column:NAME"``.
         alpha: Dirichlet concentration, > 0.
         epsilon: what each site may spend, > 0.
         delta: failure probability, above 1e-10 and below 1 / rows.

@@ -64,7 +64,7 @@ def simulate(
     schema: Annotated[Path | None, typer.Option(help="Its schema (TOML).")] = None,
     sites: Annotated[int | None, typer.Option(help="Number of sites. (default: 4)")] = None,
     partition: Annotated[
-        str | None, typer.Option(help="iid, dirichlet or column:NAME. (default: iid)")
+        str | None, typer.Option(help="iid, dirichlet[:NAME] or column:NAME. (default: iid)")
     ] = None,
     alpha: Annotated[
         float | None, typer.Option(help="Dirichlet concentration. (default: 0.5)")

@@ -25,7 +25,13 @@ class PartitionKind(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class PartitionSpec:
-    """A parsed ``--partition``; ``column`` is set for ``PartitionKind.COLUMN`` only."""
+    """A parsed ``--partition``.
+
+    Attributes:
+        kind: how rows find their site.
+        column: whose values name the sites, or whose shares differ between them under
+            ``PartitionKind.DIRICHLET``; None there stands for the label.
+    """
 
     kind: PartitionKind
     column: str | None = None
@@ -40,19 +46,20 @@ class Partition:
 
 
 def parse_partition(text: str) -> PartitionSpec:
-    """Read ``iid``, ``dirichlet`` or ``column:NAME``.
+    """Read ``iid``, ``dirichlet``, ``dirichlet:NAME`` or ``column:NAME``.
 
     Raises:
-        InputError: if the text is none of the three.
+        InputError: if the text is none of these.
     """
     kind, colon, column = text.partition(":")
-    if kind == PartitionKind.COLUMN.value and column:
-        return PartitionSpec(kind=PartitionKind.COLUMN, column=column)
+    if kind in (PartitionKind.COLUMN.value, PartitionKind.DIRICHLET.value) and column:
+        return PartitionSpec(kind=PartitionKind(kind), column=column)
     if not colon and kind in (PartitionKind.IID.value, PartitionKind.DIRICHLET.value):
         return PartitionSpec(kind=PartitionKind(kind))
     raise InputError(
-        f"partition must be iid, dirichlet or column:NAME, got {text!r}; "
-        "write column:NAME with the column whose values name the sites.",
+        f"partition must be iid, dirichlet, dirichlet:NAME or column:NAME, got {text!r}; "
+        "write column:NAME with the column whose values name the sites, or dirichlet:NAME with "
+        "the one whose shares shall differ between them.",
         argument="partition",
     )
 
@@ -73,7 +80,7 @@ def partition_table(
         table: all rows of the simulation.
         num_sites: sites to make; a partition by column takes its number from the column instead.
         alpha: Dirichlet concentration, > 0; small values mean more skew.
-        label: column whose shares differ between sites under ``dirichlet``.
+        label: column whose shares differ between sites under ``dirichlet`` without a name.
         rng: source of the split.
 
     Raises:
@@ -82,7 +89,10 @@ def partition_table(
     if spec.kind is PartitionKind.IID:
         return partition_iid(len(table), num_sites, rng)
     if spec.kind is PartitionKind.DIRICHLET:
-        return partition_dirichlet(_column_of(table, label), num_sites, alpha, rng)
+        values = _column_of(table, spec.column or label)
+        if spec.column is not None:
+            _check_shared(values, num_sites)
+        return partition_dirichlet(values, num_sites, alpha, rng)
     return partition_by_column(_column_of(table, spec.column or ""))
 
 
@@ -103,13 +113,13 @@ def partition_dirichlet(
     alpha: float,
     rng: np.random.Generator,
 ) -> Partition:
-    """Give every site its own mix of values (label skew).
+    """Give every site its own mix of values (label skew, or that of another column).
 
     For each value a Dirichlet draw says which share of its rows goes to which site. Draws that
     leave a site empty are drawn again.
 
     Args:
-        values: the label of each row; missing counts as a value of its own.
+        values: the value of each row; missing counts as a value of its own.
         num_sites: number of sites, at least 2 and at most one for each row.
         alpha: concentration, > 0; small values mean more skew.
         rng: source of the split.
@@ -210,6 +220,18 @@ def _column_of(table: pd.DataFrame, column: str) -> pd.Series:
         f"{', '.join(map(str, table.columns))}; name one of these.",
         argument="partition",
     )
+
+
+def _check_shared(values: pd.Series, num_sites: int) -> None:
+    """Raise InputError if most values have too few rows to be dealt in shares."""
+    distinct = values.nunique(dropna=False)
+    if distinct * num_sites > len(values):
+        raise InputError(
+            f"partition column {values.name!r} must have values that each have a row for every "
+            f"site on average, got {distinct} values in {len(values)} rows for {num_sites} sites; "
+            "choose a column with fewer values, such as one of categories.",
+            argument="partition",
+        )
 
 
 def _check_num_sites(num_sites: int, num_rows: int) -> None:

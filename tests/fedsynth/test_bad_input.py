@@ -62,7 +62,7 @@ def study(*words: str, data: str = "visits.csv", partition: str = "column:clinic
         (study("--rows", "0"), ["rows must be at least 1, got 0"]),
         (study("--rounds", "-1"), ["rounds must be", "got -1", "default 5"]),
         (study("--backend", "cloud"), ["backend must be 'local' or 'ray', got 'cloud'"]),
-        (study(partition="by-hand"), ["partition must be iid, dirichlet or column:NAME"]),
+        (study(partition="by-hand"), ["partition must be iid, dirichlet, dirichlet:NAME or"]),
         (study(partition="column:town"), ["partition column 'town'", "clinic, age, ward, sick"]),
         (study(partition="column:ward"), ["must name a site in every row"]),
         (study("--demo", "adult"), ["demo and data must not both be given"]),

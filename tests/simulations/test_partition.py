@@ -101,6 +101,8 @@ def test_names_are_padded_so_that_they_sort() -> None:
     [
         ("iid", PartitionSpec(kind=PartitionKind.IID)),
         ("dirichlet", PartitionSpec(kind=PartitionKind.DIRICHLET)),
+        ("dirichlet:job", PartitionSpec(kind=PartitionKind.DIRICHLET, column="job")),
+        ("dirichlet:a:b", PartitionSpec(kind=PartitionKind.DIRICHLET, column="a:b")),
         ("column:island", PartitionSpec(kind=PartitionKind.COLUMN, column="island")),
         ("column:a:b", PartitionSpec(kind=PartitionKind.COLUMN, column="a:b")),
     ],
@@ -111,7 +113,7 @@ def test_partition_is_parsed(text: str, spec: PartitionSpec) -> None:
 
 @pytest.mark.parametrize("text", ["", "column", "column:", "iid:3", "dirichlet:", "IID", "random"])
 def test_an_unknown_partition_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="iid, dirichlet or column:NAME") as refused:
+    with pytest.raises(InputError, match="iid, dirichlet, dirichlet:NAME or column") as refused:
         parse_partition(text)
     assert refused.value.argument == "partition"
 
@@ -157,7 +159,7 @@ def test_a_column_that_names_no_sites_is_refused(values: list[str | None], sente
         partition_by_column(pd.Series(values, name="clinic"))
 
 
-@pytest.mark.parametrize("text", ["iid", "dirichlet", "column:clinic"])
+@pytest.mark.parametrize("text", ["iid", "dirichlet", "dirichlet:clinic", "column:clinic"])
 def test_a_table_is_split_as_the_spec_says(text: str) -> None:
     table = pd.DataFrame({"clinic": list("abc") * 10, "sick": ["yes", "no"] * 15})
     partition = partition_table(
@@ -167,11 +169,56 @@ def test_a_table_is_split_as_the_spec_says(text: str) -> None:
     assert len(partition.names) == 3
 
 
-def test_a_column_the_table_lacks_is_refused_by_name() -> None:
+def test_dirichlet_skews_the_named_column_and_leaves_the_label_alone() -> None:
+    job = np.array(["nurse", "cook", None], dtype=object)[np.arange(6000) % 3]
+    table = pd.DataFrame({"job": job, "sick": np.arange(6000) // 3 % 2})
+
+    def spread(text: str, column: str, value: object) -> float:
+        partition = partition_table(
+            parse_partition(text), table, num_sites=4, alpha=0.3, label="sick", rng=rng(3)
+        )
+        check_whole(partition, len(table))
+        is_value = table[column].isna() if value is None else table[column] == value
+        return float(np.ptp([is_value[rows].mean() for rows in partition.rows]))
+
+    for value in ("nurse", "cook", None):  # missing is a value of its own
+        assert spread("dirichlet:job", "job", value) > 0.3
+    assert spread("dirichlet:job", "sick", 1) < 0.1
+    assert spread("dirichlet", "job", None) < 0.1
+    assert spread("dirichlet", "sick", 1) > 0.3
+
+
+def test_dirichlet_by_the_labels_name_is_dirichlet() -> None:
+    table = pd.DataFrame({"sick": ["yes", "no"] * 50})
+    one, other = (
+        partition_table(
+            parse_partition(text), table, num_sites=3, alpha=0.5, label="sick", rng=rng()
+        )
+        for text in ("dirichlet", "dirichlet:sick")
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(one.rows, other.rows, strict=True))
+
+
+def test_dirichlet_by_a_column_of_too_many_values_is_refused() -> None:
+    table = pd.DataFrame({"weight": np.arange(90) // 2, "sick": ["yes", "no"] * 45})
+    with pytest.raises(InputError, match=r"'weight' .* got 45 values in 90 rows for 3") as refused:
+        partition_table(
+            parse_partition("dirichlet:weight"),
+            table,
+            num_sites=3,
+            alpha=0.5,
+            label="sick",
+            rng=rng(),
+        )
+    assert refused.value.argument == "partition"
+
+
+@pytest.mark.parametrize("text", ["column:ward", "dirichlet:ward"])
+def test_a_column_the_table_lacks_is_refused_by_name(text: str) -> None:
     table = pd.DataFrame({"clinic": list("aab")})
     with pytest.raises(InputError, match=r"'ward' must be a column .* clinic"):
         partition_table(
-            parse_partition("column:ward"),
+            parse_partition(text),
             table,
             num_sites=2,
             alpha=0.5,

@@ -22,7 +22,7 @@ from simulations.sites import SimulatedSites, check_study, make_sites
 from synthesis import InputError
 from synthesis.schema import load_schema
 
-PARTITIONS = ["iid", "dirichlet", "column:clinic"]
+PARTITIONS = ["iid", "dirichlet", "dirichlet:clinic", "column:clinic"]
 
 
 def sites_of(home: Path, **given: Any) -> SimulatedSites:

@@ -16,7 +16,6 @@ from simulations.benchmarks.tabular import __main__ as benchmark
 from simulations.benchmarks.tabular.baselines import independent_columns
 from simulations.settings import SimulationSettings
 from simulations.sites import make_sites
-from synthesis import InputError
 
 QUICK = {"fit_steps": 30, "rounds": 1, "discriminator_steps": 2, "generator_steps": 2}
 
@@ -101,6 +100,26 @@ def test_lines_are_kept_and_only_what_is_missing_is_run(
     assert "| independent columns | 2 |" in printed.out
 
 
+def test_a_line_holds_alpha_where_it_matters(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, schema = map(str, files)
+    out = tmp_path / "o.jsonl"
+    words = ["--data", data, "--schema", schema, "--sites", "2", "--out", str(out), "--seeds", "0"]
+    skewed = [*words, "--methods", "independent columns", "--partition", "dirichlet:ward"]
+    benchmark.main([*words, "--methods", "independent columns"])
+    benchmark.main(skewed)
+    benchmark.main([*skewed, "--alpha", "0.5"])  # what it was without being asked
+    benchmark.main([*skewed, "--alpha", "2"])
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line.get("alpha", "none") for line in lines] == ["none", 0.5, 2.0]
+    assert [Run.from_dict(line).to_dict() for line in lines] == lines
+    printed = capsys.readouterr().out
+    assert "toy, 2 sites (iid), epsilon 1" in printed
+    assert "toy, 2 sites (dirichlet:ward, alpha 0.5), epsilon 1" in printed
+    assert "toy, 2 sites (dirichlet:ward, alpha 2), epsilon 1" in printed
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -110,7 +129,9 @@ def test_lines_are_kept_and_only_what_is_missing_is_run(
         (["--delta", "0.5"], "delta must be"),
         (["--seeds", "-1"], "seed must be"),
         (["--data", "nowhere.csv"], "nowhere.csv"),
-        (["--partition", "round-robin"], "partition must be iid, dirichlet or column:NAME"),
+        (["--alpha", "1"], "alpha must be left out with partition iid"),
+        (["--partition", "dirichlet", "--alpha", "0"], "alpha must be"),
+        (["--partition", "round-robin"], "partition must be iid, dirichlet, dirichlet:NAME or"),
     ],
 )
 def test_what_cannot_be_run_is_said_in_a_sentence(
@@ -147,13 +168,3 @@ def test_a_summary_is_mean_and_spread_over_seeds_of_one_setting() -> None:
     table = format_table(runs)
     assert "0.150 ± 0.071" in table
     assert table.count("| m | 2 |") == 2
-
-
-def test_persons_are_refused_because_baselines_count_rows(files: tuple[Path, Path]) -> None:
-    data, schema = files
-    schema.write_text(SCHEMA.replace('kind = "record"', 'kind = "person"\nperson_column = "id"'))
-    table = pd.read_csv(data)
-    table["id"] = np.arange(len(table)) // 2
-    table.to_csv(data, index=False)
-    with pytest.raises(InputError, match="must protect records"):
-        make_setting(files)

@@ -6,7 +6,18 @@ means over seeds with their spread. All figures are computed on real rows withou
 for public data.
 """
 
+from simulations.benchmarks.tabular.landmarks import Landmark, find_adult_landmarks
 from simulations.benchmarks.tabular.setting import FIGURES, Made, Run, Setting
 from simulations.benchmarks.tabular.table import Summary, format_table, summarise
 
-__all__ = ["FIGURES", "Made", "Run", "Setting", "Summary", "format_table", "summarise"]
+__all__ = [
+    "FIGURES",
+    "Landmark",
+    "Made",
+    "Run",
+    "Setting",
+    "Summary",
+    "find_adult_landmarks",
+    "format_table",
+    "summarise",
+]

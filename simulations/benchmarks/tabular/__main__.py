@@ -13,7 +13,8 @@ from simulations.benchmarks.tabular.baselines import BASELINES
 from simulations.benchmarks.tabular.ours import OURS
 from simulations.benchmarks.tabular.setting import Run, Setting
 from simulations.benchmarks.tabular.table import format_table
-from simulations.settings import read_settings
+from simulations.partition import PartitionKind, parse_partition
+from simulations.settings import SimulationSettings, read_settings
 from simulations.sites import DEFAULT_DEMO, check_study, make_sites
 from strategies.errors import StudyFailed
 from synthesis import InputError
@@ -66,7 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, help="CSV or Parquet; the shipped census if left out")
     parser.add_argument("--schema", type=Path, help="schema of --data (TOML)")
     parser.add_argument("--sites", type=int, default=4)
-    parser.add_argument("--partition", default="iid", help="iid, dirichlet or column:NAME")
+    parser.add_argument(
+        "--partition", default="iid", help="iid, dirichlet, dirichlet:NAME or column:NAME"
+    )
+    parser.add_argument("--alpha", type=float, help="Dirichlet concentration; 0.5 if left out")
     parser.add_argument("--epsilon", type=float, default=1.0)
     parser.add_argument("--delta", type=float, default=1e-5)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
@@ -80,25 +84,36 @@ def _name(given: argparse.Namespace) -> str:
 
 
 def _holds(runs: Sequence[Run], given: argparse.Namespace, seed: int, method: str) -> bool:
-    wanted = (_name(given), given.partition, given.epsilon, given.delta, seed, method)
+    wanted = (_name(given), given.partition, _alpha(given), given.epsilon, given.delta)
     return any(
-        (run.data, run.partition, run.epsilon, run.delta, run.seed, run.method) == wanted
+        (run.data, run.partition, run.alpha, run.epsilon, run.delta) == wanted
+        and (run.seed, run.method) == (seed, method)
         and (run.num_sites == given.sites or given.partition.startswith("column:"))
         for run in runs
     )
+
+
+def _alpha(given: argparse.Namespace) -> float | None:
+    """Return the concentration where it matters, for it is part of what a line tells."""
+    if parse_partition(given.partition).kind is not PartitionKind.DIRICHLET:
+        return None
+    usual: float = SimulationSettings.model_fields["alpha"].default
+    return usual if given.alpha is None else float(given.alpha)
 
 
 def _run(given: argparse.Namespace, seed: int, methods: Sequence[str]) -> list[Run]:
     simulation = {"seed": seed, "partition": given.partition}
     if not given.partition.startswith("column:"):
         simulation["sites"] = given.sites
-    simulation |= {k: v for k, v in vars(given).items() if k in ("data", "schema") and v}
+    source = ("data", "schema", "alpha")
+    simulation |= {k: v for k, v in vars(given).items() if k in source and v is not None}
     budget = {"epsilon": given.epsilon, "delta": given.delta}
     _, settings = read_settings(None, study=budget, simulation=simulation)
     setting = Setting(
         data=_name(given),
         sites=make_sites(settings),
         partition=given.partition,
+        alpha=_alpha(given),
         budget=Budget(**budget),
         seed=seed,
     )

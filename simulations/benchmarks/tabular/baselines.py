@@ -1,23 +1,26 @@
-"""What our method is held against: each baseline spends the same budget at every site."""
+"""What our method is held against: each baseline spends the same budget at every site.
+
+Where the schema protects persons, the rows of one weigh one together, as in every study.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from time import process_time
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from privacy import SeededRandomness, gaussian_mechanism
 from privacy.calibration import calibrate_gaussian
 from simulations.benchmarks.tabular.setting import Made, Setting
-from synthesis.encoding import decode, encode
+from synthesis.encoding import decode, read_units
 from synthesis.fitting import FitSettings, SketchLoss, fit_generator, make_starting_shares
 from synthesis.generator import Generator, GeneratorSettings
 from synthesis.layout import SketchLayout, compute_sketch
 from synthesis.sampling import sample_table
 from synthesis.targets import make_targets
+from synthesis.units import Units
 
 BYTES_PER_COUNT = 4
 
@@ -34,9 +37,12 @@ def independent_columns(setting: Setting) -> Made:
     noise = calibrate_gaussian(setting.budget)
     ends = np.cumsum(schema.sizes)
     pooled = np.zeros(int(ends[-1]))
-    for name, table in zip(setting.sites.names, setting.sites.tables, strict=True):
-        codes = encode(schema, table)
-        counts = [np.bincount(c, minlength=n) for c, n in zip(codes.T, schema.sizes, strict=True)]
+    for name, units in zip(setting.sites.names, setting.read_units(), strict=True):
+        weights = units.weights()
+        counts = [
+            np.bincount(codes, weights, minlength=size)
+            for codes, size in zip(units.codes.T, schema.sizes, strict=True)
+        ]
         pooled += gaussian_mechanism(
             np.concatenate(counts),
             sensitivity=len(schema.sizes) ** 0.5,
@@ -59,8 +65,8 @@ def each_site_alone(setting: Setting) -> Made:
     """
     began = process_time()
     parts = [
-        _sketch_rows(setting, [table], path=("alone", name))
-        for name, table in zip(setting.sites.names, setting.sites.tables, strict=True)
+        _sketch_rows(setting, units, path=("alone", name))
+        for name, units in zip(setting.sites.names, setting.read_units(), strict=True)
     ]
     table = pd.concat(parts, ignore_index=True)
     return Made(table=table, processor_s=process_time() - began, sent_bytes=0)
@@ -69,31 +75,28 @@ def each_site_alone(setting: Setting) -> Made:
 def central(setting: Setting) -> Made:
     """Return rows of one generator fitted to the sketch of one site that holds all rows."""
     began = process_time()
-    table = _sketch_rows(setting, [setting.sites.train], path=("central",))
+    together = read_units(setting.sites.schema, setting.sites.tables)
+    table = _sketch_rows(setting, together, path=("central",))
     return Made(table=table, processor_s=process_time() - began, sent_bytes=0)
 
 
-def _sketch_rows(
-    setting: Setting, tables: Sequence[pd.DataFrame], *, path: tuple[str, ...]
-) -> pd.DataFrame:
-    """Return as many rows as these sites hold, from the sum of their sketches."""
+def _sketch_rows(setting: Setting, units: Units, *, path: tuple[str, ...]) -> pd.DataFrame:
+    """Return as many rows as these units have, from their sketch."""
     schema, randomness = setting.sites.schema, SeededRandomness(setting.seed)
     layout = SketchLayout.from_schema(schema)
     noise = calibrate_gaussian(setting.budget)
-    pooled: NDArray[np.float64] = np.zeros(layout.dimension)
-    for number, table in enumerate(tables):
-        pooled += gaussian_mechanism(
-            compute_sketch(layout, encode(schema, table)),
-            sensitivity=layout.sensitivity,
-            noise_multiplier=noise,
-            stream=randomness.stream(*path, number),
-        )
-    targets = make_targets(layout, pooled, noise * layout.sensitivity * len(tables) ** 0.5)
+    sketch = gaussian_mechanism(
+        compute_sketch(layout, units.codes, units.weights()),
+        sensitivity=layout.sensitivity,
+        noise_multiplier=noise,
+        stream=randomness.stream(*path, 0),
+    )
+    targets = make_targets(layout, sketch, noise * layout.sensitivity)
     generator = Generator(GeneratorSettings(sizes=schema.sizes), rng=randomness.torch(*path))
     generator.start_at(make_starting_shares(targets))
     steps = FitSettings(steps=setting.make_study().fit_steps)
     fitted = fit_generator(generator, SketchLoss(targets), steps)
-    return sample_table(fitted, schema, sum(map(len, tables)), seed=setting.seed)
+    return sample_table(fitted, schema, len(units.codes), seed=setting.seed)
 
 
 BASELINES: dict[str, Callable[[Setting], Made]] = {

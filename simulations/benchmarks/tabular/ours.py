@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from time import process_time
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,10 +23,10 @@ from simulations.sites import write_sites
 from strategies.aggregation import weighted_average
 from synthesis.adversarial import improve_generator
 from synthesis.discriminator import Discriminator
-from synthesis.encoding import encode
 from synthesis.generator import Generator, GeneratorSettings
 from synthesis.rows import to_one_hot
 from synthesis.sampling import sample_table
+from synthesis.units import Units
 
 __all__ = ["OURS", "gan_alone", "joint", "sketch_alone"]
 
@@ -52,8 +51,8 @@ def gan_alone(setting: Setting) -> Made:
     schema, randomness = setting.sites.schema, SeededRandomness(setting.seed)
     generator = Generator(GeneratorSettings(sizes=schema.sizes), rng=randomness.torch("gan"))
     trained = [
-        _TrainingSite(setting, study, number, randomness)
-        for number in range(len(setting.sites.tables))
+        _TrainingSite(setting, study, name, units, randomness)
+        for name, units in zip(setting.sites.names, setting.read_units(), strict=True)
     ]
     sent = 0
     for server_round in range(1, study.rounds + 1):
@@ -72,12 +71,17 @@ class _TrainingSite:
     """One site of the GAN without a sketch; the private step is the one of every study."""
 
     def __init__(
-        self, setting: Setting, study: Study, number: int, randomness: SeededRandomness
+        self,
+        setting: Setting,
+        study: Study,
+        name: str,
+        units: Units,
+        randomness: SeededRandomness,
     ) -> None:
         self._study, self._randomness = study, randomness
-        self._name = setting.sites.names[number]
+        self._name, self._units = name, units
         self._sizes = setting.sites.schema.sizes
-        self._codes = encode(setting.sites.schema, setting.sites.tables[number])
+        self._picks = randomness.stream(name, "gan", "rows")
         self._discriminator = Discriminator(
             sum(self._sizes), rng=randomness.torch(self._name, "discriminator")
         )
@@ -105,7 +109,7 @@ class _TrainingSite:
     def improve(self, generator: Generator, server_round: int) -> Generator:
         rng = partial(self._randomness.torch, self._name, server_round)
         self._trainer.train(
-            len(self._codes),
+            self._units.n_units,
             self._rows,
             partial(generator.draw_hard_rows, rng=rng("fakes")),
             steps=self._study.discriminator_steps,
@@ -121,7 +125,9 @@ class _TrainingSite:
         )
 
     def _rows(self, chosen: Tensor) -> Tensor:
-        return to_one_hot(self._codes[np.asarray(chosen)], self._sizes)
+        draws = self._picks.uniform((len(chosen),))
+        rows = self._units.choose_rows(chosen.numpy(), draws)
+        return to_one_hot(self._units.codes[rows], self._sizes)
 
 
 def _federate(setting: Setting, **content: float) -> Made:

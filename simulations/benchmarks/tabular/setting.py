@@ -13,7 +13,9 @@ from server.study import Study
 from simulations.settings import make_study
 from simulations.sites import SimulatedSites
 from synthesis import InputError
+from synthesis.encoding import read_units
 from synthesis.quality import Quality
+from synthesis.units import Units
 
 FIGURES = (
     "boosting_auc",
@@ -39,6 +41,7 @@ class Setting:
         sites: rows of every site, and those nobody trains on.
         partition: how rows found their site, for the table.
         budget: of each site.
+        alpha: Dirichlet concentration where the partition has one, for the table.
         seed: of everything that is drawn, noise included.
         study: settings of the study other than the usual ones, such as ``{"fit_steps": 100}``.
     """
@@ -49,6 +52,7 @@ class Setting:
     budget: Budget
     seed: int
     study: Mapping[str, Any] = field(default_factory=dict)
+    alpha: float | None = None
 
     def make_study(self, **content: Any) -> Study:
         """Return the study that a user would get here, with these settings over the usual ones."""
@@ -62,13 +66,9 @@ class Setting:
             seed=self.seed,
         )
 
-    def __post_init__(self) -> None:
-        if self.sites.schema.unit.kind != "record":
-            raise InputError(
-                "schema must protect records in this benchmark, and it protects persons; "
-                "its baselines count rows.",
-                argument="schema",
-            )
+    def read_units(self) -> list[Units]:
+        """Return the records or persons of each site, as the site itself reads them."""
+        return [read_units(self.sites.schema, table) for table in self.sites.tables]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,6 +108,7 @@ class Run:
         two_sample_auc: how well trees tell the table from training rows; 0.5 is best.
         processor_s: processor time over all sites and the coordinator, in seconds.
         megabytes: sent between sites and coordinator, in 10^6 bytes.
+        alpha: Dirichlet concentration; None where the partition has none.
     """
 
     data: str
@@ -127,6 +128,7 @@ class Run:
     two_sample_auc: float | None
     processor_s: float
     megabytes: float
+    alpha: float | None = None
 
     @classmethod
     def of(
@@ -151,6 +153,7 @@ class Run:
             two_sample_auc=quality.two_sample,
             processor_s=made.processor_s,
             megabytes=made.sent_bytes / 1e6,
+            alpha=setting.alpha,
         )
 
     @classmethod
@@ -160,15 +163,19 @@ class Run:
         Raises:
             InputError: if it is not a line of this benchmark.
         """
-        names = {each.name for each in fields(cls)}
-        if set(values) != names:
+        names = {each.name for each in fields(cls)} - {"alpha"}
+        if set(values) - {"alpha"} != names:
             raise InputError(
-                f"a line must hold {', '.join(sorted(names))}, and nothing else; the file was "
+                f"a line must hold {', '.join(sorted(names))}, alpha where rows were dealt by a "
+                "Dirichlet draw, and nothing else; the file was "
                 "written by something else or by another version.",
                 argument="out",
             )
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for one JSON line."""
-        return asdict(self)
+        """Return plain values for one JSON line; alpha only where the partition has one."""
+        values = asdict(self)
+        if self.alpha is None:
+            del values["alpha"]
+        return values

@@ -28,7 +28,7 @@ class Summary:
     """One method on one setting, over seeds.
 
     Attributes:
-        setting: data, sites, partition, epsilon and delta.
+        setting: data, sites, partition (with its alpha), epsilon and delta.
         method: what made the tables.
         seeds: how many runs there are.
         means: per figure, or None where a run could not tell.
@@ -46,7 +46,8 @@ def summarise(runs: Sequence[Run]) -> list[Summary]:
     """Return one summary for each setting and method, in the order in which they came."""
     groups: dict[tuple[tuple[str, int, str, float, float], str], list[Run]] = {}
     for run in runs:
-        setting = (run.data, run.num_sites, run.partition, run.epsilon, run.delta)
+        partition = run.partition if run.alpha is None else f"{run.partition}, alpha {run.alpha:g}"
+        setting = (run.data, run.num_sites, partition, run.epsilon, run.delta)
         groups.setdefault((setting, run.method), []).append(run)
     return [
         Summary(
