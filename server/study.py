@@ -21,8 +21,8 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 
 from privacy import Budget, SitePlan, make_plan
 from privacy.calibration import MIN_SHARE
+from privacy.checks import MAX_CLIP, MIN_CLIP
 from privacy.policy import MIXTURE
-from privacy.private_step import MAX_CLIP, MIN_CLIP
 from strategies.protocol import MAX_EPSILON, MAX_PRIVATE_STEPS, MAX_ROWS_DRAWN, MAX_STEPS
 from synthesis import InputError
 
