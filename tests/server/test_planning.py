@@ -55,6 +55,7 @@ def make_points(**figures: list[tuple[float, float]]) -> list[Point]:
             table=table,
             epsilon=1.0,
             num_sites=4,
+            rows=400,
             signal=signal,
             two_way=figure,
             gain_kept=figure,

@@ -84,14 +84,14 @@ def test_a_reference_holds_every_study_over_the_signal_of_its_plan(
     assert ran.count("a: real rows") == 1
     point = built.points[0]
     (table, *_) = find_tables([tables])
-    setting = table.deal(num_sites=2, epsilon=30.0, seed=0)
+    setting = table.deal(num_sites=2, epsilon=30.0)
     layout = SketchLayout.from_schema(setting.sites.schema)
     noise = calibrate_gaussian(setting.budget)
     signal = compute_signal(len(setting.sites.train), 2, noise, layout)
     assert (point.table, point.epsilon, point.num_sites) == ("a", 30.0, 2)
     assert point.signal == pytest.approx(signal, abs=1e-4)
     assert (point.gain_kept, point.two_sample_auc) == (1.0, 0.7)
-    assert "| a | 30 | 2 |" in capsys.readouterr().out
+    assert "| a | 320 | 30 | 2 |" in capsys.readouterr().out
 
 
 def test_only_what_is_missing_is_run(tables: Path, tmp_path: Path, ran: list[str]) -> None:

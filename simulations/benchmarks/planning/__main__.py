@@ -34,8 +34,10 @@ def main(words: Sequence[str] | None = None) -> None:
         for table, wanted in wanted_runs(tables):
             if any(is_wanted(run, table, wanted) for run in runs):
                 continue
-            sys.stderr.write(f"{table.name}: {wanted.words()}\n")
-            setting = table.deal(num_sites=wanted.num_sites, epsilon=wanted.epsilon, seed=0)
+            sys.stderr.write(f"{table.name_of(wanted.part)}: {wanted.words()}\n")
+            setting = table.deal(
+                num_sites=wanted.num_sites, epsilon=wanted.epsilon, part=wanted.part
+            )
             runs.append(run_method(setting, wanted.method))
             with given.lines.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(runs[-1].to_dict()) + "\n")

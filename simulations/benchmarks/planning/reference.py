@@ -25,6 +25,10 @@ STUDIES: tuple[tuple[float, int], ...] = (
     (0.3, 64),
 )
 """Epsilon and number of sites of every study on every table."""
+PART = 16
+STUDIES_OF_PARTS: tuple[tuple[float, int], ...] = ((10, 4), (3, 4), (1, 4))
+"""Studies of large tables cut to one of 16 rows, which reach down to weak signals."""
+LARGE = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,26 +38,34 @@ class Wanted:
     method: str
     epsilon: float
     num_sites: int
+    part: int = 1
 
     def words(self) -> str:
         """Return what is run, for the screen."""
         if self.method == REAL:
-            return REAL
+            return self.method
         return f"{self.method}, epsilon {self.epsilon:g}, {self.num_sites} sites"
 
 
 def wanted_runs(tables: Iterable[PublicTable]) -> Iterator[tuple[PublicTable, Wanted]]:
-    """Yield every run that the reference needs; real rows once for each table."""
+    """Yield every run that the reference needs; real rows once for each table and part."""
     for table in tables:
-        epsilon, num_sites = STUDIES[0]
-        yield table, Wanted(method=REAL, epsilon=epsilon, num_sites=num_sites)
-        for epsilon, num_sites in STUDIES:
-            yield table, Wanted(method=SKETCH, epsilon=epsilon, num_sites=num_sites)
+        yield from ((table, wanted) for wanted in _wanted(1, STUDIES))
+        if table.num_rows() >= LARGE:
+            yield from ((table, wanted) for wanted in _wanted(PART, STUDIES_OF_PARTS))
+
+
+def _wanted(part: int, studies: Sequence[tuple[float, int]]) -> Iterator[Wanted]:
+    (epsilon, num_sites), *_ = studies
+    yield Wanted(method=REAL, epsilon=epsilon, num_sites=num_sites, part=part)
+    for epsilon, num_sites in studies:
+        yield Wanted(method=SKETCH, epsilon=epsilon, num_sites=num_sites, part=part)
 
 
 def is_wanted(run: Run, table: PublicTable, wanted: Wanted) -> bool:
     """Return whether a line is of this run, seed 0; real rows are the same in every study."""
-    if (run.data, run.method, run.seed) != (table.name, wanted.method, 0):
+    name = table.name_of(wanted.part)
+    if (run.data, run.method, run.seed) != (name, wanted.method, 0):
         return False
     same = (run.epsilon, run.num_sites) == (wanted.epsilon, wanted.num_sites)
     return run.method == REAL or (same and (run.delta, run.partition) == (DELTA, PARTITION))
@@ -69,7 +81,7 @@ def make_reference(
         if wanted.method == REAL:
             real = run
         else:
-            points.append(make_point(table, run, real))
+            points.append(make_point(table, run, real, part=wanted.part))
     found = {s: {m: find_margin(points, m, s) for m in MEASURES} for s in STRENGTHS}
     return Reference(
         points=tuple(points),
@@ -79,7 +91,7 @@ def make_reference(
     )
 
 
-def make_point(table: PublicTable, run: Run, real: Run) -> Point:
+def make_point(table: PublicTable, run: Run, real: Run, *, part: int = 1) -> Point:
     """Return a run as a point: its figures over the signal that its plan had.
 
     Raises:
@@ -89,12 +101,13 @@ def make_point(table: PublicTable, run: Run, real: Run) -> Point:
         raise ValueError(f"{table.name} must have a label that real rows predict.")
     layout = SketchLayout.from_schema(table.schema)
     noise = calibrate_gaussian(Budget(epsilon=run.epsilon, delta=run.delta))
-    signal = compute_signal(table.num_rows, run.num_sites, noise, layout)
+    signal = compute_signal(table.num_rows(part), run.num_sites, noise, layout)
     two_sample = run.two_sample_auc
     return Point(
         table=table.name,
         epsilon=run.epsilon,
         num_sites=run.num_sites,
+        rows=table.num_rows(part),
         signal=round(signal, 4),
         two_way=round(run.two_way, 4),
         gain_kept=round((run.boosting_auc - 0.5) / (real.boosting_auc - 0.5), 4),
@@ -104,13 +117,13 @@ def make_point(table: PublicTable, run: Run, real: Run) -> Point:
 
 def format_reference(reference: Reference) -> str:
     """Return all points as Markdown, and what each measure's margin holds."""
-    heads = ("table", "epsilon", "sites", "signal", "two-way", "gain kept", "two-sample")
+    heads = ("table", "rows", "epsilon", "sites", "signal", "two-way", "gain kept", "two-sample")
     lines = [f"| {' | '.join(heads)} |", "|---" + "|--:" * (len(heads) - 1) + "|"]
     for point in sorted(reference.points, key=lambda each: (each.table, each.signal)):
         two_sample = "-" if point.two_sample_auc is None else f"{point.two_sample_auc:.3f}"
         lines.append(
-            f"| {point.table} | {point.epsilon:g} | {point.num_sites} | {point.signal:.2f} "
-            f"| {point.two_way:.3f} | {point.gain_kept:.2f} | {two_sample} |"
+            f"| {point.table} | {point.rows} | {point.epsilon:g} | {point.num_sites} "
+            f"| {point.signal:.2f} | {point.two_way:.3f} | {point.gain_kept:.2f} | {two_sample} |"
         )
     lines.append("")
     for strength in STRENGTHS:

@@ -43,15 +43,28 @@ class PublicTable:
         rows = conform(self.schema, read_table(self.data)[list(self.schema.names)])
         return split_by_label(rows, self.schema.label)
 
-    @property
-    def num_rows(self) -> int:
-        """Rows that are trained on."""
-        return len(self._parts[0])
+    def num_rows(self, part: int = 1) -> int:
+        """Return how many rows are trained on, or of every ``part`` of them one."""
+        return len(self._parts[0]) // part
 
-    def deal(self, *, num_sites: int, epsilon: float, seed: int) -> Setting:
-        """Return a setting of the benchmark: training rows dealt to equal sites."""
+    def name_of(self, part: int) -> str:
+        """Return what the lines of the benchmark call a part of the table."""
+        return self.name if part == 1 else f"{self.name}, 1 of {part} rows"
+
+    def deal(self, *, num_sites: int, epsilon: float, part: int = 1, seed: int = 0) -> Setting:
+        """Return a setting of the benchmark: training rows dealt to equal sites.
+
+        Args:
+            num_sites: sites that get rows.
+            epsilon: of each site.
+            part: of every so many training rows one is taken; the test rows are the same.
+            seed: of everything that is drawn.
+        """
         train, test = self._parts
-        partition = partition_iid(len(train), num_sites, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        if part > 1:
+            train = train.iloc[np.sort(rng.permutation(len(train))[: self.num_rows(part)])]
+        partition = partition_iid(len(train), num_sites, rng)
         sites = SimulatedSites(
             schema=self.schema,
             names=partition.names,
@@ -59,7 +72,7 @@ class PublicTable:
             test=test,
         )
         return Setting(
-            data=self.name,
+            data=self.name_of(part),
             sites=sites,
             partition=PARTITION,
             budget=Budget(epsilon=epsilon, delta=DELTA),
