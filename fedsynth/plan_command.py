@@ -14,7 +14,7 @@ from fedsynth.forecast_view import show_forecast
 from fedsynth.plan_inputs import find_circumstances, study_of
 from privacy import SitePlan, compute_epsilon
 from server.planning import Forecast, load_reference, make_forecast
-from server.study import Study
+from server.study import AUTO, Study
 from simulations.settings import plan_of, read_settings
 
 _MORE = (
@@ -48,6 +48,12 @@ def show_plan(
         console.print(text, markup=False, highlight=False, soft_wrap=True)
         return
     _show_events(console, study, plan)
+    if content.get("adversarial_share") == AUTO:
+        say(
+            console,
+            f"The split that was chosen: adversarial_share = {study.adversarial_share:g} and "
+            f"rounds = {study.rounds}. Write these into a study that sites are to see.",
+        )
     if forecast is None:
         say(console, _MORE)
     else:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from server.planning import Circumstances
-from server.study import Study, parse_study
+from server.planning import Circumstances, parse_open_study, settle_share
+from server.study import AUTO, Study, parse_study
 from simulations.demos import DEFAULT_DEMO, DEMO_ROWS, load_demo_schema
 from simulations.partition import PartitionKind, parse_partition
 from simulations.settings import SimulationSettings, make_study
@@ -37,7 +37,7 @@ def find_circumstances(
     Raises:
         InputError: if one of them cannot be used, or they contradict each other.
     """
-    study = parse_study(dict(content))
+    study = parse_open_study(content)
     is_simulation = bool(settings.model_fields_set)
     demo = _demo_of(settings) if is_simulation and schema is None else None
     found = _find_schema(settings, schema, demo)
@@ -63,11 +63,23 @@ def study_of(
     content: Mapping[str, Any], settings: SimulationSettings, where: Circumstances | None
 ) -> Study:
     """Return the study as it would run: a simulation fills in what its file leaves open."""
-    if where is None or not settings.model_fields_set:
+    if where is None:
+        if content.get("adversarial_share") == AUTO:
+            raise InputError(
+                f"adversarial_share must be a number where sites and schema are not known, got "
+                f"{AUTO!r}; give --schema, --sites and --rows, or a number.",
+                argument="adversarial_share",
+            )
         return parse_study(dict(content))
+    per_site = where.total_units // where.num_sites
+    settled = settle_share(
+        content, num_sites=where.num_sites, nominal_rows=per_site, layout=where.layout
+    )
+    if not settings.model_fields_set:
+        return parse_study(settled)
     return make_study(
-        dict(content),
-        units_per_site=where.total_units // where.num_sites,
+        settled,
+        units_per_site=per_site,
         num_sites=where.num_sites,
         name=f"simulation-{settings.seed}",
         seed=settings.seed,

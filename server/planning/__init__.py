@@ -10,6 +10,7 @@ from server.planning.cost import Cost, UnitCosts, estimate_cost
 from server.planning.expectation import MEASURES, Band, Point, Reference, load_reference
 from server.planning.forecast import Forecast, make_forecast
 from server.planning.noise import SketchNoise, compute_noise
+from server.planning.split import choose_adversarial_share, parse_open_study, settle_share
 
 __all__ = [
     "MEASURES",
@@ -21,10 +22,13 @@ __all__ = [
     "Reference",
     "SketchNoise",
     "UnitCosts",
+    "choose_adversarial_share",
     "compute_noise",
     "estimate_cost",
     "find_concerns",
     "find_own_concern",
     "load_reference",
     "make_forecast",
+    "parse_open_study",
+    "settle_share",
 ]
