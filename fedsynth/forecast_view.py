@@ -110,7 +110,8 @@ def _show_bands(console: Console, forecast: Forecast, reference: Reference) -> N
         console,
         f"So public tables (of {names}) came out with as much signal, by the sketch alone. Bands "
         "are so wide that, each table left out in turn, those of the others held "
-        f"{10 * held:.0f} of 10 of its figures; your table may still be unlike all of them. AUC gain kept is the AUC above 0.5 of boosting "
+        f"{10 * held:.0f} of 10 of its figures; your table may still be unlike all of "
+        "them. AUC gain kept is the AUC above 0.5 of boosting "
         "trained on synthetic rows, as a share of what real rows give.",
     )
 
