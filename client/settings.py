@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from client.refusals import MalformedRequest
 from privacy import Budget, SitePlan, make_plan
-from privacy.private_step import MAX_CLIP, MIN_CLIP
+from privacy.checks import MAX_CLIP, MIN_CLIP
 from strategies import protocol
 from strategies.protocol import MAX_EPSILON, MAX_PRIVATE_STEPS, MAX_ROWS_DRAWN, MAX_STEPS
 

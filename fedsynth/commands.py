@@ -111,11 +111,20 @@ def simulate(
 
 
 @app.command()
-def plan(study: Annotated[Path, typer.Argument(help="Study file (TOML).")]) -> None:
-    """Show what each site would spend, on what, before anything runs."""
+def plan(
+    study: Annotated[Path, typer.Argument(help="Study file (TOML).")],
+    schema: Annotated[Path | None, typer.Option(help="Public schema of the tables (TOML).")] = None,
+    sites: Annotated[int | None, typer.Option(help="Number of sites.")] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(help="Declared rows (or persons) of a site, or of each: 400,160,22."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show what each site would spend, and what quality to expect, before anything runs."""
     from fedsynth.plan_command import show_plan
 
-    show_plan(screen, study)
+    show_plan(screen, study, schema=schema, sites=sites, rows=rows, as_json=as_json)
 
 
 @app.command()

@@ -34,3 +34,15 @@ def make_table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
 def add_row(table: Table, cells: Sequence[str]) -> None:
     """Add a row of words as they are."""
     table.add_row(*(Text(cell) for cell in cells))
+
+
+def format_bytes(count: int) -> str:
+    """Return a size as people write it.
+
+    >>> format_bytes(999), format_bytes(1_234_000)
+    ('999 bytes', '1.2 MB')
+    """
+    if count < 1000:
+        return f"{count} bytes"
+    kilo = count / 1000
+    return f"{kilo:.1f} kB" if kilo < 1000 else f"{kilo / 1000:.1f} MB"

@@ -1,27 +1,66 @@
-"""What a study would cost each site, as a table, before anything runs."""
+"""What a study would cost each site and may be worth, before anything runs."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from fedsynth.console import say
 from fedsynth.event_cells import make_event_table
-from privacy import compute_epsilon
-from server.study import parse_study
+from fedsynth.forecast_view import show_forecast
+from fedsynth.plan_inputs import find_circumstances, study_of
+from privacy import SitePlan, compute_epsilon
+from server.planning import Forecast, load_reference, make_forecast
+from server.study import AUTO, Study
 from simulations.settings import plan_of, read_settings
 
+_MORE = (
+    "Give --schema FILE and --rows N (what a site declares, an order of magnitude) and --sites N "
+    "to see noise, traffic and what quality to expect."
+)
 
-def show_plan(console: Console, path: Path) -> None:
-    """Print the plan that every site would compute from this study.
+
+def show_plan(
+    console: Console,
+    path: Path,
+    *,
+    schema: Path | None = None,
+    sites: int | None = None,
+    rows: str | None = None,
+    as_json: bool = False,
+) -> None:
+    """Print the plan that every site would compute from this study, and what it promises.
 
     Raises:
-        InputError: if the study file cannot be used, also where it is about a simulation.
+        InputError: if the study file or an option cannot be used, also where the file is about a
+            simulation.
     """
-    content, _ = read_settings(path, study={}, simulation={})
-    study = parse_study(content, source=path.name)
+    content, settings = read_settings(path, study={}, simulation={})
+    where = find_circumstances(content, settings, schema=schema, sites=sites, rows=rows)
+    study = study_of(content, settings, where)
     plan = plan_of(study)
+    forecast = None if where is None else make_forecast(study, plan, where, load_reference())
+    if as_json:
+        text = json.dumps(_to_dict(study, plan, forecast), indent=2)
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        return
+    _show_events(console, study, plan)
+    if content.get("adversarial_share") == AUTO:
+        say(
+            console,
+            f"The split that was chosen: adversarial_share = {study.adversarial_share:g} and "
+            f"rounds = {study.rounds}. Write these into a study that sites are to see.",
+        )
+    if forecast is None:
+        say(console, _MORE)
+    else:
+        show_forecast(console, study, forecast, load_reference())
+
+
+def _show_events(console: Console, study: Study, plan: SitePlan) -> None:
     title = f"Study {study.name}: what each site would spend"
     console.print(make_event_table(title, plan.events(), study.delta))
     total, rdp = plan.epsilon, compute_epsilon(plan.events(), study.delta, "rdp")
@@ -31,3 +70,13 @@ def show_plan(console: Console, path: Path) -> None:
         f"(PLD; RDP says {rdp:.4f}), one record, or person, added or removed. "
         "Epsilons of single events do not add up. Nothing has run and nothing was spent.",
     )
+
+
+def _to_dict(study: Study, plan: SitePlan, forecast: Forecast | None) -> dict[str, Any]:
+    """Return plan and forecast as plain values."""
+    return {
+        "study": study.model_dump(mode="json"),
+        "epsilon": plan.epsilon,
+        "events": [event.to_dict() for event in plan.events()],
+        "forecast": None if forecast is None else forecast.to_dict(),
+    }

@@ -4,7 +4,12 @@ Everything here is about one site and knows nothing of networks or models. A mec
 by an event; epsilon is a fold over events; a ledger keeps them for the life of a data set. Adding
 noise, drawing batches, counting and keeping books stand alone; an event, its batches and its steps
 meet in the private trainer.
+
+What trains is imported at the first use of its name, so that a plan does not wait for torch.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from privacy.accounting import MIN_NOISE_MULTIPLIER, AccountantName, compute_epsilon
 from privacy.approvals import Approval, approve
@@ -23,14 +28,16 @@ from privacy.ledger import Ledger
 from privacy.ledger_entries import LedgerEntry, LedgerHeader, State
 from privacy.mechanisms import GRID, gaussian_mechanism
 from privacy.policy import Approver, Policy, StudyKind
-from privacy.private_step import PrivateStep
 from privacy.random_stream import RandomStream
-from privacy.randomness import Randomness, SeededRandomness, SystemRandomness
 from privacy.receipts import Receipt
 from privacy.replay import EventSummary, LedgerSummary, ReservationSummary, replay_ledger
-from privacy.sampling import poisson_batches
-from privacy.sensitivity import SensitivityResult, measure_sensitivity
-from privacy.trainer import PrivateTrainer
+
+if TYPE_CHECKING:
+    from privacy.private_step import PrivateStep
+    from privacy.randomness import Randomness, SeededRandomness, SystemRandomness
+    from privacy.sampling import poisson_batches
+    from privacy.sensitivity import SensitivityResult, measure_sensitivity
+    from privacy.trainer import PrivateTrainer
 
 __all__ = [
     "EVALUATION_SHARES",
@@ -81,3 +88,27 @@ __all__ = [
     "poisson_batches",
     "replay_ledger",
 ]
+
+_HOMES = {
+    "PrivateStep": "privacy.private_step",
+    "PrivateTrainer": "privacy.trainer",
+    "Randomness": "privacy.randomness",
+    "SeededRandomness": "privacy.randomness",
+    "SensitivityResult": "privacy.sensitivity",
+    "SystemRandomness": "privacy.randomness",
+    "measure_sensitivity": "privacy.sensitivity",
+    "poisson_batches": "privacy.sampling",
+}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import a name that needs torch when it is first asked for."""
+        if name not in _HOMES:
+            raise AttributeError(f"module 'privacy' has no attribute {name!r}")
+        globals()[name] = getattr(import_module(_HOMES[name]), name)
+        return globals()[name]
+
+    def __dir__() -> list[str]:
+        """List the public names also before they are imported."""
+        return sorted({*globals(), *__all__})

@@ -16,6 +16,9 @@ __all__ = [
 ]
 
 MIN_DELTA = 1e-10
+MIN_CLIP = 1e-6
+MAX_CLIP = 1e6
+"""Clips between which float32 holds clipped gradients and noise alike."""
 
 
 def check_positive(value: float, *, name: str, hint: str = "") -> float:

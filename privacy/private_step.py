@@ -24,13 +24,10 @@ from opacus.grad_sample import GradSampleModuleFastGradientClipping
 from torch import Tensor, nn
 from torch.nn import functional
 
+from privacy.checks import MAX_CLIP, MIN_CLIP
 from privacy.random_stream import RandomStream
 from privacy.record_probes import check_layers
 from privacy.stream_optimizer import StreamNoiseOptimizer
-
-MIN_CLIP = 1e-6
-MAX_CLIP = 1e6
-"""Clips between which float32 holds clipped gradients and noise alike."""
 
 OptimizerFactory = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 

@@ -21,12 +21,14 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 
 from privacy import Budget, SitePlan, make_plan
 from privacy.calibration import MIN_SHARE
+from privacy.checks import MAX_CLIP, MIN_CLIP
 from privacy.policy import MIXTURE
-from privacy.private_step import MAX_CLIP, MIN_CLIP
 from strategies.protocol import MAX_EPSILON, MAX_PRIVATE_STEPS, MAX_ROWS_DRAWN, MAX_STEPS
 from synthesis import InputError
 
 LOWEST_DELTA = 1e-10
+AUTO = "auto"
+"""In a file: the planner is to choose this number. A study that travels never holds it."""
 
 
 class Study(BaseModel):
@@ -155,7 +157,14 @@ def load_study(path: str | Path) -> Study:
     """
     content = read_toml(path, argument="study")
     content.pop("simulation", None)
-    return parse_study(content, source=Path(path).name)
+    name = Path(path).name
+    if content.get("adversarial_share") == AUTO:
+        raise InputError(
+            f"{name}: adversarial_share must be a number before sites see the study, got "
+            f"{AUTO!r}; 'fedsynth plan' chooses it: write its number here.",
+            argument="adversarial_share",
+        )
+    return parse_study(content, source=name)
 
 
 def read_toml(path: str | Path, *, argument: str) -> dict[str, Any]:

@@ -12,8 +12,12 @@ from synthesis.errors import InputError
 from synthesis.schema import Schema, load_schema
 from synthesis.tables import read_table
 
-DEMOS = ("adult",)
+DEFAULT_DEMO = "adult"
+DEMO_ROWS = {DEFAULT_DEMO: 39_074}
+"""Demonstrations that come along, and how many rows their sites have, which is public."""
+DEMOS = tuple(DEMO_ROWS)
 TEST_SHARE = 0.2
+_FOLDER = files("simulations") / "data"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,20 +36,27 @@ def load_demo(name: str) -> Demo:
     Raises:
         InputError: if there is no demonstration of that name.
     """
+    schema = load_demo_schema(name)
+    with as_file(_FOLDER / f"{name}.parquet") as data:
+        table = read_table(data)
+    train, test = split_by_label(table[list(schema.names)], schema.label)
+    return Demo(name=name, schema=schema, train=train, test=test)
+
+
+def load_demo_schema(name: str) -> Schema:
+    """Load the schema of a data set that comes with fedsynth, and no row of it.
+
+    Raises:
+        InputError: if there is no demonstration of that name.
+    """
     if name not in DEMOS:
         raise InputError(
             f"demo must be one of {', '.join(DEMOS)}, got {name!r}; "
             "for a table of your own, give --data and --schema.",
             argument="demo",
         )
-    folder = files("simulations") / "data"
-    with (
-        as_file(folder / f"{name}.toml") as schema_path,
-        as_file(folder / f"{name}.parquet") as data,
-    ):
-        schema, table = load_schema(schema_path), read_table(data)
-    train, test = split_by_label(table[list(schema.names)], schema.label)
-    return Demo(name=name, schema=schema, train=train, test=test)
+    with as_file(_FOLDER / f"{name}.toml") as path:
+        return load_schema(path)
 
 
 def split_by_label(

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from privacy import SitePlan
+from server.planning.split import parse_open_study
 from server.study import Study, explain_settings, parse_study, read_toml
 from synthesis import InputError
 
@@ -114,7 +115,7 @@ def read_settings(
         raise _name_file(found, path, "[simulation]", given=simulation) from None
     content |= study
     try:
-        parse_study(content)
+        parse_open_study(content)
     except InputError as error:
         raise _name_file(error, path, "study", given=study) from None
     return content, settings

@@ -15,6 +15,7 @@ from client.app import SITES_DIR
 from client.app import app as client_app
 from server.app import Coordinator, make_server_app
 from server.outcome import StudyOutcome
+from server.planning import settle_share
 from server.release import check_output, staged_folder, write_release
 from server.report import Phase, Report
 from server.study import Study
@@ -25,6 +26,7 @@ from simulations.reporting import Assessment, make_report
 from simulations.settings import Backend, SimulationSettings, make_study, plan_of
 from simulations.site_files import SiteFile, read_site_files
 from simulations.sites import SimulatedSites, check_study, make_sites, write_sites
+from synthesis.layout import SketchLayout
 from synthesis.sampling import sample_table
 
 SITES_FOLDER = "sites"
@@ -131,10 +133,12 @@ def _prepare(
 ) -> tuple[Study, SimulatedSites]:
     """Make the sites and the study, and let nothing pass that would fail later."""
     sites = make_sites(settings)
+    num_sites, per_site = len(sites.tables), sites.num_units // len(sites.tables)
+    layout = SketchLayout.from_schema(sites.schema)
     study = make_study(
-        dict(content),
-        units_per_site=sites.num_units // len(sites.tables),
-        num_sites=len(sites.tables),
+        settle_share(content, num_sites=num_sites, nominal_rows=per_site, layout=layout),
+        units_per_site=per_site,
+        num_sites=num_sites,
         name=f"simulation-{settings.seed}",
         seed=settings.seed,
     )

@@ -11,7 +11,7 @@ import pandas as pd
 from client.founding import found_site
 from privacy import Policy, Unit
 from server.study import Study
-from simulations.demos import TEST_SHARE, load_demo
+from simulations.demos import DEFAULT_DEMO, TEST_SHARE, load_demo
 from simulations.partition import (
     Partition,
     PartitionKind,
@@ -33,7 +33,6 @@ from synthesis.encoding import conform
 from synthesis.schema import Schema, check_table, load_schema
 from synthesis.tables import read_table, write_table
 
-DEFAULT_DEMO = "adult"
 ROWS_FILE = "rows.parquet"
 MAX_NAME = 100
 _SHOWN_VIOLATIONS = 8

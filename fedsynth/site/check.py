@@ -13,6 +13,7 @@ from client.settings import StudyRequest
 from client.site import Site, load_site
 from fedsynth.console import say, screen
 from fedsynth.event_cells import make_event_table
+from fedsynth.forecast_view import show_concerns
 from fedsynth.site.data import read_data, show_data
 from fedsynth.site.leaving_view import show_leaving
 from fedsynth.site.preview import preview_replies
@@ -26,6 +27,7 @@ from privacy import (
     StudyChanged,
     compute_epsilon,
 )
+from server.planning import find_own_concern
 from server.question import settings_of
 from server.study import load_study
 from simulations.settings import plan_of
@@ -63,7 +65,7 @@ def check_site(folder: Path, study_file: Path) -> bool:
     site, study = load_site(folder), load_study(study_file)
     reading = read_ledger(source_of_site(site))
     data = read_data(site.schema, site.config.data, site.folder)
-    events = plan_of(study).events()
+    plan = plan_of(study)
     request = StudyRequest.from_config(dict(settings_of(study)))
     with rehearse(site) as rehearsed:
         replies = preview_replies(rehearsed, study, request)
@@ -75,9 +77,12 @@ def check_site(folder: Path, study_file: Path) -> bool:
         "nothing is written, nothing is spent.",
     )
     show_leaving(replies)
-    standing = Standing(reading=reading, policy=policy, study=study.name, events=events)
+    standing = Standing(reading=reading, policy=policy, study=study.name, events=plan.events())
     _show_cost(standing, is_allowed=refusal is None)
     show_data(data)
+    trained_on = round(data.units * (1 - policy.holdout))
+    concern = find_own_concern(study, plan, site.schema, trained_on)
+    show_concerns(screen, [concern] if concern else [])
     _show_verdict(standing, refusal)
     return refusal is None
 

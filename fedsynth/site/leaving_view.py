@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from fedsynth.console import make_table, say, screen
+from fedsynth.console import format_bytes, make_table, say, screen
 from fedsynth.site.preview import Leaving, LeavingField
 from strategies import protocol
 from strategies.wire_field import WireField, WireType
@@ -30,18 +30,6 @@ def show_leaving(replies: Sequence[Leaving]) -> None:
     total = sum(reply.times * reply.size for reply in replies)
     number = sum(reply.times for reply in replies)
     say(screen, f"In all {number} replies with {format_bytes(total)}; no record leaves.")
-
-
-def format_bytes(count: int) -> str:
-    """Return a size as people write it.
-
-    >>> format_bytes(999), format_bytes(1_234_000)
-    ('999 bytes', '1.2 MB')
-    """
-    if count < 1000:
-        return f"{count} bytes"
-    kilo = count / 1000
-    return f"{kilo:.1f} kB" if kilo < 1000 else f"{kilo / 1000:.1f} MB"
 
 
 def _show_reply(reply: Leaving) -> None:

@@ -11,7 +11,7 @@ from tiny_sites import Recorder, make_request, make_study, write_site
 from tiny_world import SCHEMA
 
 from client.site import load_site
-from fedsynth.site.leaving_view import format_bytes
+from fedsynth.console import format_bytes
 from fedsynth.site.preview import Leaving, preview_replies
 from fedsynth.site.rehearsal import rehearse
 from privacy import replay_ledger

@@ -13,9 +13,10 @@ from simulations.benchmarks.tabular.baselines import BASELINES
 from simulations.benchmarks.tabular.ours import OURS
 from simulations.benchmarks.tabular.setting import Run, Setting
 from simulations.benchmarks.tabular.table import format_table
+from simulations.demos import DEFAULT_DEMO
 from simulations.partition import PartitionKind, parse_partition
 from simulations.settings import SimulationSettings, read_settings
-from simulations.sites import DEFAULT_DEMO, check_study, make_sites
+from simulations.sites import check_study, make_sites
 from strategies.errors import StudyFailed
 from synthesis import InputError
 from synthesis.quality import marginal_distance, score
@@ -29,7 +30,7 @@ def main(words: Sequence[str] | None = None) -> None:
     try:
         for method in given.methods:
             check_method(method)
-        runs = _read(given.out)
+        runs = read_runs(given.out)
         for seed in given.seeds:
             missing = [m for m in given.methods if not _holds(runs, given, seed, m)]
             runs += _run(given, seed, missing) if missing else []
@@ -58,6 +59,25 @@ def run_method(setting: Setting, method: str) -> Run:
     quality = score(schema, made.table, train, setting.sites.test)
     three_way = marginal_distance(schema, made.table, train, min(3, len(schema.columns)))
     return Run.of(setting, method, made, quality, three_way)
+
+
+def read_runs(path: Path) -> list[Run]:
+    """Return the runs of an earlier call.
+
+    Raises:
+        InputError: if a line is not one of this benchmark, or was not finished.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    try:
+        return [Run.from_dict(json.loads(line)) for line in text.splitlines()]
+    except json.JSONDecodeError:
+        raise InputError(
+            f"{path} must hold one JSON object on each line; correct it or name another file.",
+            argument="out",
+        ) from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -125,25 +145,6 @@ def _run(given: argparse.Namespace, seed: int, methods: Sequence[str]) -> list[R
         with given.out.open("a", encoding="utf-8") as file:
             file.write(json.dumps(runs[-1].to_dict()) + "\n")
     return runs
-
-
-def _read(path: Path) -> list[Run]:
-    """Return the runs of an earlier call.
-
-    Raises:
-        InputError: if a line is not one of this benchmark, or was not finished.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return []
-    try:
-        return [Run.from_dict(json.loads(line)) for line in text.splitlines()]
-    except json.JSONDecodeError:
-        raise InputError(
-            f"{path} must hold one JSON object on each line; correct it or name another file.",
-            argument="out",
-        ) from None
 
 
 if __name__ == "__main__":

@@ -1,0 +1,142 @@
+"""What a plan can be told about sites: from options, from the study file, from a demonstration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from server.planning import Circumstances, parse_open_study, settle_share
+from server.study import AUTO, Study, parse_study
+from simulations.demos import DEFAULT_DEMO, DEMO_ROWS, load_demo_schema
+from simulations.partition import PartitionKind, parse_partition
+from simulations.settings import SimulationSettings, make_study
+from synthesis.errors import InputError
+from synthesis.schema import Schema, load_schema
+
+
+def find_circumstances(
+    content: Mapping[str, Any],
+    settings: SimulationSettings,
+    *,
+    schema: Path | None,
+    sites: int | None,
+    rows: str | None,
+) -> Circumstances | None:
+    """Return schema and sites of a study, or None if no schema or no number of rows is known.
+
+    Rows of the study's own data are never read.
+
+    Args:
+        content: the study's settings as its file gives them.
+        settings: of the simulation that the file may describe.
+        schema: schema file that was asked for.
+        sites: number of sites that was asked for.
+        rows: declared rows of every site: one number for all, or one for each.
+
+    Raises:
+        InputError: if one of them cannot be used, or they contradict each other.
+    """
+    study = parse_open_study(content)
+    is_simulation = bool(settings.model_fields_set)
+    demo = _demo_of(settings) if is_simulation and schema is None else None
+    found = _find_schema(settings, schema, demo)
+    if found is None:
+        return None
+    declared = _parse_rows(rows)
+    num_sites = _count_sites(settings, study, sites, declared, is_simulation=is_simulation)
+    if len(declared) > 1:
+        return Circumstances(schema=found, units=declared, basis="as declared for each")
+    if declared:
+        units, basis = declared[0], "as declared"
+    elif demo is not None:
+        kept = 1 - settings.holdout_for(study)
+        units, basis = round(DEMO_ROWS[demo] * kept / num_sites), "public, of the demonstration"
+    elif "nominal_rows" in content:
+        units, basis = study.nominal_rows, "the study's nominal_rows"
+    else:
+        return None
+    return Circumstances(schema=found, units=(units,) * num_sites, basis=basis)
+
+
+def study_of(
+    content: Mapping[str, Any], settings: SimulationSettings, where: Circumstances | None
+) -> Study:
+    """Return the study as it would run: a simulation fills in what its file leaves open."""
+    if where is None:
+        if content.get("adversarial_share") == AUTO:
+            raise InputError(
+                f"adversarial_share must be a number where sites and schema are not known, got "
+                f"{AUTO!r}; give --schema, --sites and --rows, or a number.",
+                argument="adversarial_share",
+            )
+        return parse_study(dict(content))
+    per_site = where.total_units // where.num_sites
+    settled = settle_share(
+        content, num_sites=where.num_sites, nominal_rows=per_site, layout=where.layout
+    )
+    if not settings.model_fields_set:
+        return parse_study(settled)
+    return make_study(
+        settled,
+        units_per_site=per_site,
+        num_sites=where.num_sites,
+        name=f"simulation-{settings.seed}",
+        seed=settings.seed,
+    )
+
+
+def _demo_of(settings: SimulationSettings) -> str | None:
+    return (settings.demo or DEFAULT_DEMO) if settings.data is None else None
+
+
+def _find_schema(
+    settings: SimulationSettings, given: Path | None, demo: str | None
+) -> Schema | None:
+    path = given or settings.schema_file
+    if path is not None:
+        return load_schema(path)
+    return None if demo is None else load_demo_schema(demo)
+
+
+def _parse_rows(text: str | None) -> tuple[int, ...]:
+    """Return the numbers of ``--rows``, such as ``5000`` or ``400,160,22``."""
+    if text is None:
+        return ()
+    parts = [part.strip().replace("_", "") for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
+        raise InputError(
+            "rows must be a whole number above 0 for all sites, or one for each with commas "
+            f"between them, got {text!r}; declare an order of magnitude, such as 5000 or "
+            "400,160,22.",
+            argument="rows",
+        )
+    return tuple(int(part) for part in parts)
+
+
+def _count_sites(
+    settings: SimulationSettings,
+    study: Study,
+    asked: int | None,
+    declared: tuple[int, ...],
+    *,
+    is_simulation: bool,
+) -> int:
+    """Return how many sites there are; as few as the study needs where nobody says."""
+    if asked is not None and asked < 2:
+        raise InputError(
+            f"sites must be at least 2, got {asked}; a study pools several sites.",
+            argument="sites",
+        )
+    if len(declared) > 1:
+        if asked not in (None, len(declared)):
+            raise InputError(
+                f"rows must be one number or one for each of the {asked} sites, got "
+                f"{len(declared)}; leave sites out or correct rows.",
+                argument="rows",
+            )
+        return len(declared)
+    if asked is not None:
+        return asked
+    is_by_column = parse_partition(settings.partition).kind is PartitionKind.COLUMN
+    return settings.sites if is_simulation and not is_by_column else study.minimum_sites

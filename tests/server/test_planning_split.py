@@ -1,0 +1,83 @@
+"""The split of a budget follows a public rule, and a study that travels holds its number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from command_line import CommandLine
+
+from server.planning import choose_adversarial_share, parse_open_study, settle_share
+from server.planning.noise import compute_signal
+from server.planning.split import SPLIT_SIGNAL
+from server.study import Study, load_study, parse_study
+from synthesis import InputError
+from synthesis.layout import SketchLayout
+from synthesis.schema import load_schema
+
+ADULT = Path(__file__).parents[2] / "simulations" / "data" / "adult.toml"
+LAYOUT = SketchLayout.from_schema(load_schema(ADULT))
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> CommandLine:
+    return CommandLine(tmp_path, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("epsilon", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize(("num_sites", "rows"), [(2, 300), (4, 9768), (64, 610)])
+def test_the_rounds_get_budget_where_the_sketch_alone_has_signal(
+    epsilon: float, num_sites: int, rows: int
+) -> None:
+    share = choose_adversarial_share(
+        epsilon=epsilon, delta=1e-5, num_sites=num_sites, nominal_rows=rows, layout=LAYOUT
+    )
+    noise = Study(epsilon=epsilon, rounds=0, adversarial_share=0).make_plan()
+    assert noise.sketch_noise_multiplier is not None
+    total = num_sites * rows
+    signal = compute_signal(total, num_sites, noise.sketch_noise_multiplier, LAYOUT)
+    assert share == (0.3 if signal >= SPLIT_SIGNAL else 0.0)
+
+
+def test_a_settled_study_is_a_study_with_numbers() -> None:
+    def settle(**content: object) -> Study:
+        given = {"adversarial_share": "auto"} | content
+        return parse_study(settle_share(given, num_sites=4, nominal_rows=9768, layout=LAYOUT))
+
+    assert (settle().adversarial_share, settle().rounds) == (0.3, 5)
+    assert (settle(epsilon=0.1).adversarial_share, settle(epsilon=0.1).rounds) == (0.0, 0)
+    assert (settle(rounds=0).adversarial_share, settle(rounds=0).rounds) == (0.0, 0)
+    assert settle(nominal_rows=50).rounds == 0
+    assert settle(adversarial_share=0.5, epsilon=0.1).adversarial_share == 0.5
+
+
+def test_other_settings_are_checked_before_the_share_is_chosen() -> None:
+    assert parse_open_study({"adversarial_share": "auto", "rounds": 0}).rounds == 0
+    with pytest.raises(InputError, match="epsilon must be"):
+        parse_open_study({"adversarial_share": "auto", "epsilon": -1})
+    with pytest.raises(InputError, match="adversarial_share must be a valid number"):
+        parse_open_study({"adversarial_share": "much"})
+
+
+def test_a_study_for_sites_must_hold_the_number(tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text('adversarial_share = "auto"\n')
+    with pytest.raises(InputError, match=r"study\.toml: adversarial_share must be a number"):
+        load_study(path)
+
+
+def test_plan_and_simulate_choose_the_same(shell: CommandLine) -> None:
+    tiny = (shell.home / "tiny.toml").read_text()
+    (shell.home / "tiny.toml").write_text(tiny + 'adversarial_share = "auto"\n')
+    words = ("plan", "tiny.toml", "--schema", "visits.toml", "--rows")
+    few, many = (" ".join(shell.run(*words, rows).out.split()) for rows in ("30", "30000"))
+    assert "adversarial_share = 0 and rounds = 0" in few
+    assert "adversarial_share = 0.3 and rounds = 1" in many
+    refused = shell.run("plan", "tiny.toml")
+    assert (refused.code, refused.out) == (2, "")
+    assert "give --schema, --sites and --rows, or a number" in refused.err
+    ended = shell.simulate("--out", "release")
+    assert (ended.code, ended.err) == (0, "")
+    assert "round 1" not in ended.out
