@@ -68,7 +68,7 @@ class Study(BaseModel):
     sample_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
     nominal_rows: Annotated[int, Field(ge=1)] = 10_000
     max_grad_norm: Annotated[float, Field(ge=MIN_CLIP, le=MAX_CLIP)] = 1.0
-    fit_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    fit_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 1500
     minimum_sites: Annotated[int, Field(ge=2)] = 2
     deadline_s: Annotated[float, Field(gt=0)] = 3600.0
     seed: Annotated[int, Field(ge=0)] = 0

@@ -28,7 +28,7 @@ below is fitted to noise (the discrepancy principle of Morozov 1966)."""
 NOISE_PER_SIGNAL = 0.2
 """Where the sketch holds little signal, the fit stops earlier: it may go below 1 by this part of
 what independent columns lie above it."""
-DEPENDENCE_PRICE = 0.004
+DEPENDENCE_PRICE = 0.006
 """What a record pays, in log-likelihood, for each nat that its latent code tells about its columns
 beyond the label. Of all generators that agree with the noisy sketch, this prefers the one with the
 least dependence between columns (maximum entropy, as in Jaynes 1957); noise has no such claim."""
@@ -45,7 +45,7 @@ class FitSettings:
         learning_rate: start of the cosine schedule, > 0.
     """
 
-    steps: int = 1000
+    steps: int = 1500
     learning_rate: float = 3e-3
 
     def __post_init__(self) -> None:

@@ -32,7 +32,7 @@ class GeneratorSettings:
     """
 
     sizes: tuple[int, ...]
-    num_anchors: int = 1024
+    num_anchors: int = 512
     latent_dim: int = 64
     hidden: int = 128
 

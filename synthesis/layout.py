@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from synthesis.pairs import Pair, choose_pairs
 from synthesis.schema import Column, NumberColumn, Ordinal, Schema
 
-MAX_GROUPS = 10
+MAX_GROUPS = 14
 MAX_PAIRED_LEVELS = 64
 """Levels of a list without order that enter the pairs one by one; more share groups, too."""
 

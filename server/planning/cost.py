@@ -130,7 +130,7 @@ def fit_work(circumstances: Circumstances) -> float:
 
 def _site_seconds(study: Study, circumstances: Circumstances, costs: UnitCosts) -> float:
     layout, width = circumstances.layout, sum(circumstances.layout.sizes)
-    sketch = max(circumstances.units) * layout.num_blocks * costs.record_s
+    sketch = max(circumstances.units) * len(layout.blocks) * costs.record_s
     sketch += layout.dimension * costs.noise_s
     batch = study.sample_rate * max(circumstances.units) + study.expected_batch_size
     private = study.discriminator_steps * costs.private_step(batch, width)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from privacy import SitePlan
 from server.planning.circumstances import Circumstances
-from synthesis.layout import SketchLayout
+from synthesis.layout import PAIR_SCALE, SketchLayout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class SketchNoise:
     Attributes:
         blocks: tables of counts in a sketch.
         cells: counts in a sketch.
-        site_std: standard deviation of the noise in every count of one site.
+        site_std: standard deviation of the noise in every count of a pair at one site.
         pooled_std: the same in the sum over all sites, each of which adds noise by itself.
         signal: rows of all sites over the noise of a table's total (the sum of all its cells), for
             a table of average size. At 1 the noise of that total is as large as the study.
@@ -44,10 +44,10 @@ def compute_noise(plan: SitePlan, circumstances: Circumstances) -> SketchNoise:
     multiplier = plan.sketch_noise_multiplier
     pooled = compute_signal(sum(units), len(units), multiplier, layout)
     return SketchNoise(
-        blocks=layout.num_blocks,
+        blocks=len(layout.blocks),
         cells=layout.dimension,
-        site_std=multiplier * layout.sensitivity,
-        pooled_std=multiplier * layout.sensitivity * len(units) ** 0.5,
+        site_std=multiplier * layout.sensitivity / PAIR_SCALE,
+        pooled_std=multiplier * layout.sensitivity / PAIR_SCALE * len(units) ** 0.5,
         signal=pooled,
         site_signals=tuple(compute_signal(n, 1, multiplier, layout) for n in units),
     )
@@ -64,9 +64,9 @@ def compute_signal(
         noise_multiplier: of each site's sketch.
         layout: of the sketch; only its number of blocks and cells and its sensitivity count.
     """
-    cells_of_a_block = layout.dimension / layout.num_blocks
-    noise = noise_multiplier * layout.sensitivity * math.sqrt(num_sites * cells_of_a_block)
-    return total_units / noise
+    cells_of_a_block = layout.dimension / len(layout.blocks)
+    noise = noise_multiplier * layout.sensitivity / PAIR_SCALE
+    return total_units / (noise * math.sqrt(num_sites * cells_of_a_block))
 
 
 def find_worthwhile(units: tuple[int, ...]) -> int:

@@ -76,8 +76,8 @@ def test_the_noise_is_that_of_the_sum_that_the_coordinator_makes() -> None:
     pooled = pool_sketches(sketches, [plan.sketch_noise_multiplier] * 3)
     assert noise.pooled_std == pytest.approx(pooled.noise_variance**0.5 * layout.sensitivity)
     assert noise.site_std == pytest.approx(noise.pooled_std / 3**0.5)
-    assert (noise.blocks, noise.cells) == (layout.num_blocks, layout.dimension)
-    cells_of_a_block = layout.dimension / layout.num_blocks
+    assert (noise.blocks, noise.cells) == (len(layout.blocks), layout.dimension)
+    cells_of_a_block = layout.dimension / len(layout.blocks)
     assert noise.signal == pytest.approx(2100 / (noise.pooled_std * cells_of_a_block**0.5))
     assert noise.site_signals[2] == pytest.approx(noise.site_signals[0] * 9 / 5)
 

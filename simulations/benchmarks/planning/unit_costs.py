@@ -125,7 +125,7 @@ def _measure_sketch(where: Circumstances, repeats: int) -> tuple[float, float]:
         ),
         repeats,
     )
-    return counting / (ROWS * layout.num_blocks), noising / layout.dimension
+    return counting / (ROWS * len(layout.blocks)), noising / layout.dimension
 
 
 def _measure_fit(where: Circumstances, generator: Generator, repeats: int) -> float:
