@@ -61,7 +61,7 @@ class Study(BaseModel):
     epsilon: Annotated[float, Field(gt=0, le=MAX_EPSILON)] = 1.0
     delta: Annotated[float, Field(gt=LOWEST_DELTA, lt=1)] = 1e-5
     model: Literal["mixture"] = MIXTURE
-    adversarial_share: Annotated[float, Field(ge=0, le=0.95)] = 0.3
+    adversarial_share: Annotated[float, Field(ge=0, le=0.95)] = 0.1
     rounds: Annotated[int, Field(ge=0, le=10_000)] = 5
     discriminator_steps: Annotated[int, Field(ge=1, le=10_000)] = 12
     generator_steps: Annotated[int, Field(ge=0, le=10_000)] = 40

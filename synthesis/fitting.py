@@ -28,7 +28,7 @@ below is fitted to noise (the discrepancy principle of Morozov 1966)."""
 NOISE_PER_SIGNAL = 0.2
 """Where the sketch holds little signal, the fit stops earlier: it may go below 1 by this part of
 what independent columns lie above it."""
-DEPENDENCE_PRICE = 0.006
+DEPENDENCE_PRICE = 0.005
 """What a record pays, in log-likelihood, for each nat that its latent code tells about its columns
 beyond the label. Of all generators that agree with the noisy sketch, this prefers the one with the
 least dependence between columns (maximum entropy, as in Jaynes 1957); noise has no such claim."""

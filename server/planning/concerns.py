@@ -15,6 +15,7 @@ from server.planning.expectation import STRONG_SIGNAL
 from server.planning.noise import SketchNoise, compute_noise, find_worthwhile
 from server.study import Study
 from strategies.wire_field import MOST_ELEMENTS
+from synthesis.layout import PAIR_SCALE
 from synthesis.schema import Schema
 
 HOPELESS_SIGNAL = 1.0
@@ -133,8 +134,8 @@ def _about_schema(circumstances: Circumstances, noise: SketchNoise) -> Iterator[
         columns = len(circumstances.schema.columns)
         yield (
             f"The schema is wide: {columns} columns make {noise.blocks:,} tables that share one "
-            f"budget, so every count has {noise.blocks**0.5:.0f} times the noise of a single "
-            "table. Leaving out columns that nobody needs makes all others more exact."
+            f"budget, so every count has {circumstances.layout.sensitivity / PAIR_SCALE:.0f} times "
+            "the noise of a single table. Leaving out columns that nobody needs makes all others more exact."
         )
 
 

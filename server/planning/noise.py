@@ -44,7 +44,7 @@ def compute_noise(plan: SitePlan, circumstances: Circumstances) -> SketchNoise:
     multiplier = plan.sketch_noise_multiplier
     pooled = compute_signal(sum(units), len(units), multiplier, layout)
     return SketchNoise(
-        blocks=len(layout.blocks),
+        blocks=len(layout.pairs) + len(layout.singles),
         cells=layout.dimension,
         site_std=multiplier * layout.sensitivity / PAIR_SCALE,
         pooled_std=multiplier * layout.sensitivity / PAIR_SCALE * len(units) ** 0.5,

@@ -38,7 +38,7 @@ def test_the_rounds_get_budget_where_the_sketch_alone_has_signal(
     assert noise.sketch_noise_multiplier is not None
     total = num_sites * rows
     signal = compute_signal(total, num_sites, noise.sketch_noise_multiplier, LAYOUT)
-    assert share == (0.3 if signal >= SPLIT_SIGNAL else 0.0)
+    assert share == (0.1 if signal >= SPLIT_SIGNAL else 0.0)
 
 
 def test_a_settled_study_is_a_study_with_numbers() -> None:
@@ -46,7 +46,7 @@ def test_a_settled_study_is_a_study_with_numbers() -> None:
         given = {"adversarial_share": "auto"} | content
         return parse_study(settle_share(given, num_sites=4, nominal_rows=9768, layout=LAYOUT))
 
-    assert (settle().adversarial_share, settle().rounds) == (0.3, 5)
+    assert (settle().adversarial_share, settle().rounds) == (0.1, 5)
     assert (settle(epsilon=0.1).adversarial_share, settle(epsilon=0.1).rounds) == (0.0, 0)
     assert (settle(rounds=0).adversarial_share, settle(rounds=0).rounds) == (0.0, 0)
     assert settle(nominal_rows=50).rounds == 0
@@ -74,7 +74,7 @@ def test_plan_and_simulate_choose_the_same(shell: CommandLine) -> None:
     words = ("plan", "tiny.toml", "--schema", "visits.toml", "--rows")
     few, many = (" ".join(shell.run(*words, rows).out.split()) for rows in ("30", "30000"))
     assert "adversarial_share = 0 and rounds = 0" in few
-    assert "adversarial_share = 0.3 and rounds = 1" in many
+    assert "adversarial_share = 0.1 and rounds = 1" in many
     refused = shell.run("plan", "tiny.toml")
     assert (refused.code, refused.out) == (2, "")
     assert "give --schema, --sites and --rows, or a number" in refused.err
