@@ -135,7 +135,8 @@ def _about_schema(circumstances: Circumstances, noise: SketchNoise) -> Iterator[
         yield (
             f"The schema is wide: {columns} columns make {noise.blocks:,} tables that share one "
             f"budget, so every count has {circumstances.layout.sensitivity / PAIR_SCALE:.0f} times "
-            "the noise of a single table. Leaving out columns that nobody needs makes all others more exact."
+            "the noise of a single table. Leaving out columns that nobody needs makes all others "
+            "more exact."
         )
 
 
