@@ -59,9 +59,9 @@ def _show_noise(console: Console, forecast: Forecast) -> None:
     console.print(table)
     say(
         console,
-        f"{noise.cells:,} counts in {noise.blocks:,} tables by the label. Signal: {where.noun} "
-        "over the noise of the total of a table of average size; below 1 there is more noise than "
-        "data.",
+        f"{noise.cells:,} counts in {noise.blocks:,} tables, each by the label and over all "
+        f"labels. Signal: {where.noun} over the noise of the total of a table of average size; "
+        "below 1 there is more noise than data.",
     )
 
 

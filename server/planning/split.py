@@ -17,7 +17,7 @@ from server.study import AUTO, Study, parse_study
 from synthesis.layout import SketchLayout
 
 SPLIT_SIGNAL = 25.0
-"""On Adult the rounds cost as much as they gave at a signal of 30, and gained at 227."""
+"""On Adult the rounds cost as much as they gave at epsilon 1, just above, and gained at 10."""
 SHARE = "adversarial_share"
 
 
