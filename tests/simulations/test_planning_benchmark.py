@@ -122,9 +122,7 @@ def test_unit_costs_are_positive_and_sizes_exact() -> None:
     narrow, *_, wide = sorted((t.schema for t in find_tables()), key=lambda s: sum(s.sizes))
     costs = measure_unit_costs(narrow, wide, repeats=2)
     assert costs.envelope_bytes == ENVELOPE_BYTES
-    # 1,024 codes of 64 numbers, and a network of 64-128-128; every code adds 129 weights.
+    # 512 latent codes of 64 numbers, and a network of 64-128-128; every code adds 129 weights.
     assert costs.generator_bytes_per_code == 4 * 129
-    assert costs.generator_size(0) == pytest.approx(
-        4 * (1024 * 64 + 65 * 128 + 129 * 128), rel=0.01
-    )
+    assert costs.generator_size(0) == pytest.approx(4 * (512 * 64 + 65 * 128 + 129 * 128), rel=0.01)
     assert min(costs.fit_s, costs.private_s, costs.record_s, costs.noise_s, costs.start_s) > 0
