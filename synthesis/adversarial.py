@@ -52,7 +52,10 @@ def improve_generator(
         generator.parameters(), lr=settings.learning_rate, betas=(0.5, 0.9)
     )
     # The sketch keeps what has been reached and asks for no more, which would be noise.
-    floor = 0.0 if sketch_loss is None else _start(generator, sketch_loss)
+    with torch.no_grad():
+        floor = 0.0
+        if sketch_loss is not None:
+            floor = float(sketch_loss.penalised(generator.probabilities()))
     average = copy.deepcopy(generator)
     for step in range(settings.steps):
         optimizer.zero_grad()
@@ -65,8 +68,3 @@ def improve_generator(
         optimizer.step()
         update_average(average, generator, decay=min(0.9, step / (step + 5)))
     return average
-
-
-@torch.no_grad()
-def _start(generator: Generator, sketch_loss: SketchLoss) -> float:
-    return float(sketch_loss.penalised(generator.probabilities()))

@@ -9,8 +9,9 @@ Pair = tuple[int, int]
 MAX_PAIRS = 2000
 """Pairs at most: all of 63 features. More would cost time and, in blocks of one column at full
 resolution, noise; fewer leave links to chance that nobody measured (figures: docs/method.md)."""
-MAX_CELLS = 1 << 21
-"""Counts of all pairs together at most, which bounds the memory of a fit and a site's message."""
+MAX_CELLS = 3 << 20
+"""Counts of all pairs together at most, given the label and over all labels. It bounds the memory of
+a fit and a site's message."""
 
 
 def choose_pairs(
@@ -29,14 +30,15 @@ def choose_pairs(
 
     Args:
         group_sizes: groups of every feature, in the schema's order.
-        num_classes: levels of the label, each of which has counts of its own.
+        num_classes: levels of the label, each of which has counts of its own beside those over all.
         max_pairs: most pairs.
         max_cells: most counts of all pairs together.
     """
     num_features = len(group_sizes)
     half = num_features // 2
     rings = [_ring(num_features, distance) for distance in range(1, half + 1)]
-    cells = [num_classes * sum(group_sizes[a] * group_sizes[b] for a, b in ring) for ring in rings]
+    tables = num_classes + 1
+    cells = [tables * sum(group_sizes[a] * group_sizes[b] for a, b in ring) for ring in rings]
     for number in range(half, 0, -1):
         places = [i * (half - 1) // max(number - 1, 1) for i in range(number)]
         num_pairs = sum(len(rings[place]) for place in places)

@@ -66,7 +66,7 @@ def test_a_setting_out_of_range_is_named(change: dict[str, Any], words: str) -> 
 
 def test_the_default_study_runs_adversarial_rounds() -> None:
     study = Study()
-    assert study.rounds > 0 and study.adversarial_share > 0
+    assert study.rounds > 0 and study.adversarial_share == 0.1
     assert study.discriminator_steps > 0 and study.generator_steps > 0
 
 

@@ -103,7 +103,7 @@ def test_expected_loss_is_what_the_truth_scores_under_noise() -> None:
 
 
 def test_fitting_lowers_the_loss_towards_what_noise_explains() -> None:
-    targets = make_noisy(make_layout(), CODES_2000, 80.0)
+    targets = make_noisy(make_layout(), CODES_2000, 60.0)
     loss, start = SketchLoss(targets), make_generator()
     start.start_at(make_starting_shares(targets))
     before = score(loss, start)
@@ -201,15 +201,18 @@ def test_fitting_returns_a_generator_of_its_own() -> None:
 
 def test_where_there_is_only_noise_the_fit_leaves_the_start_alone() -> None:
     """Independent columns explain pure noise as well as anything; fitting on would follow it."""
-    layout = make_layout()
-    rng = np.random.default_rng(0)
-    targets = make_targets(layout, rng.normal(0, 50.0, layout.dimension), 50.0)
-    done: list[int] = []
-    fit_generator(
-        make_start(targets), SketchLoss(targets), FitSettings(steps=400), on_step=count(done)
-    )
-    assert len(done) < 100
-    assert done[-1] == 400  # whoever shows progress is told that it is over
+    layout, steps = make_layout(), []
+    for seed in range(8):
+        noise = np.random.default_rng(seed).normal(0, 100.0, layout.dimension)
+        targets = make_targets(layout, noise, 100.0)
+        done: list[int] = []
+        fit_generator(
+            make_start(targets), SketchLoss(targets), FitSettings(steps=400), on_step=count(done)
+        )
+        assert done[-1] == 400  # whoever shows progress is told that it is over
+        steps.append(len(done))
+    assert sorted(steps)[6] < 10  # one in eight may look like a little signal
+    assert max(steps) < 100
 
 
 def test_where_there_is_signal_the_fit_uses_its_steps() -> None:

@@ -38,7 +38,7 @@ def test_distances_are_spread_evenly_from_neighbours_to_those_opposite() -> None
 
 
 def test_wide_features_leave_room_for_fewer_pairs() -> None:
-    narrow, broad = (choose_pairs([size] * 41, 2, max_cells=100_000) for size in (2, 20))
+    narrow, broad = (choose_pairs([size] * 41, 2, max_cells=150_000) for size in (2, 20))
     assert len(narrow) == 41 * 40 / 2 and len(broad) == 3 * 41
 
 
@@ -57,7 +57,7 @@ def test_the_widest_schema_still_pairs_neighbours() -> None:
 def test_wide_cells_shorten_the_reach() -> None:
     pairs = choose_pairs([64] * 40, 32)
     assert len(pairs) < 40 * 39 / 2
-    assert 32 * 64 * 64 * len(pairs) <= MAX_CELLS
+    assert 33 * 64 * 64 * len(pairs) <= MAX_CELLS
 
 
 def test_the_layout_of_the_census_is_the_one_that_was_measured() -> None:
@@ -76,7 +76,7 @@ def wide_schema(num_columns: int) -> Schema:
 def test_a_wide_table_has_a_sketch_that_fits_a_message() -> None:
     layout = SketchLayout.from_schema(wide_schema(400))
     assert len(layout.pairs) <= MAX_PAIRS
-    assert layout.dimension <= 2 * (MAX_CELLS + 2 * sum(layout.sizes))
+    assert layout.dimension <= MAX_CELLS + 3 * sum(layout.sizes)
     assert {feature for pair in layout.pairs for feature in pair} == set(range(399))
 
 
