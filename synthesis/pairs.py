@@ -10,8 +10,8 @@ MAX_PAIRS = 2000
 """Pairs at most: all of 63 features. More would cost time and, in blocks of one column at full
 resolution, noise; fewer leave links to chance that nobody measured (figures: docs/method.md)."""
 MAX_CELLS = 3 << 20
-"""Counts of all pairs together at most, given the label and over all labels. It bounds the memory of
-a fit and a site's message."""
+"""Counts of all pairs together at most, given the label and over all. It bounds the memory of a fit
+and a site's message."""
 
 
 def choose_pairs(
