@@ -17,8 +17,9 @@ from torch import Tensor
 from client.refusals import MalformedRequest
 from strategies.fields import fields_of
 from strategies.wire_field import Direction
+from synthesis.architecture import GeneratorSettings
 from synthesis.evaluation import EvaluationLayout, ScoreNetwork
-from synthesis.generator import Generator, GeneratorSettings
+from synthesis.generator import Generator
 from synthesis.schema import Schema
 
 _WIDEST = 4096
@@ -68,16 +69,23 @@ def build_generator(weights: Mapping[str, Tensor], schema: Schema) -> Generator:
     Raises:
         MalformedRequest: if a weight is missing, or the shapes fit no generator for this schema.
     """
-    if not weights.keys() >= _GENERATOR or weights["anchors"].ndim != 2:
+    if not weights.keys() >= _GENERATOR or weights["anchors"].ndim != 3:
         raise MalformedRequest("weights from the coordinator must be those of a generator.")
-    num_anchors, latent_dim = weights["anchors"].shape
-    hidden, width = weights["network.0.bias"].numel(), sum(schema.sizes)
-    _check_size(weights, hidden, least=hidden * (hidden + width))
-    if num_anchors * max(hidden, width) > _MOST_PROBABILITIES or min(num_anchors, latent_dim) < 1:
-        raise MalformedRequest("the generator must have some latent codes, and fewer than these.")
-    settings = GeneratorSettings(
-        sizes=schema.sizes, num_anchors=num_anchors, latent_dim=latent_dim, hidden=hidden
+    num_members, num_anchors, latent_dim = weights["anchors"].shape
+    hidden = weights["network.0.bias"].shape[-1] if weights["network.0.bias"].ndim else 0
+    if min(num_members, num_anchors, latent_dim) < 1:
+        raise MalformedRequest("the generator must have some members and latent codes.")
+    settings = GeneratorSettings.for_schema(
+        schema,
+        num_members=num_members,
+        num_anchors=num_anchors,
+        latent_dim=latent_dim,
+        hidden=max(1, hidden),
     )
+    least = num_members * hidden * (hidden + settings.num_outputs)
+    _check_size(weights, hidden, least=least)
+    if settings.num_parts * max(hidden, sum(schema.sizes)) > _MOST_PROBABILITIES:
+        raise MalformedRequest("the generator must have fewer latent codes than these.")
     generator = Generator(settings, rng=torch.Generator().manual_seed(0))
     _load(generator, weights)
     return generator

@@ -32,14 +32,9 @@ from strategies.federated_generator import FederatedGenerator
 from strategies.protocol import QUERY_HELLO, QUERY_SKETCH, SKETCH, STATISTICS
 from strategies.receipts import ReceiptBook
 from strategies.validation import Reply
-from synthesis.fitting import (
-    FitSettings,
-    SketchLoss,
-    choose_device,
-    fit_generator,
-    make_starting_shares,
-)
-from synthesis.generator import Generator, GeneratorSettings
+from synthesis.architecture import GeneratorSettings
+from synthesis.fitting import FitSettings, choose_device, fit_to_sketch
+from synthesis.generator import Generator
 from synthesis.layout import PAIR_SCALE, SketchLayout
 from synthesis.schema import Schema
 from synthesis.targets import SketchTargets, make_targets
@@ -166,7 +161,7 @@ class Coordinator:
 
     def _fit(self, targets: SketchTargets) -> Generator:
         generator = Generator(
-            GeneratorSettings(sizes=self.schema.sizes),
+            GeneratorSettings.for_schema(self.schema),
             rng=SeededRandomness(self.study.seed).torch("generator"),
         )
         found = self._checkpoint.find_fit()
@@ -183,17 +178,16 @@ class Coordinator:
         return generator
 
     def _fit_to(self, generator: Generator, targets: SketchTargets) -> Generator:
-        generator.start_at(make_starting_shares(targets))
-        device = choose_device()
-        fitted = fit_generator(
-            generator.to(device),
-            SketchLoss(targets, device=device),
+        return fit_to_sketch(
+            generator,
+            targets,
             FitSettings(steps=self.study.fit_steps),
+            rng=SeededRandomness(self.study.seed).numpy("members"),
+            device=choose_device(),
             on_step=lambda done, total: self._emit(
                 {"event": "fit-progress", "done": done, "total": total}
             ),
         )
-        return fitted.to("cpu")
 
     def _make_strategy(
         self, hello: Mapping[int, Reply], sketches: Mapping[int, Reply], pooled: PooledSketch

@@ -21,7 +21,7 @@ from flwr.app import Error, Message
 
 from privacy import EVALUATION_SHARES
 
-PROTOCOL_VERSION: Final = 3
+PROTOCOL_VERSION: Final = 4
 MAX_EPSILON: Final = 1000.0  # that a site accepts; the arrays of accounting grow with it
 MAX_STEPS: Final = 1_000_000  # of a whole study, and rows of a batch, that a site accepts
 MAX_PRIVATE_STEPS: Final = 100_000  # of a whole study; accounting takes longer with more

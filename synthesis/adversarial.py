@@ -55,14 +55,14 @@ def improve_generator(
     with torch.no_grad():
         floor = 0.0
         if sketch_loss is not None:
-            floor = float(sketch_loss.penalised(generator.probabilities()))
+            floor = float(sketch_loss.penalised(generator.mixture()))
     average = copy.deepcopy(generator)
     for step in range(settings.steps):
         optimizer.zero_grad()
         fake = generator.draw_hard_rows(settings.batch_size, rng)
         loss = functional.softplus(-discriminator(fake)).mean()
         if sketch_loss is not None:
-            excess = sketch_loss.penalised(generator.probabilities()) - floor
+            excess = sketch_loss.penalised(generator.mixture()) - floor
             loss = loss + settings.sketch_weight * functional.relu(excess)
         loss.backward()
         optimizer.step()

@@ -1,7 +1,7 @@
 """Fitting a generator to the private sketch: exact moments, no sampling, no further cost.
 
 With P the probabilities of all latent codes and Y its label columns, the model's block for columns
-a and b given class c is P_a' diag(Y_c) P_b / num_anchors: one matrix product per class for all
+a and b given class c is P_a' diag(Y_c) P_b / num_parts: one matrix product per class for all
 blocks together.
 """
 
@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synthesis.generator import Generator
+from synthesis.generator import Generator, Mixture
 from synthesis.pair_error import PairError
-from synthesis.targets import Shares, SketchTargets
+from synthesis.starting_shares import make_starting_shares
+from synthesis.targets import Shares, SketchTargets, perturb
 
 Progress = Callable[[int, int], None]
 
@@ -28,7 +29,9 @@ below is fitted to noise (the discrepancy principle of Morozov 1966)."""
 NOISE_PER_SIGNAL = 0.2
 """Where the sketch holds little signal, the fit stops earlier: it may go below 1 by this part of
 what independent columns lie above it."""
-DEPENDENCE_PRICE = 0.005
+NOISE_SPREADS = 2.0
+"""How many standard deviations above 1 independent columns must lie to be told from noise."""
+DEPENDENCE_PRICE = 0.003
 """What a record pays, in log-likelihood, for each nat that its latent code tells about its columns
 beyond the label. Of all generators that agree with the noisy sketch, this prefers the one with the
 least dependence between columns (maximum entropy, as in Jaynes 1957); noise has no such claim."""
@@ -58,64 +61,110 @@ class FitSettings:
 class SketchLoss:
     """Weighted squared error of a generator's moments, in units of what noise alone would cause.
 
-    Below 1 the generator follows the noise; well above 1 it misses the data.
+    Below 1 the generator follows the noise; well above 1 it misses the data. With one table of
+    targets the moments are those of the whole mixture. With several, every member has its own, and
+    the loss is their mean.
+
+    Attributes:
+        spread: standard deviation of what the truth itself would score.
     """
 
-    def __init__(self, targets: SketchTargets, *, device: torch.device | None = None) -> None:
-        layout = targets.layout
-        self._features = layout.features
-        self._sizes = layout.sizes
-        self._label = layout.label_index
-        self._scale = 1.0 / targets.expected_loss
-        self._price = 2.0 * DEPENDENCE_PRICE * targets.rows * self._scale
+    def __init__(self, *targets: SketchTargets, device: torch.device | None = None) -> None:
+        first = targets[0]
+        self.spread = first.loss_spread
+        self._layout = first.layout
+        self._members = len(targets)
+        self._scale = 1.0 / first.expected_loss
+        self._price = 2.0 * DEPENDENCE_PRICE * first.rows * self._scale
         self._pair_error = PairError(targets, device=device)
         self._singles = [
-            (block, _to_tensor(shares).to(device), _to_tensor(weights).to(device))
-            for block, shares, weights in zip(
-                layout.blocks, targets.blocks, targets.weights, strict=True
+            (
+                block,
+                _to_tensor(np.stack([each.blocks[number] for each in targets])).to(device),
+                _to_tensor(first.weights[number]).to(device),
             )
+            for number, block in enumerate(self._layout.blocks)
             if len(block.features) == 1
         ]
 
-    def __call__(self, probabilities: Tensor) -> Tensor:
-        """Return the loss of probabilities ``(batch, sum(sizes))``, a scalar with its graph."""
-        columns = probabilities.split(self._sizes, dim=1)
-        label = columns[self._label]  # (batch, classes)
-        fine = [columns[position] for position in self._features]
-        error = self._pair_error(label, fine)
-        for block, target, weight in self._singles:
-            shares = label.T @ fine[block.features[0]] / len(label)
-            if not block.is_given_label:
-                shares = shares.sum(0, keepdim=True)
-            error = error + (weight * (shares - target) ** 2).sum()
-        return error * self._scale
+    def __call__(self, mixture: Mixture) -> Tensor:
+        """Return the loss of a generator's distributions, a scalar with its graph."""
+        return self._error(mixture, self._weigh(mixture))
 
-    def penalised(self, probabilities: Tensor) -> Tensor:
+    def penalised(self, mixture: Mixture) -> Tensor:
         """Return the loss plus the price of dependence, in the same units.
 
         The loss is minus twice the log-likelihood of the noisy cells, divided by what the noise
         alone would cause; the price per record enters on the same scale, so that it counts as
         much on every table.
         """
-        return self(probabilities) + self._price * self._dependence(probabilities)
+        joints = self._weigh(mixture)
+        return self._error(mixture, joints) + self._price * self._dependence(mixture, joints)
 
-    def _dependence(self, probabilities: Tensor) -> Tensor:
+    def _weigh(self, mixture: Mixture) -> list[Tensor]:
+        """Return the shares of every feature's codes and classes, ``(members, classes, codes)``."""
+        label = mixture.label.unflatten(0, (self._members, -1))
+        joints = []
+        for column in mixture.features:
+            if column.ndim == 2:
+                sums = label.transpose(1, 2) @ column.unflatten(0, (self._members, -1))
+            else:
+                own = column.unflatten(1, (self._members, -1))
+                sums = torch.einsum("mpc,cmpx->mcx", label, own)
+            joints.append(sums / label.shape[1])
+        return joints
+
+    def _error(self, mixture: Mixture, joints: list[Tensor]) -> Tensor:
+        error = self._pair_error(mixture.label, mixture.features)
+        for block, target, weight in self._singles:
+            shares = joints[block.features[0]]
+            if not block.is_given_label:
+                shares = shares.sum(1, keepdim=True)
+            error = error + (weight * (shares - target) ** 2).sum()
+        return error * (self._scale / self._members)
+
+    def _dependence(self, mixture: Mixture, joints: list[Tensor]) -> Tensor:
         """Return the information of the latent code about the columns given the label, in nats."""
-        columns = probabilities.split(self._sizes, dim=1)
-        label = columns[self._label]
-        classes = label.mean(0)[:, None]
-        total = probabilities.new_zeros(())
-        for position in self._features:
-            given_code = columns[position]
-            joint = label.T @ given_code / len(label)  # (classes, codes)
-            total = total + (given_code * torch.log(given_code + TINY)).sum(1).mean()
-            total = total - (joint * torch.log(joint / (classes + TINY) + TINY)).sum()
+        label = mixture.label
+        total = label.new_zeros(())
+        for column, joint in zip(mixture.features, joints, strict=True):
+            entropy = (column * torch.log(column + TINY)).sum(-1)
+            if column.ndim == 3:
+                entropy = (label.T * entropy).sum(0)
+            classes = joint.sum(2, keepdim=True)
+            known = (joint * torch.log(joint / (classes + TINY) + TINY)).sum() / self._members
+            total = total + entropy.mean() - known
         return total
 
 
 def choose_device() -> torch.device:
     """Return the first GPU if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def fit_to_sketch(
+    generator: Generator,
+    targets: SketchTargets,
+    settings: FitSettings,
+    *,
+    rng: np.random.Generator,
+    device: torch.device | None = None,
+    on_step: Progress | None = None,
+) -> Generator:
+    """Start the generator at the shares of single columns and fit every member to the sketch.
+
+    Args:
+        generator: whose architecture is used; trained in place.
+        targets: the sketch.
+        settings: steps and learning rate.
+        rng: draws the noise that tells the members apart; public randomness.
+        device: where to fit; the result is on the CPU.
+        on_step: called with steps done and steps in all.
+    """
+    generator.start_at(make_starting_shares(targets))
+    members = perturb(targets, generator.settings.num_members, rng)
+    loss = SketchLoss(*members, device=device)
+    return fit_generator(generator.to(device), loss, settings, on_step=on_step).to("cpu")
 
 
 def fit_generator(
@@ -139,13 +188,13 @@ def fit_generator(
         generator.parameters(), lr=settings.learning_rate, betas=(0.5, 0.9)
     )
     average = copy.deepcopy(generator)
-    floor = _choose_floor(compute_loss(generator, loss))
+    floor = _choose_floor(compute_loss(generator, loss), loss.spread)
     for step in range(settings.steps):
         decay = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * max(decay, 0.02)
         optimizer.zero_grad()
-        loss.penalised(generator.probabilities()).backward()
+        loss.penalised(generator.mixture()).backward()
         optimizer.step()
         update_average(average, generator, decay=min(0.98, step / (step + 10)))
         is_done = step % CHECK_EVERY == 0 and compute_loss(average, loss) < floor
@@ -159,12 +208,17 @@ def fit_generator(
 @torch.no_grad()
 def compute_loss(generator: Generator, loss: SketchLoss) -> float:
     """Return the sketch loss of a generator as a number."""
-    return float(loss(generator.probabilities()))
+    return float(loss(generator.mixture()))
 
 
-def _choose_floor(start: float) -> float:
-    """Return the loss at which to stop, from the loss of independent columns."""
-    signal = max(0.0, start - 1.0)
+def _choose_floor(start: float, spread: float) -> float:
+    """Return the loss at which to stop, from the loss of independent columns.
+
+    Where that is no more than noise alone would give in most cases, there is nothing to fit.
+    """
+    signal = start - 1.0
+    if signal <= NOISE_SPREADS * spread:
+        return math.inf
     return max(NOISE_FLOOR, 1.0 - NOISE_PER_SIGNAL * signal)
 
 
@@ -173,21 +227,6 @@ def update_average(average: Generator, current: Generator, *, decay: float) -> N
     """Move the running average of weights a step towards the current ones."""
     for kept, new in zip(average.parameters(), current.parameters(), strict=True):
         kept.lerp_(new, 1 - decay)
-
-
-def make_starting_shares(targets: SketchTargets) -> tuple[Shares, ...]:
-    """Return one distribution per column, in column order, that the generator starts from."""
-    layout = targets.layout
-    shares: list[Shares] = []
-    for feature, groups in enumerate(layout.groups):
-        grouped = targets.one_way[feature].sum(0)
-        spread = (grouped / np.bincount(groups, minlength=len(grouped)))[groups]
-        for block, told in zip(layout.blocks, targets.blocks, strict=True):
-            if block.features == (feature,) and not block.is_given_label:
-                spread = np.maximum(told[0], 0.1 * spread)
-        shares.append(spread / max(float(spread.sum()), 1e-12))
-    shares.insert(layout.label_index, targets.class_shares)
-    return tuple(shares)
 
 
 def _to_tensor(values: Shares) -> Tensor:

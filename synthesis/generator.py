@@ -1,15 +1,18 @@
-"""The generator: a network from latent codes to one distribution per column.
+"""The generator: networks from latent codes to one distribution per column.
 
-A row is drawn in two steps: one of ``num_anchors`` latent codes, uniformly, then every column
-independently from the softmax that the network gives for that code. So the generator is a mixture
-of products whose parts share a network; its moments are exact matrix products without any
-sampling, and conditions on columns can be sampled exactly.
+A row is drawn in steps: one of all latent codes, uniformly; then the label from the softmax that
+the network gives for that code; then every other column independently from its own softmax. So the
+generator is a mixture of products; its moments are exact matrix products without any sampling, and
+conditions on columns can be sampled exactly.
+
+It has several *members*, networks that share nothing but the base of their logits, each with latent
+codes of its own. Their mixture strays less from the truth than any of them (bagging, Breiman 1996).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,39 +20,56 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from synthesis.architecture import GeneratorSettings, Shares
+
 Codes = NDArray[np.int16]
 
+LEAST_SHARE = 1e-6
+"""Share of a code that the generator starts from where the sketch says none."""
 
-@dataclass(frozen=True, kw_only=True)
-class GeneratorSettings:
-    """Public architecture of the generator; sites and coordinator must agree on it.
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mixture:
+    """Every distribution of a generator, as tensors with their graph.
 
     Attributes:
-        sizes: codes of every column; their sum is the width of an encoded row.
-        num_anchors: latent codes of the mixture.
-        latent_dim: length of a latent code.
-        hidden: width of the two hidden layers.
+        columns: per column the probabilities of its codes, ``(parts, codes)``, or
+            ``(classes, parts, codes)`` where they differ between classes.
+        label_index: which of them is the label; always ``(parts, classes)``.
     """
 
-    sizes: tuple[int, ...]
-    num_anchors: int = 512
-    latent_dim: int = 64
-    hidden: int = 128
+    columns: tuple[Tensor, ...]
+    label_index: int
 
-    def __post_init__(self) -> None:
-        for name in ("num_anchors", "latent_dim", "hidden"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}.")
-        if len(self.sizes) < 2 or min(self.sizes) < 1:
-            raise ValueError(f"sizes must name at least two columns, got {self.sizes}.")
+    @property
+    def label(self) -> Tensor:
+        """Probabilities of the classes, ``(parts, classes)``."""
+        return self.columns[self.label_index]
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the settings as plain values for ``generator.json``."""
-        return asdict(self) | {"sizes": list(self.sizes)}
+    @property
+    def features(self) -> list[Tensor]:
+        """The columns but the label."""
+        return [each for index, each in enumerate(self.columns) if index != self.label_index]
+
+
+class MemberLinear(nn.Module):
+    """A linear layer for every member, each with weights of its own."""
+
+    def __init__(self, members: int, inputs: int, outputs: int, rng: torch.Generator) -> None:
+        super().__init__()
+        bound = inputs**-0.5
+        self.weight = nn.Parameter(torch.empty(members, inputs, outputs))
+        self.bias = nn.Parameter(torch.empty(members, 1, outputs))
+        for parameter in (self.weight, self.bias):
+            nn.init.uniform_(parameter, -bound, bound, generator=rng)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return ``(members, batch, outputs)`` for ``(members, batch, inputs)``."""
+        return torch.baddbmm(self.bias, inputs, self.weight)
 
 
 class Generator(nn.Module):
-    """A mixture of products of categorical columns, with a network behind the parts.
+    """A mixture of products of categorical columns, with networks behind the parts.
 
     Args:
         settings: the architecture.
@@ -59,48 +79,71 @@ class Generator(nn.Module):
     def __init__(self, settings: GeneratorSettings, *, rng: torch.Generator) -> None:
         super().__init__()
         self.settings = settings
-        width = sum(settings.sizes)
+        members, hidden = settings.num_members, settings.hidden
         self.anchors = nn.Parameter(
-            torch.randn(settings.num_anchors, settings.latent_dim, generator=rng)
+            torch.randn(members, settings.num_anchors, settings.latent_dim, generator=rng)
         )
         self.network = nn.Sequential(
-            nn.Linear(settings.latent_dim, settings.hidden),
+            MemberLinear(members, settings.latent_dim, hidden, rng),
             nn.ReLU(),
-            nn.Linear(settings.hidden, settings.hidden),
+            MemberLinear(members, hidden, hidden, rng),
             nn.ReLU(),
-            nn.Linear(settings.hidden, width),
+            MemberLinear(members, hidden, settings.num_outputs, rng),
         )
-        for layer in self.network:
-            if isinstance(layer, nn.Linear):
-                bound = layer.in_features**-0.5
-                for parameter in layer.parameters():
-                    nn.init.uniform_(parameter, -bound, bound, generator=rng)
+        self.base = nn.Parameter(torch.zeros(sum(self.settings.base_sizes)))
+        for index, form in enumerate(settings.forms):
+            spread = form.make_spread()
+            held = None if spread is None else torch.from_numpy(spread)
+            self.register_buffer(f"spread_{index}", held, persistent=False)
 
-    def forward(self, anchors: Tensor | None = None) -> Tensor:
-        """Return the logits of all columns.
+    def forward(self) -> list[Tensor]:
+        """Return the logits of every column without its base, ``(parts, codes)`` each."""
+        outputs = self.network(self.anchors).flatten(0, 1)
+        columns = outputs.split([form.num_outputs for form in self.settings.forms], dim=1)
+        spreads = [getattr(self, f"spread_{index}") for index in range(len(columns))]
+        return [
+            column if spread is None else column @ spread
+            for column, spread in zip(columns, spreads, strict=True)
+        ]
+
+    def _bases(self) -> list[Tensor]:
+        """Return the base of every column, ``(1, codes)`` or ``(classes, 1, codes)``."""
+        several = self.base.split(self.settings.base_sizes)
+        return [
+            base.view(-1, 1, form.size) if form.is_given_label else base.view(1, form.size)
+            for base, form in zip(several, self.settings.forms, strict=True)
+        ]
+
+    def mixture(self) -> Mixture:
+        """Return the distributions of all columns for all parts."""
+        columns = zip(self(), self._bases(), strict=True)
+        return Mixture(
+            columns=tuple(functional.softmax(logits + base, dim=-1) for logits, base in columns),
+            label_index=self.settings.label_index,
+        )
+
+    @torch.no_grad()
+    def start_at(self, shares: Sequence[Shares]) -> None:
+        """Set the base so that columns are as shared out as told, and independent.
+
+        The last layer says nothing yet but for its random start.
 
         Args:
-            anchors: which latent codes, ``(batch,)``; all of them when left out.
-
-        Returns:
-            Logits, ``(batch, sum(sizes))``.
+            shares: per column, in order, shares of its codes given the class, ``(classes, codes)``;
+                of the label its own, ``(1, classes)``.
         """
-        latent = self.anchors if anchors is None else self.anchors[anchors]
-        logits: Tensor = self.network(latent)
-        return logits
-
-    def probabilities(self, anchors: Tensor | None = None) -> Tensor:
-        """Return the probabilities of all codes, softmax per column, ``(batch, sum(sizes))``."""
-        columns = self(anchors).split(self.settings.sizes, dim=1)
-        return torch.cat([functional.softmax(column, dim=1) for column in columns], dim=1)
-
-    def start_at(self, one_way: tuple[NDArray[np.float64], ...]) -> None:
-        """Set the last bias to the logarithm of one distribution per column, in column order."""
+        classes = np.asarray(shares[self.settings.label_index])[0]
+        bases = []
+        for form, told in zip(self.settings.forms, shares, strict=True):
+            overall = told[0] if len(told) == 1 else classes @ told
+            wanted = overall[None]
+            if form.is_given_label:
+                wanted = form.share_out(told, overall)
+            bases.append(np.log(np.maximum(wanted, LEAST_SHARE)).ravel())
+        self.base.copy_(torch.from_numpy(np.concatenate(bases)))
         last = self.network[-1]
-        assert isinstance(last, nn.Linear)
-        logits = [np.log(np.maximum(shares, 1e-5)) for shares in one_way]
-        with torch.no_grad():
-            last.bias.copy_(torch.from_numpy(np.concatenate(logits)))
+        assert isinstance(last, MemberLinear)
+        last.bias.zero_()
 
     def draw_hard_rows(self, num_rows: int, rng: torch.Generator) -> Tensor:
         """Return one-hot rows with straight-through gradients, ``(num_rows, sum(sizes))``.
@@ -108,13 +151,17 @@ class Generator(nn.Module):
         Gumbel-softmax (Jang et al. 2017) with the hard value forward and the soft gradient back:
         a discriminator that sees soft rows learns to tell softness from data.
         """
-        picked = torch.randint(self.settings.num_anchors, (num_rows,), generator=rng)
+        picked = torch.randint(self.settings.num_parts, (num_rows,), generator=rng)
+        logits = [column[picked] for column in self()]
+        bases, at = self._bases(), self.settings.label_index
+        label = _draw_hard(logits[at] + bases[at], rng)
         rows = []
-        for logits in self(picked).split(self.settings.sizes, dim=1):
-            uniform = torch.rand(logits.shape, generator=rng).clamp(1e-20, 1.0)
-            soft = functional.softmax(logits - torch.log(-torch.log(uniform) + 1e-20), dim=1)
-            hard = functional.one_hot(soft.argmax(1), logits.shape[1]).to(soft.dtype)
-            rows.append(hard + soft - soft.detach())
+        for index, (column, base) in enumerate(zip(logits, bases, strict=True)):
+            if index == at:
+                rows.append(label)
+            else:
+                own = label @ base.squeeze(1) if base.ndim == 3 else base
+                rows.append(_draw_hard(column + own, rng))
         return torch.cat(rows, dim=1)
 
     @torch.no_grad()
@@ -127,9 +174,9 @@ class Generator(nn.Module):
     ) -> Codes:
         """Draw rows as codes, exactly under the condition that columns stay in ``allowed``.
 
-        Draws are stratified: a latent code appears as often as its weight asks, up to one row, and
-        its columns are spread evenly, so the table strays less from the generator than independent
-        rows would.
+        Draws are stratified: a latent code appears as often with a class as its weight asks, up to
+        one row, and its columns are spread evenly, so the table strays less from the generator
+        than independent rows would.
 
         Args:
             num_rows: rows to draw, >= 0.
@@ -142,11 +189,15 @@ class Generator(nn.Module):
         Raises:
             ValueError: if the condition has (almost) no probability under the generator.
         """
-        columns = [p.double().numpy() for p in self.probabilities().split(self.settings.sizes, 1)]
-        weights = np.full(self.settings.num_anchors, 1.0 / self.settings.num_anchors)
+        columns = [column.double().numpy() for column in self.mixture().columns]
+        at, classes = self.settings.label_index, self.settings.num_classes
         for position, mask in (allowed or {}).items():
             columns[position] = columns[position] * mask
-            weights = weights * columns[position].sum(1)
+        # What is drawn first is a cell: a part of the mixture together with a class.
+        weights = columns[at] / self.settings.num_parts  # (parts, classes)
+        for position in set(allowed or {}) - {at}:
+            mass = columns[position].sum(-1)
+            weights = weights * (mass.T if mass.ndim == 2 else mass[:, None])
         cumulative = np.cumsum(weights)
         if not cumulative[-1] >= 1e-9:
             raise ValueError(
@@ -154,38 +205,52 @@ class Generator(nn.Module):
                 f"({cumulative[-1]:.1e}); ask for something less rare."
             )
         points = (np.arange(num_rows) + rng.random()) / max(num_rows, 1) * cumulative[-1]
-        anchors = np.searchsorted(cumulative, points, side="right")  # ascending
-        anchors = np.minimum(anchors, np.flatnonzero(weights)[-1])
+        cells = np.searchsorted(cumulative, points, side="right")  # ascending
+        cells = np.minimum(cells, np.flatnonzero(weights)[-1])
+        parts, labels = np.divmod(cells, classes)
         codes = np.empty((num_rows, len(columns)), dtype=np.int16)
         for position, table in enumerate(columns):
-            codes[:, position] = _draw(table, anchors, _stratified(anchors, rng))
+            if position == at:
+                codes[:, position] = labels
+            elif table.ndim == 3:
+                by_cell = table.transpose(1, 0, 2).reshape(weights.size, -1)
+                codes[:, position] = _draw(by_cell, cells, _stratified(cells, rng))
+            else:
+                codes[:, position] = _draw(table, parts, _stratified(parts, rng))
         return codes[rng.permutation(num_rows)]
 
 
-def _stratified(anchors: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return one number in [0, 1) per row; those of one latent code are spread evenly.
+def _draw_hard(logits: Tensor, rng: torch.Generator) -> Tensor:
+    uniform = torch.rand(logits.shape, generator=rng).clamp(1e-20, 1.0)
+    soft = functional.softmax(logits - torch.log(-torch.log(uniform) + 1e-20), dim=1)
+    hard = functional.one_hot(soft.argmax(1), logits.shape[1]).to(soft.dtype)
+    return hard + soft - soft.detach()
 
-    The order within a latent code is random, so columns stay independent given the code.
+
+def _stratified(cells: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return one number in [0, 1) per row; those of one cell are spread evenly.
+
+    The order within a cell is random, so columns stay independent given the cell.
     """
-    starts = np.flatnonzero(np.diff(anchors, prepend=-1))
-    counts = np.diff(np.append(starts, len(anchors)))
-    ranks = np.arange(len(anchors)) - np.repeat(starts, counts)
-    spread = (ranks + rng.random(len(anchors))) / np.repeat(counts, counts)
-    shuffled = np.empty(len(anchors))
-    shuffled[np.lexsort((rng.random(len(anchors)), anchors))] = spread
+    starts = np.flatnonzero(np.diff(cells, prepend=-1))
+    counts = np.diff(np.append(starts, len(cells)))
+    ranks = np.arange(len(cells)) - np.repeat(starts, counts)
+    spread = (ranks + rng.random(len(cells))) / np.repeat(counts, counts)
+    shuffled = np.empty(len(cells))
+    shuffled[np.lexsort((rng.random(len(cells)), cells))] = spread
     return shuffled
 
 
 def _draw(
-    table: NDArray[np.float64], anchors: NDArray[np.int64], uniform: NDArray[np.float64]
+    table: NDArray[np.float64], rows: NDArray[np.int64], uniform: NDArray[np.float64]
 ) -> Codes:
-    """Draw one code per row from the rows of ``table`` that ``anchors`` names, by inversion."""
+    """Draw one code for each of ``rows`` of ``table``, by inversion."""
     cumulative = np.cumsum(table, axis=1)
     totals = cumulative[:, -1:]
     # One search for all rows: shift every distribution into its own unit interval.
     shifted = (cumulative / np.maximum(totals, 1e-300) + np.arange(len(table))[:, None]).ravel()
-    found = np.searchsorted(shifted, anchors + uniform, side="right")
-    codes = found - anchors * table.shape[1]
+    found = np.searchsorted(shifted, rows + uniform, side="right")
+    codes = found - rows * table.shape[1]
     last_possible = table.shape[1] - 1 - np.argmax(table[:, ::-1] > 0, axis=1)
-    drawn: Codes = np.minimum(codes, last_possible[anchors]).astype(np.int16)
+    drawn: Codes = np.minimum(codes, last_possible[rows]).astype(np.int16)
     return drawn

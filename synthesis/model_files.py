@@ -10,11 +10,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from synthesis.architecture import GeneratorSettings
 from synthesis.errors import InputError
-from synthesis.generator import Generator, GeneratorSettings
+from synthesis.generator import Generator
 from synthesis.schema import Schema, parse_schema
 
-FORMAT = "fedsynth-generator/1"
+FORMAT = "fedsynth-generator/2"
 WEIGHTS_FILE = "generator.safetensors"
 DESCRIPTION_FILE = "generator.json"
 
@@ -56,8 +57,8 @@ def load_generator(folder: str | Path) -> tuple[Generator, Schema]:
                 argument="dir",
             )
         schema = parse_schema(description["schema"], source=DESCRIPTION_FILE)
-        architecture = description["architecture"] | {"sizes": schema.sizes}
-        generator = Generator(GeneratorSettings(**architecture), rng=torch.Generator())
+        settings = GeneratorSettings.for_schema(schema, **description["architecture"])
+        generator = Generator(settings, rng=torch.Generator())
         generator.load_state_dict(load_file(path / WEIGHTS_FILE))
         if not all(bool(torch.isfinite(weight).all()) for weight in generator.parameters()):
             raise ValueError("a weight is not finite")

@@ -30,9 +30,9 @@ class _Strip:
     Attributes:
         features: first features of the pairs.
         partners: their second features.
-        targets: noisy shares given the label, ``(classes, rows, partners)``, and over all labels,
-            ``(1, rows, partners)``; zero where there is no pair.
-        weights: the same shapes, zero where there is no pair.
+        targets: noisy shares given the label, ``(members, classes, rows, partners)``, and over all
+            labels, ``(members, 1, rows, partners)``; zero where there is no pair.
+        weights: without the members, zero where there is no pair.
     """
 
     features: list[int]
@@ -41,11 +41,14 @@ class _Strip:
     weights: tuple[Tensor, Tensor]
 
     def __call__(self, label: Tensor, grouped: Sequence[Tensor]) -> Tensor:
-        rows = torch.cat([grouped[feature] for feature in self.features], dim=1)
-        partners = torch.cat([grouped[feature] for feature in self.partners], dim=1)
-        given = torch.einsum("bc,bg->cgb", label, rows).flatten(0, 1)  # (classes*rows, batch)
-        moments = (given @ partners / len(label)).view_as(self.targets[0])
-        both = moments, moments.sum(0, keepdim=True)
+        """Return the error for ``label``, ``(members, classes, parts, 1)``, and grouped columns.
+
+        Columns are ``(members, classes or 1, parts, groups)``.
+        """
+        rows = _side_by_side([grouped[feature] for feature in self.features])
+        partners = _side_by_side([grouped[feature] for feature in self.partners])
+        moments = (label * rows).transpose(2, 3) @ partners
+        both = moments, moments.sum(1, keepdim=True)
         errors = [
             (weights * (moments - targets) ** 2).sum()
             for weights, moments, targets in zip(self.weights, both, self.targets, strict=True)
@@ -54,10 +57,13 @@ class _Strip:
 
 
 class PairError:
-    """Weighted squared error of all pair blocks."""
+    """Weighted squared error of all pair blocks, summed over members."""
 
-    def __init__(self, targets: SketchTargets, *, device: torch.device | None = None) -> None:
-        layout = targets.layout
+    def __init__(
+        self, targets: Sequence[SketchTargets], *, device: torch.device | None = None
+    ) -> None:
+        layout = targets[0].layout
+        self._members = len(targets)
         self._pools = [
             _pooling_matrix(groups).to(device) if len(groups) > size else None
             for groups, size in zip(layout.groups, layout.group_sizes, strict=True)
@@ -68,17 +74,32 @@ class PairError:
         """Return the error, a scalar with its graph.
 
         Args:
-            label: probabilities of the classes, ``(batch, classes)``.
-            fine: probabilities of the codes of every feature, ``(batch, codes)`` each.
+            label: probabilities of the classes, ``(parts, classes)``.
+            fine: probabilities of the codes of every feature, ``(parts, codes)`` or
+                ``(classes, parts, codes)``.
         """
+        weighed = label.unflatten(0, (self._members, -1)).transpose(1, 2)[..., None]
+        weighed = weighed / weighed.shape[2]  # (members, classes, parts, 1)
         grouped = [
-            columns if pool is None else columns @ pool
+            self._split(columns if pool is None else columns @ pool)
             for columns, pool in zip(fine, self._pools, strict=True)
         ]
         error = label.new_zeros(())
         for strip in self._strips:
-            error = error + strip(label, grouped)
+            error = error + strip(weighed, grouped)
         return error
+
+    def _split(self, columns: Tensor) -> Tensor:
+        """Return ``(members, classes or 1, parts of a member, groups)``."""
+        given = columns if columns.ndim == 3 else columns[None]
+        members: Tensor = given.unflatten(1, (self._members, -1))
+        return members.transpose(0, 1)
+
+
+def _side_by_side(columns: Sequence[Tensor]) -> Tensor:
+    """Put columns beside each other; where one differs between classes, all are given for each."""
+    classes = max(column.shape[1] for column in columns)
+    return torch.cat([column.expand(-1, classes, -1, -1) for column in columns], dim=3)
 
 
 def _cut_strips(layout: SketchLayout) -> list[list[int]]:
@@ -95,25 +116,29 @@ def _cut_strips(layout: SketchLayout) -> list[list[int]]:
     return strips
 
 
-def _make_strip(targets: SketchTargets, features: list[int], device: torch.device | None) -> _Strip:
-    layout = targets.layout
+def _make_strip(
+    targets: Sequence[SketchTargets], features: list[int], device: torch.device | None
+) -> _Strip:
+    layout = targets[0].layout
     inside = set(features)
     pairs = [pair for pair in layout.pairs if pair[0] in inside]
     partners = sorted({second for _, second in pairs})
     rows, columns = _place(layout, features), _place(layout, partners)
     area = (rows[features[-1]].stop, columns[partners[-1]].stop)
-    laid = [np.zeros((2, classes, *area), np.float32) for classes in (layout.num_classes, 1)]
-    for block, shares, weights in zip(layout.blocks, targets.blocks, targets.weights, strict=True):
+    counts = (layout.num_classes, 1)
+    laid = [np.zeros((len(targets), classes, *area), np.float32) for classes in counts]
+    weights = [np.zeros((classes, *area), np.float32) for classes in counts]
+    for number, block in enumerate(layout.blocks):
         if len(block.features) == 2 and block.features[0] in inside:
             first, second = block.features
-            place = laid[0 if block.is_given_label else 1]
-            place[:, :, rows[first], columns[second]] = shares, weights
-    given, overall = (torch.from_numpy(values).to(device) for values in laid)
+            place = (slice(None), rows[first], columns[second])
+            kind = 0 if block.is_given_label else 1
+            weights[kind][place] = targets[0].weights[number]
+            for told, each in zip(laid[kind], targets, strict=True):
+                told[place] = each.blocks[number]
+    to = [torch.from_numpy(values).to(device) for values in (*laid, *weights)]
     return _Strip(
-        features=features,
-        partners=partners,
-        targets=(given[0], overall[0]),
-        weights=(given[1], overall[1]),
+        features=features, partners=partners, targets=(to[0], to[1]), weights=(to[2], to[3])
     )
 
 

@@ -6,7 +6,7 @@ column totals inside every pair of a column) are averaged with weights that foll
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,13 @@ class SketchTargets:
         pairs = zip(self.weights, self.noise_variances, strict=True)
         return sum(float(weight.sum()) * variance for weight, variance in pairs)
 
+    @property
+    def loss_spread(self) -> float:
+        """Standard deviation of the truth's score, relative to ``expected_loss``."""
+        pairs = zip(self.weights, self.noise_variances, strict=True)
+        energy = sum(float(np.square(weight).sum()) * variance**2 for weight, variance in pairs)
+        return float((2.0 * energy) ** 0.5 / self.expected_loss)
+
 
 def make_targets(layout: SketchLayout, pooled: Counts, noise_std: float) -> SketchTargets:
     """Turn a pooled noisy sketch into targets for the generator.
@@ -82,6 +89,49 @@ def make_targets(layout: SketchLayout, pooled: Counts, noise_std: float) -> Sket
         noise_variances=variances,
         noise_std=noise_std,
     )
+
+
+def perturb(targets: SketchTargets, members: int, rng: np.random.Generator) -> list[SketchTargets]:
+    """Return targets for every member of a generator, each with fresh noise added.
+
+    The fresh noise is as strong as that of the sketch, and comes in pairs of opposite sign, so that
+    it cancels in the mixture of all members; what members have made of it does not, and cancels no
+    less where it was made of the sketch's own noise (bagging, Breiman 1996). One member gets the
+    targets as they are.
+
+    Args:
+        targets: what is known.
+        members: number of members, >= 1.
+        rng: public randomness.
+    """
+    if members == 1:
+        return [targets]
+    variances = tuple(2.0 * variance for variance in targets.noise_variances)
+    weights = tuple(
+        1.0 / (1.0 / weight + variance)
+        for weight, variance in zip(targets.weights, targets.noise_variances, strict=True)
+    )
+    several = []
+    for member in range(members):
+        if member % 2 == 0:
+            noise = [
+                rng.normal(0.0, variance**0.5, shares.shape)
+                for shares, variance in zip(targets.blocks, targets.noise_variances, strict=True)
+            ]
+        sign = 1 if member % 2 == 0 else -1
+        several.append(
+            replace(
+                targets,
+                blocks=tuple(
+                    shares + sign * extra
+                    for shares, extra in zip(targets.blocks, noise, strict=True)
+                ),
+                weights=weights,
+                noise_variances=variances,
+                noise_std=targets.noise_std * 2**0.5,
+            )
+        )
+    return several
 
 
 def _noise_stds(layout: SketchLayout, noise_std: float) -> list[float]:

@@ -23,6 +23,7 @@ from strategies import protocol
 from strategies.fields import fields_of
 from strategies.protocol import ARRAYS, CONFIG, EVALUATION, SKETCH, STATISTICS
 from strategies.wire_field import Direction, WireField
+from synthesis.architecture import GeneratorSettings
 from synthesis.evaluation import (
     EvaluationLayout,
     ScoreNetwork,
@@ -30,7 +31,7 @@ from synthesis.evaluation import (
     compute_scores,
     compute_two_way,
 )
-from synthesis.generator import Generator, GeneratorSettings
+from synthesis.generator import Generator
 from synthesis.layout import Counts, SketchLayout, compute_sketch
 from synthesis.schema import Schema
 
@@ -127,7 +128,7 @@ def _sketch(schema: Schema, plan: SitePlan) -> RecordDict:
 
 
 def _train(schema: Schema) -> RecordDict:
-    generator = Generator(GeneratorSettings(sizes=schema.sizes), rng=torch.Generator())
+    generator = Generator(GeneratorSettings.for_schema(schema), rng=torch.Generator())
     return RecordDict({ARRAYS: ArrayRecord(generator.state_dict()), CONFIG: ConfigRecord()})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from synthesis.architecture import GeneratorSettings
 from synthesis.errors import InputError
 from synthesis.layout import SketchLayout
 from synthesis.schema import Schema
@@ -31,6 +32,11 @@ class Circumstances:
                 "declare an order of magnitude.",
                 argument="rows",
             )
+
+    @cached_property
+    def architecture(self) -> GeneratorSettings:
+        """What the global generator is made of."""
+        return GeneratorSettings.for_schema(self.schema)
 
     @cached_property
     def layout(self) -> SketchLayout:

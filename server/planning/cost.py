@@ -18,11 +18,9 @@ class UnitCosts:
 
     Attributes:
         envelope_bytes: of a message or reply beside its arrays.
-        generator_bytes: of a generator of no columns.
-        generator_bytes_per_code: what each code of the schema adds to it.
+        generator_bytes: of a generator's arrays beside their numbers.
         discriminator_weights: of a discriminator of no columns.
         discriminator_weights_per_code: what each code of the schema adds to it.
-        anchors: latent codes of a generator.
         start_s: processor time until a program is ready.
         start_bytes: its memory then.
         record_s: counting one record in one block.
@@ -35,10 +33,8 @@ class UnitCosts:
 
     envelope_bytes: float
     generator_bytes: float
-    generator_bytes_per_code: float
     discriminator_weights: float
     discriminator_weights_per_code: float
-    anchors: float
     start_s: float
     start_bytes: float
     record_s: float
@@ -47,10 +43,6 @@ class UnitCosts:
     fit_s_at_least: float
     private_s: float
     private_s_at_least: float
-
-    def generator_size(self, width: int) -> float:
-        """Return the bytes of a generator for a schema of so many codes."""
-        return self.generator_bytes + width * self.generator_bytes_per_code
 
     def discriminator_size(self, width: int) -> float:
         """Return the weights of a discriminator for a schema of so many codes."""
@@ -101,7 +93,8 @@ def estimate_cost(study: Study, circumstances: Circumstances, costs: UnitCosts) 
         costs: what was measured.
     """
     layout, rounds = circumstances.layout, study.rounds
-    generator = costs.envelope_bytes + costs.generator_size(sum(layout.sizes))
+    numbers = _FLOAT32 * circumstances.architecture.num_weights
+    generator = costs.envelope_bytes + costs.generator_bytes + numbers
     pooled = _FLOAT32 * layout.dimension
     sketch_up = costs.envelope_bytes + pooled
     first = generator + pooled if rounds else 0.0
@@ -142,7 +135,7 @@ def _memory(circumstances: Circumstances, costs: UnitCosts) -> float:
     layout = circumstances.layout
     groups = sum(layout.group_sizes)
     moments = layout.num_classes * groups**2 * _COPIES
-    given = 3 * costs.anchors * groups * (layout.num_classes + 1)
+    given = 3 * circumstances.architecture.num_parts * groups * (layout.num_classes + 1)
     sketch = 2 * layout.dimension * 8
     rows = max(circumstances.units) * len(layout.sizes) * 16
     return costs.start_bytes + _FLOAT32 * (moments + given) + sketch + rows

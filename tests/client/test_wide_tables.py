@@ -6,7 +6,8 @@ import torch
 
 from client.incoming import build_generator
 from strategies.parcels import MOST_BYTES
-from synthesis.generator import Generator, GeneratorSettings
+from synthesis.architecture import GeneratorSettings
+from synthesis.generator import Generator
 from synthesis.layout import SketchLayout
 from synthesis.schema import Categorical, Schema
 from synthesis.schema.columns import MAX_LEVELS
@@ -30,7 +31,7 @@ def test_the_widest_table_fits_a_message_and_a_site() -> None:
     assert sum(schema.sizes) == MAX_WIDTH
     layout = SketchLayout.from_schema(schema)
     generator = Generator(
-        GeneratorSettings(sizes=schema.sizes), rng=torch.Generator().manual_seed(0)
+        GeneratorSettings.for_schema(schema), rng=torch.Generator().manual_seed(0)
     )
     weights = generator.state_dict()
     question = layout.dimension + sum(weight.numel() for weight in weights.values())

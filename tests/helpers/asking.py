@@ -63,10 +63,10 @@ def to_record(weights: dict[str, Any]) -> ArrayRecord:
     return ArrayRecord({name: Array(np.asarray(weight)) for name, weight in weights.items()})
 
 
-def train_records(sizes: tuple[int, ...] = SCHEMA.sizes) -> dict[str, ArrayRecord]:
+def train_records(source: Schema | tuple[int, ...] = SCHEMA) -> dict[str, ArrayRecord]:
     pooled = Array(np.ones(DIMENSION, np.float32))
     return {
-        ARRAYS: ArrayRecord(make_generator(sizes).state_dict()),
+        ARRAYS: ArrayRecord(make_generator(source).state_dict()),
         POOLED_SKETCH: ArrayRecord({STATISTICS: pooled}),
     }
 

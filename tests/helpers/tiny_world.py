@@ -7,7 +7,8 @@ import pandas as pd
 import torch
 
 from synthesis import decode
-from synthesis.generator import Generator, GeneratorSettings
+from synthesis.architecture import ColumnForm, GeneratorSettings
+from synthesis.generator import Generator, Mixture
 from synthesis.layout import SketchLayout
 from synthesis.schema import Boolean, Categorical, Integer, Schema
 
@@ -43,14 +44,36 @@ def draw_table(rows: int, seed: int = 0) -> pd.DataFrame:
 
 
 def make_generator(
-    sizes: tuple[int, ...] = SCHEMA.sizes, *, num_anchors: int = 32, seed: int = 0
+    source: Schema | tuple[int, ...] = SCHEMA,
+    *,
+    num_anchors: int = 32,
+    num_members: int = 1,
+    seed: int = 0,
 ) -> Generator:
-    """A generator with peaked columns, so that independence would be noticed."""
-    settings = GeneratorSettings(sizes=sizes, num_anchors=num_anchors, latent_dim=4, hidden=16)
+    """A generator with peaked columns, so that independence would be noticed.
+
+    For mere sizes every code has an output of its own, and the first column is the label.
+    """
+    numbers = {
+        "num_members": num_members,
+        "num_anchors": num_anchors,
+        "latent_dim": 4,
+        "hidden": 16,
+    }
+    if isinstance(source, Schema):
+        settings = GeneratorSettings.for_schema(source, **numbers)
+    else:
+        forms = tuple(ColumnForm(size=size) for size in source)
+        settings = GeneratorSettings(forms=forms, label_index=0, **numbers)
     generator = Generator(settings, rng=torch.Generator().manual_seed(seed))
     with torch.no_grad():
         generator.network[-1].weight.mul_(12)
     return generator
+
+
+def to_mixture(rows: torch.Tensor, sizes: tuple[int, ...], label_index: int) -> Mixture:
+    """Rows (one-hot or not), each as a part of a mixture."""
+    return Mixture(columns=rows.split(sizes, dim=1), label_index=label_index)
 
 
 def pair_shares(table: np.ndarray, a: int, b: int, sizes: tuple[int, ...]) -> np.ndarray:

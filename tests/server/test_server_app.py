@@ -243,11 +243,12 @@ def test_the_same_seeds_give_the_same_generator_bit_for_bit(tmp_path: Path) -> N
     assert torch.equal(*found)
 
 
-def test_progress_is_told_in_order(home: Path) -> None:
+def test_progress_is_told_in_order(tmp_path: Path) -> None:
+    write_sites(tmp_path, epsilon=20.0)
     events: list[str] = []
-    study = make_study()
+    study = make_study(epsilon=20.0)  # so that there is something to fit
     Coordinator(study, SCHEMA, num_sites=3, on_event=lambda e: events.append(str(e["event"]))).run(
-        make_grid(home)
+        make_grid(tmp_path)
     )
     assert events.count("fit-progress") == study.fit_steps
     kept = [event for event in events if event != "fit-progress"]

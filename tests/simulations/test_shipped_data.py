@@ -10,7 +10,7 @@ from synthesis.tables import read_table
 
 DATA = Path(__file__).parents[2] / "simulations" / "data"
 TABLES = [
-    ("adult", "adult.parquet", (), 48_842, 342),
+    ("adult", "adult.parquet", (), 48_842, 792),
     ("airport", "airport.csv.gz", (), 19_434, 120),
     ("penguins", "penguins.csv", ("island",), 344, 77),
     ("indomethacin", "indomethacin.csv", ("site",), 602, 90),

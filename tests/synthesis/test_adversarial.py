@@ -38,7 +38,7 @@ def likes_first_colour() -> Discriminator:
 
 def red_share(generator: Generator) -> float:
     with torch.no_grad():
-        return float(generator.probabilities()[:, SCHEMA.sizes[0]].mean())
+        return float(generator.mixture().columns[1][:, 0].mean())
 
 
 def improve(generator: Generator, discriminator: Discriminator, loss=None, seed=1, **settings):

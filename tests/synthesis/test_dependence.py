@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tiny_world import CODES_2000, make_generator, make_layout
+from tiny_world import CODES_2000, SCHEMA, make_generator, make_layout, to_mixture
 
 from synthesis import fitting
-from synthesis.fitting import FitSettings, SketchLoss, fit_generator, make_starting_shares
+from synthesis.fitting import FitSettings, SketchLoss, fit_generator
 from synthesis.generator import Generator
 from synthesis.layout import SketchLayout, compute_sketch
 from synthesis.quality.marginals import marginal_distance
 from synthesis.rows import to_one_hot
+from synthesis.starting_shares import make_starting_shares
 from synthesis.targets import make_targets
 
 LAYOUT = make_layout()
@@ -23,8 +24,9 @@ def make_loss(noise_std: float, seed: int = 0, codes: np.ndarray = CODES_2000) -
     return SketchLoss(make_targets(LAYOUT, compute_sketch(LAYOUT, codes) + noise, noise_std))
 
 
-def price(loss: SketchLoss, probabilities: torch.Tensor) -> float:
-    return float(loss.penalised(probabilities) - loss(probabilities))
+def price(loss: SketchLoss, rows: torch.Tensor) -> float:
+    mixture = to_mixture(rows, LAYOUT.sizes, LAYOUT.label_index)
+    return float(loss.penalised(mixture) - loss(mixture))
 
 
 def conditional_information(codes: np.ndarray) -> float:
@@ -72,8 +74,6 @@ def fit(loss: SketchLoss, layout: SketchLayout, noise_std: float, seed: int) -> 
 def test_with_the_price_a_noisy_sketch_is_fitted_closer_to_the_truth(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from tiny_world import SCHEMA
-
     from synthesis.encoding import decode
 
     truth = decode(SCHEMA, CODES_2000, np.random.default_rng(0))

@@ -12,21 +12,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from schema_strategies import every_code, schemas
-from tiny_world import CODES_2000, make_generator, make_layout
+from tiny_world import CODES_2000, SCHEMA, make_generator, make_layout, to_mixture
 
 from synthesis import pair_error
-from synthesis.fitting import (
-    FitSettings,
-    SketchLoss,
-    fit_generator,
-    make_starting_shares,
-    update_average,
-)
-from synthesis.generator import Generator, GeneratorSettings
+from synthesis.architecture import GeneratorSettings
+from synthesis.fitting import FitSettings, SketchLoss, fit_generator, fit_to_sketch, update_average
+from synthesis.generator import Generator, Mixture
 from synthesis.layout import SketchLayout, compute_sketch
 from synthesis.rows import to_one_hot
 from synthesis.schema import Categorical, Integer, Schema
-from synthesis.targets import SketchTargets, make_targets
+from synthesis.starting_shares import make_starting_shares
+from synthesis.targets import SketchTargets, make_targets, perturb
 
 
 def make_noisy(layout: SketchLayout, codes: np.ndarray, noise_std: float, seed: int = 0):
@@ -34,54 +30,74 @@ def make_noisy(layout: SketchLayout, codes: np.ndarray, noise_std: float, seed: 
     return make_targets(layout, compute_sketch(layout, codes) + noise, noise_std)
 
 
-def loss_block_by_block(targets: SketchTargets, probabilities: np.ndarray) -> float:
-    layout = targets.layout
-    ends = np.cumsum(layout.sizes)
-    columns = np.split(probabilities, ends[:-1], axis=1)
-    label = columns[layout.label_index]
-    fine = [columns[place] for place in layout.features]
+def moments_part_by_part(layout: SketchLayout, mixture: Mixture, parts: range) -> list[np.ndarray]:
+    """Every block of the sketch that these parts of a mixture would give, one after the other."""
+    label = mixture.label.double().numpy()
+    columns = [column.double().numpy() for column in mixture.features]
+    moments = []
+    for block in layout.blocks:
+        given = np.zeros((layout.num_classes, *block.shape[1:]))
+        for part in parts:
+            for label_class in range(layout.num_classes):
+                fine = [
+                    column[part] if column.ndim == 2 else column[label_class, part]
+                    for column in columns
+                ]
+                share = label[part, label_class] / len(parts)
+                if len(block.features) == 2:
+                    a, b = block.features
+                    left = np.bincount(layout.groups[a], weights=fine[a])
+                    right = np.bincount(layout.groups[b], weights=fine[b])
+                    given[label_class] += share * left[:, None] * right
+                else:
+                    given[label_class] += share * fine[block.features[0]]
+        moments.append(given if block.is_given_label else given.sum(0, keepdims=True))
+    return moments
+
+
+def loss_block_by_block(targets: list[SketchTargets], mixture: Mixture) -> float:
+    """The mean loss of the members, each against its own targets."""
+    each = len(mixture.label) // len(targets)
     total = 0.0
-    for number, target in enumerate(targets.blocks):
-        block, moment = layout.blocks[number], np.zeros(target.shape)
-        for row in range(len(label)):  # one latent code at a time
-            classes = label[row] if block.is_given_label else np.ones(1)
-            if len(block.features) == 2:
-                a, b = block.features
-                left = np.bincount(layout.groups[a], weights=fine[a][row])
-                right = np.bincount(layout.groups[b], weights=fine[b][row])
-                moment += classes[:, None, None] * left[:, None] * right / len(label)
-            else:
-                moment += classes[:, None] * fine[block.features[0]][row] / len(label)
-        total += float((targets.weights[number] * (moment - target) ** 2).sum())
-    return total / targets.expected_loss
+    for member, told in enumerate(targets):
+        parts = range(member * each, (member + 1) * each)
+        for number, moment in enumerate(moments_part_by_part(told.layout, mixture, parts)):
+            error = (moment - told.blocks[number]) ** 2
+            total += float((targets[0].weights[number] * error).sum())
+    return total / targets[0].expected_loss / len(targets)
 
 
 def score(loss: SketchLoss, generator: Generator) -> float:
     with torch.no_grad():
-        return float(loss(generator.probabilities()))
+        return float(loss(generator.mixture()))
 
 
 @settings(max_examples=25, deadline=None)
 @given(
     schemas(max_columns=6),
-    st.integers(1, 8),
+    st.integers(1, 5),
+    st.integers(1, 3),
     st.sampled_from([0.5, 3.0, 40.0]),
     st.sets(st.integers(0, 14)),
     st.sampled_from([1, 8, 1000]),
     st.integers(0, 99),
 )
-def test_loss_is_what_the_oracle_says(schema, anchors, noise_std, left_out, strip, seed) -> None:
-    """Whatever pairs are chosen, and however they are cut into strips."""
+def test_loss_is_what_the_oracle_says(
+    schema, anchors, members, noise_std, left_out, strip, seed
+) -> None:
+    """Whatever pairs are chosen, however they are cut into strips, for any number of members."""
     layout = SketchLayout.from_schema(schema, max_groups=6)
     kept = [pair for number, pair in enumerate(layout.pairs) if number not in left_out]
     layout = replace(layout, pairs=tuple(kept))
-    targets = make_noisy(layout, every_code(schema, np.random.default_rng(seed)), noise_std, seed)
-    generator = make_generator(schema.sizes, num_anchors=anchors, seed=seed)
-    probabilities = generator.probabilities().detach()
-    wanted = loss_block_by_block(targets, probabilities.double().numpy())
+    rng = np.random.default_rng(seed)
+    targets = perturb(make_noisy(layout, every_code(schema, rng), noise_std, seed), members, rng)
+    generator = make_generator(schema, num_anchors=anchors, num_members=members, seed=seed)
+    with torch.no_grad():
+        mixture = generator.mixture()
     with patch.multiple(pair_error, ONE_STRIP=strip, STRIP=strip):
-        loss = SketchLoss(targets)
-    assert float(loss(probabilities)) == pytest.approx(wanted, rel=1e-3)
+        for told in (targets, targets[:1]):  # member by member, and the mixture as a whole
+            wanted = loss_block_by_block(told, mixture)
+            assert float(SketchLoss(*told)(mixture)) == pytest.approx(wanted, rel=1e-3)
 
 
 @settings(max_examples=15, deadline=None)
@@ -90,16 +106,19 @@ def test_an_exact_generator_has_no_loss_on_the_noiseless_sketch(schema, seed) ->
     layout = SketchLayout.from_schema(schema, max_groups=6)
     codes = every_code(schema, np.random.default_rng(seed))
     targets = make_targets(layout, compute_sketch(layout, codes), 1.0)  # weights as under noise
-    truth = to_one_hot(codes, schema.sizes)
+    truth = to_mixture(to_one_hot(codes, schema.sizes), schema.sizes, schema.label_index)
     assert float(SketchLoss(targets)(truth)) < 1e-6
 
 
 def test_expected_loss_is_what_the_truth_scores_under_noise() -> None:
-    layout, truth = make_layout(), to_one_hot(CODES_2000, make_layout().sizes)
+    layout = make_layout()
+    truth = to_mixture(to_one_hot(CODES_2000, SCHEMA.sizes), SCHEMA.sizes, SCHEMA.label_index)
     scores = [
         float(SketchLoss(make_noisy(layout, CODES_2000, 15.0, seed))(truth)) for seed in range(40)
     ]
     assert np.mean(scores) == pytest.approx(1.0, abs=0.1)
+    spread = SketchLoss(make_noisy(layout, CODES_2000, 15.0)).spread
+    assert np.std(scores) == pytest.approx(spread, rel=0.3)
 
 
 def test_fitting_lowers_the_loss_towards_what_noise_explains() -> None:
@@ -122,10 +141,10 @@ def test_fitting_lowers_the_loss_towards_what_noise_explains() -> None:
 def test_a_fit_repeats_exactly() -> None:
     loss = SketchLoss(make_noisy(make_layout(), CODES_2000, 5.0))
     one, other = (
-        fit_generator(make_generator(), loss, FitSettings(steps=20)).probabilities()
-        for _ in range(2)
+        fit_generator(make_generator(), loss, FitSettings(steps=20)).mixture() for _ in range(2)
     )
-    assert torch.equal(one, other)
+    for column, same in zip(one.columns, other.columns, strict=True):
+        assert torch.equal(column, same)
 
 
 def test_a_schema_of_one_feature_can_be_fitted() -> None:
@@ -139,41 +158,10 @@ def test_a_schema_of_one_feature_can_be_fitted() -> None:
     )
     layout = SketchLayout.from_schema(schema, max_groups=8)
     targets = make_noisy(layout, every_code(schema, np.random.default_rng(0)), 1.0)
-    loss, generator = SketchLoss(targets), make_generator(schema.sizes)
+    loss, generator = SketchLoss(targets), make_generator(schema)
     before = score(loss, generator)
     fitted = fit_generator(generator, loss, FitSettings(steps=60))
     assert score(loss, fitted) < 0.5 * before
-
-
-def test_starting_shares_are_the_column_shares() -> None:
-    layout = make_layout()
-    targets = make_targets(layout, compute_sketch(layout, CODES_2000), 0.0)
-    shares = make_starting_shares(targets)
-    assert [len(s) for s in shares] == list(layout.sizes)
-    for column, share in enumerate(shares):
-        assert share.sum() == pytest.approx(1.0)
-        truth = np.bincount(CODES_2000[:, column], minlength=layout.sizes[column]) / 2000
-        np.testing.assert_allclose(share, truth, atol=0.01)
-
-
-def test_starting_shares_hold_for_features_in_no_pair() -> None:
-    layout = replace(make_layout(), pairs=((0, 1),))
-    targets = make_targets(layout, compute_sketch(layout, CODES_2000), 0.0)
-    for column, share in enumerate(make_starting_shares(targets)):
-        truth = np.bincount(CODES_2000[:, column], minlength=layout.sizes[column]) / 2000
-        np.testing.assert_allclose(share, truth, atol=0.01)
-
-
-def test_a_start_at_shares_gives_these_shares() -> None:
-    targets = make_noisy(make_layout(), CODES_2000, 1.0)
-    generator = make_generator()
-    with torch.no_grad():
-        generator.network[-1].weight.zero_()
-    shares = make_starting_shares(targets)
-    generator.start_at(shares)
-    wanted = np.concatenate([np.maximum(s, 1e-5) / np.maximum(s, 1e-5).sum() for s in shares])
-    found = generator.probabilities().detach().numpy()
-    np.testing.assert_allclose(found, np.tile(wanted, (32, 1)), atol=1e-5)
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.3, 1.0])
@@ -224,13 +212,59 @@ def test_where_there_is_signal_the_fit_uses_its_steps() -> None:
     assert len(done) == 60
 
 
+@pytest.mark.parametrize("members", [2, 6])
+def test_the_noise_of_members_is_as_strong_and_cancels(members: int) -> None:
+    targets = make_noisy(make_layout(), CODES_2000, 30.0)
+    several = perturb(targets, members, np.random.default_rng(1))
+    assert len(several) == members
+    for number, told in enumerate(targets.blocks):
+        added = np.stack([each.blocks[number] - told for each in several])
+        np.testing.assert_allclose(added.mean(0), 0.0, atol=1e-15)
+        if told.size > 50:
+            variance = targets.noise_variances[number]
+            assert added.var() == pytest.approx(variance, rel=0.5)
+            assert several[0].noise_variances[number] == pytest.approx(2 * variance)
+    truth = to_mixture(to_one_hot(CODES_2000, SCHEMA.sizes), SCHEMA.sizes, SCHEMA.label_index)
+    scores = [
+        float(SketchLoss(each)(truth))
+        for seed in range(20)
+        for each in perturb(
+            make_noisy(make_layout(), CODES_2000, 30.0, seed), members, np.random.default_rng(seed)
+        )
+    ]
+    assert np.mean(scores) == pytest.approx(1.0, abs=0.1)
+
+
+def test_one_member_is_fitted_to_the_sketch_as_it_is() -> None:
+    targets = make_noisy(make_layout(), CODES_2000, 30.0)
+    assert perturb(targets, 1, np.random.default_rng(0)) == [targets]
+
+
+def test_a_mixture_of_members_strays_less_than_one() -> None:
+    layout = make_layout()
+    exact = make_targets(layout, compute_sketch(layout, CODES_2000), 100.0)
+
+    def miss(seed: int, members: int) -> float:
+        generator = make_generator(num_anchors=32, num_members=members, seed=seed)
+        fitted = fit_to_sketch(
+            generator,
+            make_noisy(layout, CODES_2000, 100.0, seed),
+            FitSettings(steps=200),
+            rng=np.random.default_rng(seed),
+        )
+        return score(SketchLoss(exact), fitted)
+
+    several, one = ([miss(seed, members) for seed in range(4)] for members in (4, 1))
+    assert np.mean(several) < np.mean(one)
+
+
 def count(done: list[int]):
     return lambda step, total: done.append(step)
 
 
 def make_start(targets: SketchTargets) -> Generator:
-    settings = GeneratorSettings(
-        sizes=targets.layout.sizes, num_anchors=32, latent_dim=4, hidden=16
+    settings = GeneratorSettings.for_schema(
+        SCHEMA, num_members=1, num_anchors=32, latent_dim=4, hidden=16
     )
     start = Generator(settings, rng=torch.Generator().manual_seed(0))
     start.start_at(make_starting_shares(targets))

@@ -134,7 +134,7 @@ def test_damage_is_one_sentence_and_no_other_error(
 
 def test_another_format_names_both(folder: Path) -> None:
     edit("format", "fedsynth-generator/99")(folder)
-    with pytest.raises(InputError, match=r"fedsynth-generator/1.*fedsynth-generator/99"):
+    with pytest.raises(InputError, match=r"fedsynth-generator/2.*fedsynth-generator/99"):
         load_generator(folder)
 
 

@@ -16,13 +16,14 @@ from client.training import DISCRIMINATOR_LEARNING_RATE
 from privacy import PrivateTrainer, SampledGaussianEvent, SeededRandomness, gaussian_mechanism
 from server.planning import Circumstances, UnitCosts
 from server.planning.cost import fit_work
+from synthesis.architecture import GeneratorSettings
 from synthesis.discriminator import Discriminator
 from synthesis.fitting import SketchLoss
-from synthesis.generator import Generator, GeneratorSettings
+from synthesis.generator import Generator
 from synthesis.layout import compute_sketch
 from synthesis.rows import to_one_hot
 from synthesis.schema import Schema
-from synthesis.targets import make_targets
+from synthesis.targets import make_targets, perturb
 
 ROWS = 20_000
 BATCH = 500
@@ -48,23 +49,23 @@ def measure_unit_costs(narrow: Schema, wide: Schema, *, repeats: int = 5) -> Uni
     two = [Circumstances(schema=each, units=(ROWS,), basis="made up") for each in (narrow, wide)]
     widths = [float(sum(each.layout.sizes)) for each in two]
     generators = [_generator(each.schema) for each in two]
-    sizes = [float(ArrayRecord(each.state_dict()).count_bytes()) for each in generators]
+    beside = [
+        ArrayRecord(each.state_dict()).count_bytes() - 4 * each.settings.num_weights
+        for each in generators
+    ]
     weights = [float(sum(p.numel() for p in _discriminator(int(w)).parameters())) for w in widths]
     start_s, start_bytes = _measure_start()
     record_s, noise_s = _measure_sketch(two[1], repeats)
     fits = [_measure_fit(each, g, repeats) for each, g in zip(two, generators, strict=True)]
     privates = [_measure_private(int(width), repeats) for width in widths]
-    bytes_at_least, bytes_each = _line(widths, sizes)
     weights_at_least, weights_each = _line(widths, weights)
     fit_at_least, fit_each = _line([fit_work(each) for each in two], fits)
     private_at_least, private_each = _line([2 * BATCH * width for width in widths], privates)
     return UnitCosts(
         envelope_bytes=ENVELOPE_BYTES,
-        generator_bytes=bytes_at_least,
-        generator_bytes_per_code=bytes_each,
+        generator_bytes=float(max(beside)),
         discriminator_weights=weights_at_least,
         discriminator_weights_per_code=weights_each,
-        anchors=generators[0].settings.num_anchors,
         start_s=start_s,
         start_bytes=start_bytes,
         record_s=record_s,
@@ -92,7 +93,7 @@ def _median_seconds(work: Callable[[], object], repeats: int) -> float:
 
 
 def _generator(schema: Schema) -> Generator:
-    return Generator(GeneratorSettings(sizes=schema.sizes), rng=torch.Generator())
+    return Generator(GeneratorSettings.for_schema(schema), rng=torch.Generator())
 
 
 def _discriminator(width: int) -> Discriminator:
@@ -130,12 +131,14 @@ def _measure_sketch(where: Circumstances, repeats: int) -> tuple[float, float]:
 
 def _measure_fit(where: Circumstances, generator: Generator, repeats: int) -> float:
     sketch = compute_sketch(where.layout, _codes(where.schema))
-    loss = SketchLoss(make_targets(where.layout, sketch, NOISE_STD))
+    targets = make_targets(where.layout, sketch, NOISE_STD)
+    members = perturb(targets, generator.settings.num_members, np.random.default_rng(0))
+    loss = SketchLoss(*members)
     optimizer = torch.optim.Adam(generator.parameters())
 
     def step() -> None:
         optimizer.zero_grad()
-        loss(generator.probabilities()).backward()
+        loss.penalised(generator.mixture()).backward()
         optimizer.step()
 
     step()

@@ -14,9 +14,10 @@ import pandas as pd
 from privacy import SeededRandomness, gaussian_mechanism
 from privacy.calibration import calibrate_gaussian
 from simulations.benchmarks.tabular.setting import Made, Setting
+from synthesis.architecture import GeneratorSettings
 from synthesis.encoding import decode, read_units
-from synthesis.fitting import FitSettings, SketchLoss, fit_generator, make_starting_shares
-from synthesis.generator import Generator, GeneratorSettings
+from synthesis.fitting import FitSettings, fit_to_sketch
+from synthesis.generator import Generator
 from synthesis.layout import SketchLayout, compute_sketch
 from synthesis.sampling import sample_table
 from synthesis.targets import make_targets
@@ -92,10 +93,9 @@ def _sketch_rows(setting: Setting, units: Units, *, path: tuple[str, ...]) -> pd
         stream=randomness.stream(*path, 0),
     )
     targets = make_targets(layout, sketch, noise * layout.sensitivity)
-    generator = Generator(GeneratorSettings(sizes=schema.sizes), rng=randomness.torch(*path))
-    generator.start_at(make_starting_shares(targets))
+    generator = Generator(GeneratorSettings.for_schema(schema), rng=randomness.torch(*path))
     steps = FitSettings(steps=setting.make_study().fit_steps)
-    fitted = fit_generator(generator, SketchLoss(targets), steps)
+    fitted = fit_to_sketch(generator, targets, steps, rng=randomness.numpy(*path))
     return sample_table(fitted, schema, len(units.codes), seed=setting.seed)
 
 

@@ -22,8 +22,9 @@ from simulations.simulate import run_study
 from simulations.sites import write_sites
 from strategies.aggregation import weighted_average
 from synthesis.adversarial import improve_generator
+from synthesis.architecture import GeneratorSettings
 from synthesis.discriminator import Discriminator
-from synthesis.generator import Generator, GeneratorSettings
+from synthesis.generator import Generator
 from synthesis.rows import to_one_hot
 from synthesis.sampling import sample_table
 from synthesis.units import Units
@@ -49,7 +50,7 @@ def gan_alone(setting: Setting) -> Made:
     began = process_time()
     study = setting.make_study()
     schema, randomness = setting.sites.schema, SeededRandomness(setting.seed)
-    generator = Generator(GeneratorSettings(sizes=schema.sizes), rng=randomness.torch("gan"))
+    generator = Generator(GeneratorSettings.for_schema(schema), rng=randomness.torch("gan"))
     trained = [
         _TrainingSite(setting, study, name, units, randomness)
         for name, units in zip(setting.sites.names, setting.read_units(), strict=True)
