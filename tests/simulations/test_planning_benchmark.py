@@ -21,8 +21,8 @@ from synthesis import InputError
 from synthesis.layout import SketchLayout
 
 COSTS = dict.fromkeys(
-    "discriminator_weights_per_code anchors start_s start_bytes record_s noise_s fit_s "
-    "fit_s_at_least private_s private_s_at_least".split(),
+    "envelope_bytes generator_bytes discriminator_weights discriminator_weights_per_code start_s "
+    "start_bytes record_s noise_s fit_s fit_s_at_least private_s private_s_at_least".split(),
     1.0,
 )
 STUDIES = ((30.0, 2), (10.0, 2), (1.0, 4), (0.3, 4), (0.1, 4))
@@ -121,6 +121,5 @@ def test_unit_costs_are_positive_and_sizes_exact() -> None:
     narrow, *_, wide = sorted((t.schema for t in find_tables()), key=lambda s: sum(s.sizes))
     costs = measure_unit_costs(narrow, wide, repeats=2)
     assert costs.envelope_bytes == ENVELOPE_BYTES
-    # 512 latent codes of 64 numbers, and a network of 64-128-128; every code adds 129 weights.
-    assert costs.generator_size(0) == pytest.approx(4 * (512 * 64 + 65 * 128 + 129 * 128), rel=0.01)
+    assert 0 < costs.generator_bytes < 10_000  # names and shapes, no numbers
     assert min(costs.fit_s, costs.private_s, costs.record_s, costs.noise_s, costs.start_s) > 0
