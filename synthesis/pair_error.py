@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
+from torch.utils.checkpoint import checkpoint
 
 from synthesis.layout import Groups, SketchLayout
 from synthesis.targets import SketchTargets
@@ -48,12 +51,38 @@ class _Strip:
         rows = _side_by_side([grouped[feature] for feature in self.features])
         partners = _side_by_side([grouped[feature] for feature in self.partners])
         moments = (label * rows).transpose(2, 3) @ partners
-        both = moments, moments.sum(1, keepdim=True)
-        errors = [
-            (weights * (moments - targets) ** 2).sum()
-            for weights, moments, targets in zip(self.weights, both, self.targets, strict=True)
-        ]
-        return errors[0] + errors[1]
+        error: Tensor = _WeighedError.apply(moments, *self.targets, *self.weights)  # type: ignore[no-untyped-call]
+        return error
+
+
+class _WeighedError(torch.autograd.Function):
+    """Squared error of moments given the label and of their sum over classes.
+
+    The gradient is made at once, so that nothing else of the size of the moments is kept for it.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx,
+        moments: Tensor,
+        given: Tensor,
+        overall: Tensor,
+        given_weights: Tensor,
+        overall_weights: Tensor,
+    ) -> Tensor:
+        gaps = moments - given
+        slopes = given_weights * gaps
+        error = (slopes * gaps).sum()
+        gaps = moments.sum(1, keepdim=True) - overall
+        weighed = overall_weights * gaps
+        error += (weighed * gaps).sum()
+        ctx.save_for_backward(slopes.add_(weighed).mul_(2))
+        return error
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        (slopes,) = ctx.saved_tensors
+        return outer[0] * slopes, None, None, None, None
 
 
 class PairError:
@@ -85,8 +114,12 @@ class PairError:
             for columns, pool in zip(fine, self._pools, strict=True)
         ]
         error = label.new_zeros(())
-        for strip in self._strips:
-            error = error + strip(weighed, grouped)
+        if len(self._strips) == 1:
+            return error + self._strips[0](weighed, grouped)
+        for (
+            strip
+        ) in self._strips:  # forget what a strip computes, and compute it again for its slope
+            error = error + checkpoint(strip, weighed, grouped, use_reentrant=False)
         return error
 
     def _split(self, columns: Tensor) -> Tensor:
