@@ -72,15 +72,16 @@ def study_of(
             )
         return parse_study(dict(content))
     per_site = where.total_units // where.num_sites
-    settled = settle_share(
-        content, num_sites=where.num_sites, nominal_rows=per_site, layout=where.layout
-    )
     if not settings.model_fields_set:
+        settled = settle_share(
+            content, num_sites=where.num_sites, nominal_rows=per_site, layout=where.layout
+        )
         return parse_study(settled)
     return make_study(
-        settled,
+        content,
         units_per_site=per_site,
         num_sites=where.num_sites,
+        layout=where.layout,
         name=f"simulation-{settings.seed}",
         seed=settings.seed,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,9 +10,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from privacy import SitePlan
-from server.planning.split import parse_open_study
-from server.study import Study, explain_settings, parse_study, read_toml
+from server.planning.split import SHARE, parse_open_study, settle_share
+from server.study import AUTO, Study, explain_settings, parse_study, read_toml
 from synthesis import InputError
+from synthesis.layout import SketchLayout
 
 USUAL_HOLDOUT = 0.1
 """Share of the units of a simulated site that an evaluation holds out."""
@@ -122,10 +124,17 @@ def read_settings(
 
 
 def make_study(
-    content: dict[str, Any], *, units_per_site: int, num_sites: int, name: str, seed: int
+    content: Mapping[str, Any],
+    *,
+    units_per_site: int,
+    num_sites: int,
+    layout: SketchLayout,
+    name: str,
+    seed: int,
 ) -> Study:
     """Build the study of a simulation.
 
+    Where neither ``adversarial_share`` nor ``rounds`` is given, the planner chooses the share.
     ``nominal_rows``, when it is not given, is the average number of units of a site rounded to one
     digit: a simulation may look at its own rows, and the number is declared in the report. Beyond
     16 sites, which one machine must serve one after another, each takes fewer generator steps by
@@ -140,7 +149,11 @@ def make_study(
     if num_sites > CROWD:
         usual: int = Study.model_fields["generator_steps"].default
         declared["generator_steps"] = max(4, CROWD * usual // num_sites)
-    return parse_study(declared | content)
+    given = dict(content)
+    if not given.keys() & {SHARE, "rounds"}:
+        given[SHARE] = AUTO
+    settled = settle_share(given, num_sites=num_sites, nominal_rows=units_per_site, layout=layout)
+    return parse_study(declared | settled)
 
 
 def plan_of(study: Study) -> SitePlan:

@@ -15,7 +15,6 @@ from client.app import SITES_DIR
 from client.app import app as client_app
 from server.app import Coordinator, make_server_app
 from server.outcome import StudyOutcome
-from server.planning import settle_share
 from server.release import check_output, staged_folder, write_release
 from server.report import Phase, Report
 from server.study import Study
@@ -134,11 +133,11 @@ def _prepare(
     """Make the sites and the study, and let nothing pass that would fail later."""
     sites = make_sites(settings)
     num_sites, per_site = len(sites.tables), sites.num_units // len(sites.tables)
-    layout = SketchLayout.from_schema(sites.schema)
     study = make_study(
-        settle_share(content, num_sites=num_sites, nominal_rows=per_site, layout=layout),
+        content,
         units_per_site=per_site,
         num_sites=num_sites,
+        layout=SketchLayout.from_schema(sites.schema),
         name=f"simulation-{settings.seed}",
         seed=settings.seed,
     )

@@ -29,8 +29,8 @@ below is fitted to noise (the discrepancy principle of Morozov 1966)."""
 NOISE_PER_SIGNAL = 0.2
 """Where the sketch holds little signal, the fit stops earlier: it may go below 1 by this part of
 what independent columns lie above it."""
-NOISE_SPREADS = 2.0
-"""How many standard deviations above 1 independent columns must lie to be told from noise."""
+NOISE_SPREADS = 1.0
+"""How many standard deviations above 1 independent columns must lie for a fit to begin at all."""
 DEPENDENCE_PRICE = 0.003
 """What a record pays, in log-likelihood, for each nat that its latent code tells about its columns
 beyond the label. Of all generators that agree with the noisy sketch, this prefers the one with the

@@ -83,7 +83,8 @@ def test_options_say_where_a_deployed_study_would_run(shell: CommandLine) -> Non
 
 
 def test_a_program_gets_everything_that_is_on_the_screen(shell: CommandLine) -> None:
-    (shell.home / "study.toml").write_text("epsilon = 0.01\n" + OWN)
+    chosen = "epsilon = 0.01\nadversarial_share = 0.1\n"
+    (shell.home / "study.toml").write_text(chosen + OWN)
     ended = shell.run("plan", "study.toml", "--json", "--rows", "50,50,3")
     told = json.loads(ended.out)
     assert told["epsilon"] <= told["study"]["epsilon"] == 0.01

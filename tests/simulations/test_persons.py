@@ -20,6 +20,7 @@ from simulations.settings import SimulationSettings, make_study
 from simulations.simulate import SimulationResult
 from simulations.sites import SimulatedSites, check_study, make_sites
 from synthesis import InputError
+from synthesis.layout import SketchLayout
 from synthesis.schema import load_schema
 
 PARTITIONS = ["iid", "dirichlet", "dirichlet:clinic", "column:clinic"]
@@ -128,7 +129,14 @@ def test_a_person_at_two_sites_is_refused(tmp_path: Path) -> None:
 
 def test_delta_is_held_against_the_number_of_persons(tmp_path: Path) -> None:
     sites = sites_of(tmp_path)
-    study = make_study({"delta": 1 / 72}, units_per_site=18, num_sites=4, name="s", seed=0)
+    study = make_study(
+        {"delta": 1 / 72},
+        units_per_site=18,
+        num_sites=4,
+        layout=SketchLayout.from_schema(sites.schema),
+        name="s",
+        seed=0,
+    )
     assert len(sites.train) > 100
     with pytest.raises(InputError, match=r"1/persons = 0\.014"):
         check_study(study, sites)

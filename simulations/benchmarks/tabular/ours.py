@@ -29,6 +29,8 @@ from synthesis.rows import to_one_hot
 from synthesis.sampling import sample_table
 from synthesis.units import Units
 
+USUAL_SHARE = Study.model_fields["adversarial_share"].default
+
 __all__ = ["OURS", "gan_alone", "joint", "sketch_alone"]
 
 
@@ -48,7 +50,7 @@ def gan_alone(setting: Setting) -> Made:
     Without a sketch there is nothing to start from and nothing that holds low-order statistics.
     """
     began = process_time()
-    study = setting.make_study()
+    study = setting.make_study(adversarial_share=USUAL_SHARE)
     schema, randomness = setting.sites.schema, SeededRandomness(setting.seed)
     generator = Generator(GeneratorSettings.for_schema(schema), rng=randomness.torch("gan"))
     trained = [

@@ -14,6 +14,7 @@ from simulations.settings import make_study
 from simulations.sites import SimulatedSites
 from synthesis import InputError
 from synthesis.encoding import read_units
+from synthesis.layout import SketchLayout
 from synthesis.quality import Quality
 from synthesis.units import Units
 
@@ -62,6 +63,7 @@ class Setting:
             given | dict(self.study) | content,
             units_per_site=self.sites.num_units // len(tables),
             num_sites=len(tables),
+            layout=SketchLayout.from_schema(self.sites.schema),
             name=f"benchmark-{self.seed}",
             seed=self.seed,
         )
