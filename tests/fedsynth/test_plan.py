@@ -83,8 +83,8 @@ def test_options_say_where_a_deployed_study_would_run(shell: CommandLine) -> Non
 
 
 def test_a_program_gets_everything_that_is_on_the_screen(shell: CommandLine) -> None:
-    chosen = "epsilon = 0.01\nadversarial_share = 0.1\n"
-    (shell.home / "study.toml").write_text(chosen + OWN)
+    chosen = "epsilon = 0.01\nadversarial_share = 0.1\n" + OWN
+    (shell.home / "study.toml").write_text(chosen)
     ended = shell.run("plan", "study.toml", "--json", "--rows", "50,50,3")
     told = json.loads(ended.out)
     assert told["epsilon"] <= told["study"]["epsilon"] == 0.01
@@ -94,7 +94,7 @@ def test_a_program_gets_everything_that_is_on_the_screen(shell: CommandLine) -> 
     assert found["expected"]["two_way"] is None
     assert found["noise"]["pooled_std"] == pytest.approx(found["noise"]["site_std"] * 3**0.5)
     assert any("epsilon 0.01 is hopeless" in warning for warning in found["warnings"])
-    said = plan(shell, "--rows", "50,50,3", study="epsilon = 0.01\n" + OWN)
+    said = plan(shell, "--rows", "50,50,3", study=chosen)
     assert said.count("Warning: ") == len(found["warnings"])
     assert "is not known" in said
 

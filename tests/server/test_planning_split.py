@@ -11,6 +11,7 @@ from server.planning import choose_adversarial_share, parse_open_study, settle_s
 from server.planning.noise import compute_signal
 from server.planning.split import SPLIT_SIGNAL
 from server.study import Study, load_study, parse_study
+from simulations.settings import make_study
 from synthesis import InputError
 from synthesis.layout import SketchLayout
 from synthesis.schema import load_schema
@@ -51,6 +52,19 @@ def test_a_settled_study_is_a_study_with_numbers() -> None:
     assert (settle(rounds=0).adversarial_share, settle(rounds=0).rounds) == (0.0, 0)
     assert settle(nominal_rows=50).rounds == 0
     assert settle(adversarial_share=0.5, epsilon=0.1).adversarial_share == 0.5
+
+
+def test_a_simulation_leaves_the_split_open_where_it_names_neither_share_nor_rounds() -> None:
+    def make(**content: object) -> tuple[float, int]:
+        study = make_study(
+            content, units_per_site=9768, num_sites=4, layout=LAYOUT, name="s", seed=0
+        )
+        return study.adversarial_share, study.rounds
+
+    assert make() == (0.1, 5)
+    assert make(epsilon=0.3) == (0.0, 0)
+    assert make(epsilon=0.3, rounds=2) == (0.1, 2)
+    assert make(epsilon=0.3, adversarial_share=0.2) == (0.2, 5)
 
 
 def test_other_settings_are_checked_before_the_share_is_chosen() -> None:
