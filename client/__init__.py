@@ -5,4 +5,9 @@ private rows. Each answer passes the site's own policy and ledger first. Nothing
 coordinator belongs here, and of ``strategies`` only the names on the wire.
 """
 
+import os
+
+# Threads that spin while they wait take minutes for seconds where cores are shared; read by torch.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 __all__: list[str] = []

@@ -4,6 +4,7 @@ Users import only this package. It stays thin: what it offers is made in the oth
 are imported at the first use of a name, so that ``fedsynth --help`` does not wait for torch.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 # First of all, so that a foreign `client.py` in the way is named instead of failing later.
 check_root_packages()
+# Threads that spin while they wait take minutes for seconds where cores are shared; read by torch.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __all__ = [
     "BudgetExceeded",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -255,3 +258,14 @@ def test_check_lists_every_violation_by_column_and_rule_with_counts(shell: Comma
     ]
     assert "For this screen only" in ended.out
     assert "column 'ward' has 60 cells" in ended.out
+
+
+@pytest.mark.parametrize("package", ["fedsynth", "client"])
+@pytest.mark.parametrize(("given", "wanted"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "X"}, "X")])
+def test_waiting_threads_sleep_unless_asked_otherwise(
+    package: str, given: dict[str, str], wanted: str
+) -> None:
+    variables = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"} | given
+    words = [sys.executable, "-c", f"import {package}, os; print(os.environ['OMP_WAIT_POLICY'])"]
+    said = subprocess.run(words, env=variables, check=True, capture_output=True, text=True).stdout
+    assert said.strip() == wanted
