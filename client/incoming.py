@@ -72,19 +72,19 @@ def build_generator(weights: Mapping[str, Tensor], schema: Schema) -> Generator:
     if not weights.keys() >= _GENERATOR or weights["anchors"].ndim != 3:
         raise MalformedRequest("weights from the coordinator must be those of a generator.")
     num_members, num_anchors, latent_dim = weights["anchors"].shape
-    hidden = weights["network.0.bias"].shape[-1] if weights["network.0.bias"].ndim else 0
+    hidden = (0, *weights["network.0.bias"].shape)[-1]
     if min(num_members, num_anchors, latent_dim) < 1:
         raise MalformedRequest("the generator must have some members and latent codes.")
+    _check_width(hidden)
     settings = GeneratorSettings.for_schema(
         schema,
         num_members=num_members,
         num_anchors=num_anchors,
         latent_dim=latent_dim,
-        hidden=max(1, hidden),
+        hidden=hidden,
     )
-    least = num_members * hidden * (hidden + settings.num_outputs)
-    _check_size(weights, hidden, least=least)
-    if settings.num_parts * max(hidden, sum(schema.sizes)) > _MOST_PROBABILITIES:
+    _check_size(weights, least=settings.num_weights)
+    if settings.num_parts * max(hidden, sum(settings.base_sizes)) > _MOST_PROBABILITIES:
         raise MalformedRequest("the generator must have fewer latent codes than these.")
     generator = Generator(settings, rng=torch.Generator().manual_seed(0))
     _load(generator, weights)
@@ -101,16 +101,20 @@ def build_score_network(weights: Mapping[str, Tensor], layout: EvaluationLayout)
     if bias is None or bias.ndim != 1:
         raise MalformedRequest("weights from the coordinator must be those of a score network.")
     width = sum(layout.sizes) - layout.sizes[layout.label_index]
-    _check_size(weights, len(bias), least=len(bias) * width)
+    _check_width(len(bias))
+    _check_size(weights, least=len(bias) * width)
     network = ScoreNetwork(layout, hidden=len(bias), rng=torch.Generator().manual_seed(0))
     _load(network, weights)
     return network
 
 
-def _check_size(weights: Mapping[str, Tensor], hidden: int, *, least: int) -> None:
-    """Refuse a network much larger than the weights that came: building it would fill memory."""
+def _check_width(hidden: int) -> None:
     if not 1 <= hidden <= _WIDEST:
         raise MalformedRequest(f"hidden layers must be 1 to {_WIDEST} wide.")
+
+
+def _check_size(weights: Mapping[str, Tensor], *, least: int) -> None:
+    """Refuse a network larger than the weights that came: building it would fill memory."""
     if sum(weight.numel() for weight in weights.values()) < least:
         raise MalformedRequest("weights from the coordinator must be those of one network.")
 

@@ -9,7 +9,7 @@ a spike at 40 hours, stands beside it in the generator's base.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Self
@@ -24,6 +24,9 @@ Shares = NDArray[np.float64]
 
 MAX_GIVEN_LABEL = 4096
 """Codes times classes up to which the codes of a run lie differently in every class."""
+MAX_BASES = 1 << 15
+"""Numbers in all bases up to which any of them has a row for every class: beyond it, memory would
+grow with classes times columns."""
 
 
 LEAST = 1e-12
@@ -144,6 +147,8 @@ class GeneratorSettings:
             ColumnForm(size=classes) if index == schema.label_index else form_of(column, classes)
             for index, column in enumerate(schema.columns)
         ]
+        if sum(f.size * (classes if f.is_given_label else 1) for f in forms) > MAX_BASES:
+            forms = [replace(form, is_given_label=False) for form in forms]
         return cls(forms=tuple(forms), label_index=schema.label_index, **numbers)
 
     def __post_init__(self) -> None:
