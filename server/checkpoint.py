@@ -21,6 +21,7 @@ from safetensors.numpy import save
 from privacy import PublicKey, Receipt
 from strategies.collect import Answers
 from strategies.federated_generator import RoundRecord
+from strategies.protocol import PROTOCOL_VERSION
 from strategies.validation import Reply
 from synthesis import InputError
 from synthesis.durable_file import replace_file
@@ -50,16 +51,25 @@ class Checkpoint:
             Whether the study was begun before.
 
         Raises:
-            InputError: if a study of this name was begun with other settings.
+            InputError: if a study of this name was begun with other settings, or by a version that
+                counts and builds generators in another way.
         """
         if self._folder is None:
             return False
-        path, facts = self._folder / _STUDY, {"study": study, "digest": digest}
+        path = self._folder / _STUDY
+        facts = {"study": study, "digest": digest, "protocol": PROTOCOL_VERSION}
         if not path.exists():
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             replace_file(path, json.dumps(facts).encode())
             return False
-        if json.loads(path.read_text(encoding="utf-8")) != facts:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept.get("protocol") != PROTOCOL_VERSION:
+            raise InputError(
+                f"study {study!r} was begun by a version of fedsynth that speaks another protocol "
+                f"than {PROTOCOL_VERSION}; end it with that one, or give this another name.",
+                argument="study",
+            )
+        if kept != facts:
             raise InputError(
                 f"study {study!r} was begun with other settings or another schema; give this one "
                 "another name, for sites know a study by its name.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from server.checkpoint import Checkpoint
 from strategies.collect import Answers
 from strategies.federated_generator import RoundRecord
+from strategies.protocol import PROTOCOL_VERSION
 from strategies.validation import Reply
 from synthesis import InputError
 
@@ -91,3 +93,15 @@ def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
     assert checkpoint.find_answers("query.sketch") is None
     assert checkpoint.find_rounds() == ((), None)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("spoken", [{}, {"protocol": PROTOCOL_VERSION - 1}])
+def test_a_study_begun_by_a_version_that_counts_otherwise_is_not_gone_on_with(
+    tmp_path: Path, spoken: dict[str, int]
+) -> None:
+    assert not Checkpoint(tmp_path).open("one", "abc")
+    assert Checkpoint(tmp_path).open("one", "abc")
+    (begun,) = tmp_path.iterdir()
+    begun.write_text(json.dumps({"study": "one", "digest": "abc"} | spoken))
+    with pytest.raises(InputError, match="speaks another protocol"):
+        Checkpoint(tmp_path).open("one", "abc")
