@@ -235,11 +235,15 @@ class Exchange:
         question.overdue_at = now + question.wait_s
         return True
 
+    def doubt(self) -> None:
+        """Ask again at once: the SuperLink was away, and what it handed out then may be lost."""
+        for question in self._open:
+            question.overdue_at = 0.0
+
     def _hear(self) -> None:
-        """Note that the SuperLink answers; what it handed out as it went away may be lost."""
+        """Note that the SuperLink answers."""
         if self._outage is not None:
-            for question in self._open:
-                question.overdue_at = 0.0
+            self.doubt()
         self._outage = None
 
     def _collect(self) -> Iterator[Message]:
@@ -283,10 +287,8 @@ class Exchange:
         return None
 
     def _lose(self, question: Question, notice: Message | None) -> None:
-        if notice is None or notice.error.code != ErrorCode.NODE_UNAVAILABLE:
-            return  # only the message is gone: it is sent again, the site was there all the time
-        if question.arrivals:
-            return  # another reply of the site is coming, and has until the deadline
+        if notice is None or notice.error.code != ErrorCode.NODE_UNAVAILABLE or question.arrivals:
+            return  # only the message is gone, or another reply is coming: the site is there
         question.is_away = True
         if question.lost is None:
             self._on_event({"event": "site-lost", "node": question.node})

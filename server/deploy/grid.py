@@ -12,6 +12,7 @@ from flwr.app import Message
 from flwr.proto.message_pb2 import PullObjectRequest
 from flwr.proto.node_pb2 import NodeInfo
 from flwr.proto.runtime_pb2 import PullAppMessagesRequest
+from flwr.supercore.retry import RetryState
 from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.grid import HttpGrid
 
@@ -102,17 +103,24 @@ class StudyGrid(HttpGrid):
         exchange = Exchange(
             wire, questions, deadline=deadline, grace_s=self._grace_s, on_event=self._on_event
         )
-        with self._brief_retries(deadline):
+        with self._brief_retries(deadline, exchange):
             return list(exchange.run(_POLL_S))
 
     @contextmanager
-    def _brief_retries(self, deadline: float) -> Iterator[None]:
-        left = max(0.0, deadline - time.monotonic())
-        self._retry_invoker.max_time = min(_BRIEF_RETRY_S, left)
+    def _brief_retries(self, deadline: float, exchange: Exchange) -> Iterator[None]:
+        """Repeat calls for moments only, and tell the exchange of every outage that this hides."""
+
+        def tell(state: RetryState) -> None:
+            if isinstance(state.exception, httpx.TransportError):
+                exchange.doubt()
+
+        invoker = self._retry_invoker
+        invoker.max_time = min(_BRIEF_RETRY_S, max(0.0, deadline - time.monotonic()))
+        invoker.on_backoff = tell
         try:
             yield
         finally:
-            self._retry_invoker.max_time = _RETRY_S
+            invoker.max_time, invoker.on_backoff = _RETRY_S, None
 
     def _push(self, messages: list[Message]) -> list[str]:
         pushed = [message_id or "" for message_id in self.push_messages(messages)]

@@ -54,12 +54,14 @@ class FakeNode:
         answer: from a message to the content of the reply.
         seen: the messages it has read.
         holds_back: whether it announces replies without handing their pieces over.
+        misses: how many of the next messages get lost on their way to it.
     """
 
     name: str
     answer: Answer = echo
     seen: list[Message] = field(default_factory=list)
     holds_back: bool = False
+    misses: int = 0
     interval_s: float = 30.0
 
     def __post_init__(self) -> None:
@@ -125,6 +127,9 @@ class FakeNode:
         )
         found = client.PullMessages(PullMessagesRequest(node=node))
         for announced, tree in zip(found.messages_list, found.message_object_trees, strict=True):
+            if self.misses:
+                self.misses -= 1
+                continue
             run_id = announced.metadata.run_id
             ids = [part.object_id for part in iterate_object_tree(tree)]
             contents = {i: self._pull(client, node, run_id, i) for i in ids}
