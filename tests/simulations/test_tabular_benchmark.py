@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from privacy import Budget
 from simulations.benchmarks.tabular import FIGURES, Run, Setting, format_table, summarise
 from simulations.benchmarks.tabular import __main__ as benchmark
 from simulations.benchmarks.tabular.baselines import independent_columns
+from simulations.benchmarks.tabular.rows import adult_rows, other_rows
 from simulations.settings import SimulationSettings
 from simulations.sites import make_sites
 
@@ -98,6 +100,20 @@ def test_lines_are_kept_and_only_what_is_missing_is_run(
     assert printed.err.count("seed 0:") == 2
     assert "toy, 2 sites (iid), epsilon 1, delta 1e-05" in printed.out
     assert "| independent columns | 2 |" in printed.out
+
+
+def test_the_settings_of_the_published_tables_can_be_made_and_are_told_apart() -> None:
+    with ExitStack() as stack:
+        rows = adult_rows() + other_rows(stack)
+        settings = [rows[4].make_setting(0), *(row.make_setting(0) for row in rows[7:])]
+    assert [(s.data, len(s.sites.tables)) for s in settings] == [
+        ("adult", 4),
+        ("covid", 16),
+        ("airport", 3),
+        ("airport", 16),
+    ]
+    runs = [benchmark.run_method(setting, "real rows") for setting in settings[1:]]
+    assert [[row.holds(run) for row in rows[7:]] for run in runs] == np.eye(3, dtype=bool).tolist()
 
 
 def test_a_line_holds_alpha_where_it_matters(

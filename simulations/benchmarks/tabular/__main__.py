@@ -6,17 +6,16 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import fields
+from itertools import product
 from pathlib import Path
 
-from privacy import Budget
 from simulations.benchmarks.tabular.baselines import BASELINES
 from simulations.benchmarks.tabular.ours import OURS
+from simulations.benchmarks.tabular.rows import Row, adult_rows, other_rows
 from simulations.benchmarks.tabular.setting import Run, Setting
 from simulations.benchmarks.tabular.table import format_table
-from simulations.demos import DEFAULT_DEMO
-from simulations.partition import PartitionKind, parse_partition
-from simulations.settings import SimulationSettings, read_settings
-from simulations.sites import check_study, make_sites
 from strategies.errors import StudyFailed
 from synthesis import InputError
 from synthesis.quality import marginal_distance, score
@@ -31,9 +30,11 @@ def main(words: Sequence[str] | None = None) -> None:
         for method in given.methods:
             check_method(method)
         runs = read_runs(given.out)
-        for seed in given.seeds:
-            missing = [m for m in given.methods if not _holds(runs, given, seed, m)]
-            runs += _run(given, seed, missing) if missing else []
+        with ExitStack() as stack:
+            for row, seed in product(_choose_rows(given, stack), given.seeds):
+                done = {run.method for run in runs if run.seed == seed and row.holds(run)}
+                missing = [method for method in given.methods if method not in done]
+                runs += _run(row, seed, missing, given.out) if missing else []
     except (InputError, StudyFailed, OSError) as error:
         sys.exit(f"benchmark: {error}")
     sys.stdout.write(format_table(runs) + "\n")
@@ -81,68 +82,45 @@ def read_runs(path: Path) -> list[Run]:
 
 
 def _parser() -> argparse.ArgumentParser:
+    usual = Row()
     parser = argparse.ArgumentParser(
         prog="python -m simulations.benchmarks.tabular", description=main.__doc__
     )
+    parser.add_argument(
+        "--table",
+        choices=["adult", "others"],
+        help="run all settings of a table in docs/utility.md; the seven options below do not count",
+    )
     parser.add_argument("--data", type=Path, help="CSV or Parquet; the shipped census if left out")
     parser.add_argument("--schema", type=Path, help="schema of --data (TOML)")
-    parser.add_argument("--sites", type=int, default=4)
+    parser.add_argument("--sites", type=int, default=usual.sites)
     parser.add_argument(
-        "--partition", default="iid", help="iid, dirichlet, dirichlet:NAME or column:NAME"
+        "--partition", default=usual.partition, help="iid, dirichlet, dirichlet:NAME or column:NAME"
     )
     parser.add_argument("--alpha", type=float, help="Dirichlet concentration; 0.5 if left out")
-    parser.add_argument("--epsilon", type=float, default=1.0)
-    parser.add_argument("--delta", type=float, default=1e-5)
+    parser.add_argument("--epsilon", type=float, default=usual.epsilon)
+    parser.add_argument("--delta", type=float, default=usual.delta)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--methods", nargs="+", default=list(METHODS), metavar="METHOD")
     parser.add_argument("--out", type=Path, default=Path("benchmark.jsonl"), help="JSON lines")
     return parser
 
 
-def _name(given: argparse.Namespace) -> str:
-    return DEFAULT_DEMO if given.data is None else Path(given.data).name.partition(".")[0]
+def _choose_rows(given: argparse.Namespace, stack: ExitStack) -> list[Row]:
+    if given.table == "adult":
+        return adult_rows()
+    if given.table == "others":
+        return other_rows(stack)
+    return [Row(**{each.name: getattr(given, each.name) for each in fields(Row)})]
 
 
-def _holds(runs: Sequence[Run], given: argparse.Namespace, seed: int, method: str) -> bool:
-    wanted = (_name(given), given.partition, _alpha(given), given.epsilon, given.delta)
-    return any(
-        (run.data, run.partition, run.alpha, run.epsilon, run.delta) == wanted
-        and (run.seed, run.method) == (seed, method)
-        and (run.num_sites == given.sites or given.partition.startswith("column:"))
-        for run in runs
-    )
-
-
-def _alpha(given: argparse.Namespace) -> float | None:
-    """Return the concentration where it matters, for it is part of what a line tells."""
-    if parse_partition(given.partition).kind is not PartitionKind.DIRICHLET:
-        return None
-    usual: float = SimulationSettings.model_fields["alpha"].default
-    return usual if given.alpha is None else float(given.alpha)
-
-
-def _run(given: argparse.Namespace, seed: int, methods: Sequence[str]) -> list[Run]:
-    simulation = {"seed": seed, "partition": given.partition}
-    if not given.partition.startswith("column:"):
-        simulation["sites"] = given.sites
-    source = ("data", "schema", "alpha")
-    simulation |= {k: v for k, v in vars(given).items() if k in source and v is not None}
-    budget = {"epsilon": given.epsilon, "delta": given.delta}
-    _, settings = read_settings(None, study=budget, simulation=simulation)
-    setting = Setting(
-        data=_name(given),
-        sites=make_sites(settings),
-        partition=given.partition,
-        alpha=_alpha(given),
-        budget=Budget(**budget),
-        seed=seed,
-    )
-    check_study(setting.make_study(), setting.sites)
+def _run(row: Row, seed: int, methods: Sequence[str], out: Path) -> list[Run]:
+    setting = row.make_setting(seed)
     runs = []
     for method in methods:
-        sys.stderr.write(f"seed {seed}: {method}\n")
+        sys.stderr.write(f"{row.name}, epsilon {row.epsilon:g}, seed {seed}: {method}\n")
         runs.append(run_method(setting, method))
-        with given.out.open("a", encoding="utf-8") as file:
+        with out.open("a", encoding="utf-8") as file:
             file.write(json.dumps(runs[-1].to_dict()) + "\n")
     return runs
 
