@@ -52,6 +52,7 @@ from strategies.protocol import (
     RefusalCode,
     error_reply,
 )
+from strategies.wire_format import format_of, pack
 from synthesis import InputError
 
 SITES_DIR = "sites-dir"
@@ -92,7 +93,9 @@ def train(site: Site, request: StudyRequest, message: Message) -> RecordDict:
         pooled_sketch=pooled.get(STATISTICS),
         pooled_noise_std=float(str(config[protocol.POOLED_NOISE_STD])),
     )
-    return RecordDict({ARRAYS: ArrayRecord(local.state_dict()), CONFIG: ConfigRecord()})
+    weights = {name: weight.numpy() for name, weight in local.state_dict().items()}
+    asked = format_of(message.content.array_records[ARRAYS])
+    return RecordDict({ARRAYS: pack(weights, asked), CONFIG: ConfigRecord()})
 
 
 def evaluate(site: Site, request: StudyRequest, message: Message) -> RecordDict:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 from client.refusals import MalformedRequest
 from strategies.fields import fields_of
 from strategies.wire_field import Direction
+from strategies.wire_format import unpack
 from synthesis.architecture import GeneratorSettings
 from synthesis.evaluation import EvaluationLayout, ScoreNetwork
 from synthesis.generator import Generator
@@ -30,7 +32,7 @@ _SCORE_BIAS = "layers.0.bias"
 
 
 def read_arrays(message: Message, record: str) -> dict[str, Tensor]:
-    """Return the arrays of one record of a message as tensors of their own.
+    """Return the arrays of one record of a message as tensors of their own, weights in float32.
 
     Args:
         message: from the coordinator; its form is known to be the listed one.
@@ -45,21 +47,29 @@ def read_arrays(message: Message, record: str) -> dict[str, Tensor]:
     if record not in message.content:
         return {}
     arrays = message.content.array_records[record]
-    return {name: torch.from_numpy(_read(array, largest)) for name, array in arrays.items()}
+    read = {name: _read(array) for name, array in arrays.items()}
+    try:
+        values = unpack(read)
+    except ValueError as error:
+        raise MalformedRequest(f"weights from the coordinator cannot be read: {error}") from None
+    for each in values.values():
+        if each.size and not np.abs(each).max() <= largest:  # also refuses what is not a number
+            raise MalformedRequest(
+                f"values from the coordinator must be at most {largest:g} in size."
+            )
+    return {name: torch.from_numpy(each) for name, each in values.items()}
 
 
-def _read(array: Array, largest: float) -> NDArray[np.float32]:
-    shape = tuple(array.shape)
-    if not 0 <= len(array.data) - 4 * math.prod(shape) <= _HEADER_BYTES:
+def _read(array: Array) -> NDArray[Any]:
+    shape, dtype = tuple(array.shape), np.dtype(array.dtype)
+    if not 0 <= len(array.data) - dtype.itemsize * math.prod(shape) <= _HEADER_BYTES:
         raise MalformedRequest("an array from the coordinator is larger or smaller than its shape.")
     try:
         values = np.array(array.numpy())
     except (ValueError, TypeError, EOFError, OSError) as error:
         raise MalformedRequest(f"an array from the coordinator cannot be read: {error}") from None
-    if values.dtype != np.float32 or values.shape != shape:
+    if values.dtype != dtype or values.shape != shape:
         raise MalformedRequest("an array from the coordinator must have the stated form.")
-    if values.size and not np.abs(values).max() <= largest:  # also refuses what is not a number
-        raise MalformedRequest(f"values from the coordinator must be at most {largest:g} in size.")
     return values
 
 

@@ -7,13 +7,11 @@ sentence can name it; nothing else of a site is repeated.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 from privacy import PublicKey
 from server.study import Study
 from strategies import protocol
-from strategies.arrays import ProblemCode
 from strategies.collect import Answers
 from strategies.errors import StudyFailed
 from strategies.protocol import RefusalCode
@@ -91,20 +89,6 @@ def check_acceptance(answers: Answers, study: Study, keys: Mapping[int, PublicKe
     if reasons := broken | refused:
         sites = "; ".join(f"{_name(n, keys)}: {reason}" for n, reason in sorted(reasons.items()))
         raise StudyFailed(f"no budget was spent, because not every site can take part ({sites}).")
-
-
-def reject_odd_noise(answers: Answers, least: float) -> Answers:
-    """Leave out sites that state no noise multiplier, or less noise than the plan asks for.
-
-    One site must not end a study, and none has reason to release more than its ledger allows.
-    """
-    stated = {n: float(str(r.config[protocol.NOISE_MULTIPLIER])) for n, r in answers.valid.items()}
-    odd = [node for node, noise in stated.items() if not least <= noise <= LARGEST_NOISE]
-    return replace(
-        answers,
-        valid={node: reply for node, reply in answers.valid.items() if node not in odd},
-        rejected=dict(answers.rejected) | dict.fromkeys(odd, ProblemCode.VALUE_NOT_ALLOWED.value),
-    )
 
 
 def _say(code: str, study: Study, answer: Mapping[str, ConfigValue]) -> str:

@@ -17,21 +17,23 @@ from flwr.serverapp import Grid, ServerApp
 from numpy.typing import NDArray
 
 from privacy import SeededRandomness
-from server.acceptance import check_acceptance, reject_odd_noise
+from server.acceptance import check_acceptance
 from server.checkpoint import Checkpoint
 from server.conversation import Conversation, OnEvent
 from server.evaluating import LEAST_NOISE_SHARE, Evaluator
 from server.outcome import Attested, Evaluation, PhaseRecord, StudyOutcome
 from server.question import hello_of, settings_of
+from server.sketch_pool import SketchPool, noise_of, pooled_of, sizes_of
 from server.study import Study
 from strategies import protocol
-from strategies.aggregation import PooledSketch, pool_sketches
+from strategies.aggregation import PooledSketch
 from strategies.arrays import ArraySpec
 from strategies.collect import Answers, arrays_of, wait_for_nodes
 from strategies.federated_generator import FederatedGenerator
 from strategies.protocol import QUERY_HELLO, QUERY_SKETCH, SKETCH, STATISTICS
 from strategies.receipts import ReceiptBook
 from strategies.validation import Reply
+from strategies.wire_format import WireFormat
 from synthesis.architecture import GeneratorSettings
 from synthesis.fitting import FitSettings, choose_device, fit_to_sketch
 from synthesis.generator import Generator
@@ -93,25 +95,19 @@ class Coordinator:
             self.receipts.expect_repeats()
         hello = self._say_hello(grid)
         sketches = self._collect_sketches(grid, list(hello))
-        pooled = pool_sketches(
-            [reply.arrays[STATISTICS] for reply in sketches.values()],
-            [float(str(reply.config[protocol.NOISE_MULTIPLIER])) for reply in sketches.values()],
-        )
+        pooled = pooled_of(sketches)
         noise_std = pooled.noise_variance**0.5 * self._layout.sensitivity
         targets = make_targets(self._layout, pooled.values, noise_std)
         fitted = self._fit(targets)
         strategy = self._make_strategy(hello, sketches, pooled)
         generator = self._run_rounds(grid, strategy, fitted, targets)
-        evaluation = self._evaluate(grid, list(sketches), generator, targets.rows)
+        evaluation = self._evaluate(grid, list(sketches.valid), generator, targets.rows)
         self._close(grid, list(hello))
         self.outcome = StudyOutcome(
             generator=generator,
             sketch_generator=fitted,
-            nodes=tuple(sketches),
-            noise_multipliers={
-                node: float(str(reply.config[protocol.NOISE_MULTIPLIER]))
-                for node, reply in sketches.items()
-            },
+            nodes=tuple(sketches.valid),
+            noise_multipliers={n: noise_of(reply) for n, reply in sketches.valid.items()},
             estimated_rows=targets.rows,
             sketch_noise_std=noise_std / PAIR_SCALE,
             phases=tuple(self._conversation.phases),
@@ -141,12 +137,13 @@ class Coordinator:
             accept=accept,
         ).valid
 
-    def _collect_sketches(self, grid: Grid, nodes: list[int]) -> Mapping[int, Reply]:
+    def _collect_sketches(self, grid: Grid, nodes: list[int]) -> Answers:
+        planned = self.study.make_plan().sketch_noise_multiplier or 0.0
+        pool = SketchPool(self._layout, least_noise=planned * LEAST_NOISE_SHARE)
+
         def accept(answers: Answers) -> Answers:
-            planned = self.study.make_plan().sketch_noise_multiplier or 0.0
-            answers = reject_odd_noise(answers, planned * LEAST_NOISE_SHARE)
             answers.require(self.study.minimum_sites, "a sketch")
-            return answers
+            return pool.seal(answers)
 
         expected = ArraySpec(shape=(self._layout.dimension,), dtypes=("float32",))
         return self._conversation.ask(
@@ -157,7 +154,8 @@ class Coordinator:
             accept=accept,
             record=SKETCH,
             expected={STATISTICS: expected},
-        ).valid
+            take=pool.take,
+        )
 
     def _fit(self, targets: SketchTargets) -> Generator:
         generator = Generator(
@@ -190,25 +188,22 @@ class Coordinator:
         )
 
     def _make_strategy(
-        self, hello: Mapping[int, Reply], sketches: Mapping[int, Reply], pooled: PooledSketch
+        self, hello: Mapping[int, Reply], sketches: Answers, pooled: PooledSketch
     ) -> FederatedGenerator:
         counts = {  # of sites whose policy says that theirs is public
             node: int(str(hello[node].config[protocol.UNIT_COUNT]))
-            for node in sketches
+            for node in sketches.valid
             if protocol.UNIT_COUNT in hello[node].config
         }
-        sizes = {
-            node: make_targets(self._layout, reply.arrays[STATISTICS].astype(np.float64), 0.0).rows
-            for node, reply in sketches.items()
-        }
-        sizes |= {node: max(1.0, count) for node, count in counts.items()}
+        sizes = sizes_of(sketches) | {node: max(1.0, count) for node, count in counts.items()}
         least = SMALLEST_WEIGHT * sum(sizes.values()) / len(sizes)
         return FederatedGenerator(
-            nodes=list(sketches),
+            nodes=list(sketches.valid),
             minimum_nodes=self.study.minimum_sites,
             deadline_s=self.study.deadline_s,
             weights={node: max(size, least) for node, size in sizes.items()},
             receipts=self.receipts,
+            wire_format=WireFormat(self.study.wire_format),
             pooled_sketch=ArrayRecord({STATISTICS: Array(pooled.values.astype(np.float32))}),
             on_event=self._emit,
             done=self._checkpoint.find_rounds()[0],

@@ -30,6 +30,7 @@ Tensors = Mapping[str, NDArray[Any]]
 _STUDY = "study.json"
 _ROUND = "round-"
 _SUFFIX = ".safetensors"
+_SUM = "sum"
 
 
 class Checkpoint:
@@ -80,7 +81,10 @@ class Checkpoint:
         return True
 
     def keep_answers(self, kind: str, answers: Answers, keys: Mapping[int, PublicKey]) -> None:
-        """Keep what sites answered to one question, and the keys they answered with."""
+        """Keep what sites answered to one question, and the keys they answered with.
+
+        Of answers that were folded into one another only the sum is there to be kept.
+        """
         facts = {
             "seconds": answers.seconds,
             "bytes": [answers.bytes_down, answers.bytes_up],
@@ -92,7 +96,7 @@ class Checkpoint:
             f"{node}/{name}": array
             for node, reply in answers.valid.items()
             for name, array in reply.arrays.items()
-        }
+        } | {f"{_SUM}/{name}": array for name, array in answers.sums.items()}
         self._keep(kind, arrays, facts)
 
     def find_answers(self, kind: str) -> tuple[Answers, dict[int, PublicKey]] | None:
@@ -102,9 +106,10 @@ class Checkpoint:
             return None
         tensors, facts = found
         replies: dict[int, dict[str, NDArray[Any]]] = {int(node): {} for node in facts["config"]}
+        sums: dict[str, NDArray[Any]] = {}
         for place, array in tensors.items():
             node, name = place.split("/", 1)
-            replies[int(node)][name] = array
+            (sums if node == _SUM else replies[int(node)])[name] = array
         answers = Answers(
             valid={
                 node: Reply(arrays=arrays, config=facts["config"][str(node)])
@@ -114,6 +119,7 @@ class Checkpoint:
             seconds=facts["seconds"],
             bytes_down=facts["bytes"][0],
             bytes_up=facts["bytes"][1],
+            sums=sums,
         )
         return answers, {int(node): PublicKey(key) for node, key in facts["keys"].items()}
 

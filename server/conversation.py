@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from flwr.app import ArrayRecord, ConfigRecord, RecordDict
 from flwr.serverapp import Grid
@@ -11,10 +12,11 @@ from server.checkpoint import Checkpoint
 from server.outcome import PhaseRecord
 from strategies import protocol
 from strategies.arrays import ArraySpec
-from strategies.collect import Answers, ask, make_messages
+from strategies.collect import Answers, Take, ask, make_messages
 from strategies.federated_generator import Event
 from strategies.protocol import CONFIG
 from strategies.receipts import ReceiptBook
+from strategies.validation import Rejection, Reply
 
 OnEvent = Callable[[Event], None]
 LARGEST_NORM = 1e12
@@ -59,6 +61,7 @@ class Conversation:
         weights: ArrayRecord | None = None,
         record: str | None = None,
         expected: Mapping[str, ArraySpec] | None = None,
+        take: Take = lambda node, reply: reply,
     ) -> Answers:
         """Return the answers to a question: those that are kept, or those that sites give now.
 
@@ -72,6 +75,8 @@ class Conversation:
             weights: of a network, to send along.
             record: name of the record with arrays in the answer.
             expected: its arrays.
+            take: given each good answer as it comes, returns what is kept of it, or why it does
+                not count.
         """
         found = self._checkpoint.find_answers(kind)
         if found is not None:
@@ -84,8 +89,9 @@ class Conversation:
                 content[protocol.ARRAYS] = weights
             nodes = find_nodes()
             self._emit({"event": "phase-started", "phase": kind, "nodes": list(nodes)})
+            wanted = {"record": record, "expected": expected}
             answers = accept(
-                self._send(grid, nodes, kind, content, self._deadline_s, record, expected)
+                self._send(grid, nodes, kind, content, self._deadline_s, take, **wanted)
             )
             self._checkpoint.keep_answers(kind, answers, self._receipts.keys)
             self._checkpoint.keep_receipts(self._receipts.latest)
@@ -112,7 +118,9 @@ class Conversation:
         self._emit({"event": "study-closing", "nodes": reached})
         content = RecordDict({CONFIG: config})
         deadline_s = min(longest_s, self._deadline_s)
-        answers = self._send(grid, reached, protocol.QUERY_CLOSE, content, deadline_s, None, None)
+        answers = self._send(
+            grid, reached, protocol.QUERY_CLOSE, content, deadline_s, lambda node, reply: reply
+        )
         self._checkpoint.keep_receipts(self._receipts.latest)
         self._emit({"event": "study-closed", "told": list(answers.valid)})
         return list(answers.valid)
@@ -124,19 +132,26 @@ class Conversation:
         kind: str,
         content: RecordDict,
         deadline_s: float,
-        record: str | None,
-        expected: Mapping[str, ArraySpec] | None,
+        take: Take,
+        **wanted: Any,
     ) -> Answers:
+        is_hello = kind == protocol.QUERY_HELLO
+        must_grow = kind != protocol.QUERY_CLOSE
+
+        def vet(node: int, reply: Reply) -> Reply | Rejection:
+            known = self._receipts.vet(node, reply, must_grow=must_grow)
+            return take(node, known) if isinstance(known, Reply) else known
+
         messages = make_messages(nodes, kind, content, ttl_s=deadline_s)
         answers = ask(
             grid,
             self._receipts.attach(messages),
             deadline_s=deadline_s,
-            record=record,
-            expected=expected,
             max_norm=LARGEST_NORM,
+            take=take if is_hello else vet,
+            **wanted,
         )
-        return self._receipts.screen(answers, must_grow=kind != protocol.QUERY_CLOSE)
+        return self._receipts.screen(answers) if is_hello else answers
 
 
 def _finished(kind: str, answers: Answers) -> Event:

@@ -51,6 +51,8 @@ class Study(BaseModel):
         minimum_sites: fewest sites with which a round counts.
         deadline_s: longest wait for the sites in one phase or round.
         seed: of the public randomness (initial weights, sampling); not of any noise.
+        wire_format: what one weight of a generator is on the wire: ``float16``, ``float32`` or
+            ``int8`` (8 bits with a scale for every block of weights).
         evaluation: whether sites release noised counts of their hold-out at the end; a unit is
             in the hold-out or in training, so this costs nobody more than epsilon.
     """
@@ -72,6 +74,7 @@ class Study(BaseModel):
     minimum_sites: Annotated[int, Field(ge=2)] = 2
     deadline_s: Annotated[float, Field(gt=0)] = 3600.0
     seed: Annotated[int, Field(ge=0)] = 0
+    wire_format: Literal["float32", "float16", "int8"] = "float16"
     evaluation: bool = False
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NoReturn, cast
@@ -132,14 +132,10 @@ class LocalGrid(Grid):
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         """Deliver each message and keep the reply; return the message ids."""
-        ids = []
-        for message in messages:
-            self._message_count += 1
-            message_id = f"message-{self._message_count}"
-            message.metadata.__dict__["_message_id"] = message_id
-            ids.append(message_id)
+        named = self._name(messages)
+        for message in named:
             self._deliver(message)
-        return ids
+        return [message.metadata.message_id for message in named]
 
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
         """Return the replies to these messages, each once."""
@@ -148,8 +144,24 @@ class LocalGrid(Grid):
     def send_and_receive(
         self, messages: Iterable[Message], *, timeout: float | None = None
     ) -> Iterable[Message]:
-        """Deliver the messages and return all replies there will be."""
-        return self.pull_messages(self.push_messages(messages))
+        """Deliver the messages one after another, each when the reply to the one before is taken.
+
+        So no more than one reply is in memory, however many sites there are.
+        """
+        return self._converse(self._name(messages))
+
+    def _converse(self, messages: Iterable[Message]) -> Iterator[Message]:
+        for message in messages:
+            self._deliver(message)
+            yield from self.pull_messages([message.metadata.message_id])
+
+    def _name(self, messages: Iterable[Message]) -> list[Message]:
+        """Give every message an id before any is delivered."""
+        named = list(messages)
+        for message in named:
+            self._message_count += 1
+            message.metadata.__dict__["_message_id"] = f"message-{self._message_count}"
+        return named
 
     def _deliver(self, message: Message) -> None:
         started = time.perf_counter()

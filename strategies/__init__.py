@@ -9,7 +9,7 @@ coordinator does with the result is in ``server``.
 from __future__ import annotations
 
 import strategies.environment  # noqa: F401  first: it sets Flower's switches before Flower is imported
-from strategies.aggregation import PooledSketch, pool_sketches, weighted_average
+from strategies.aggregation import PooledSketch, SketchSum, weighted_average
 from strategies.arrays import ArraySpec
 from strategies.collect import Answers, ask, make_messages, wait_for_nodes
 from strategies.errors import StudyFailed
@@ -19,6 +19,7 @@ from strategies.gate import check_incoming, check_outgoing
 from strategies.protocol import RefusalCode, error_reply
 from strategies.validation import Rejection, Reply, check_reply
 from strategies.wire_field import Direction, WireField, WireType
+from strategies.wire_format import WireFormat
 
 __all__ = [
     "FIELDS",
@@ -31,8 +32,10 @@ __all__ = [
     "Rejection",
     "Reply",
     "RoundRecord",
+    "SketchSum",
     "StudyFailed",
     "WireField",
+    "WireFormat",
     "WireType",
     "ask",
     "check_incoming",
@@ -40,7 +43,6 @@ __all__ = [
     "check_reply",
     "error_reply",
     "make_messages",
-    "pool_sketches",
     "wait_for_nodes",
     "weighted_average",
 ]

@@ -1,13 +1,14 @@
 """Arithmetic on what the sites sent: plain NumPy, no messages.
 
-All sums run in float64 and in an order that depends on the numbers only, so the result is the same
-whichever site answered first.
+What a site sent is folded in as it comes and then forgotten, so memory does not grow with sites;
+and sums are exact, so the result is the same whichever site answered first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,96 @@ class PooledSketch:
     noise_variance: float
 
 
+_FRACTION_BITS = 50
+_LARGEST = 2.0**53
+
+
+class ExactSum:
+    """A sum of arrays, the same for every order of them, in memory that does not grow with them.
+
+    Values are added in fixed point, whole numbers and fractions of ``2**-50`` apart, and integers
+    add up to the same in any order (Demmel and Nguyen 2015, "Parallel Reproducible Summation").
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._whole: NDArray[np.int64] | None = None
+        self._fraction = np.zeros(0, dtype=np.int64)
+
+    def add(self, values: NDArray[np.float64]) -> None:
+        """Add one array.
+
+        Raises:
+            ValueError: if it has another shape than the first, or values beyond 2**53.
+        """
+        if self._whole is None:
+            self._whole = np.zeros(values.shape, dtype=np.int64)
+            self._fraction = np.zeros(values.shape, dtype=np.int64)
+        if values.shape != self._whole.shape:
+            raise ValueError(f"arrays must all have shape {self._whole.shape}, got {values.shape}")
+        if values.size and not np.abs(values).max() <= _LARGEST:
+            raise ValueError("values must be finite and at most 2**53 in size")
+        whole = np.floor(values)
+        fraction = np.rint(np.ldexp(values - whole, _FRACTION_BITS)).astype(np.int64)
+        self._fraction += fraction
+        self._whole += whole.astype(np.int64) + (self._fraction >> _FRACTION_BITS)
+        self._fraction &= (1 << _FRACTION_BITS) - 1
+        self.count += 1
+
+    @property
+    def total(self) -> NDArray[np.float64]:
+        """The sum, float64.
+
+        Raises:
+            ValueError: if nothing was added.
+        """
+        if self._whole is None:
+            raise ValueError("a sum needs at least one array")
+        fraction = np.ldexp(self._fraction.astype(np.float64), -_FRACTION_BITS)
+        return np.asarray(self._whole + fraction, dtype=np.float64)
+
+
+class WeightedAverage:
+    """The weighted mean of models, array by array, folded in one model after another."""
+
+    def __init__(self) -> None:
+        self._sums: list[ExactSum] = []
+        self._dtypes: list[np.dtype[Any]] = []
+        self._weight = ExactSum()
+
+    def add(self, model: Sequence[FloatArray], weight: float) -> None:
+        """Fold in one model.
+
+        Args:
+            model: its arrays, of the same shapes for every model.
+            weight: public, finite and not negative; weights need not sum to one.
+
+        Raises:
+            ValueError: if weight or arrays do not fit.
+        """
+        if not (np.isfinite(weight) and weight >= 0):
+            raise ValueError(f"weights must be finite and not negative, got {weight}")
+        if not self._sums:
+            self._sums = [ExactSum() for _ in model]
+            self._dtypes = [array.dtype for array in model]
+        for total, array in zip(self._sums, model, strict=True):
+            total.add(weight * array.astype(np.float64))
+        self._weight.add(np.asarray(float(weight)))
+
+    def mean(self) -> list[FloatArray]:
+        """Return the mean of what was folded in, in the dtypes of the first model.
+
+        Raises:
+            ValueError: if there was no model, or all weights are zero.
+        """
+        if not self._sums or not self._weight.total > 0:
+            raise ValueError("an average needs a model, and weights that are not all zero")
+        return [
+            (each.total / self._weight.total).astype(dtype)
+            for each, dtype in zip(self._sums, self._dtypes, strict=True)
+        ]
+
+
 def weighted_average(
     models: Sequence[Sequence[FloatArray]], weights: Sequence[float]
 ) -> list[FloatArray]:
@@ -40,46 +131,50 @@ def weighted_average(
     Raises:
         ValueError: if there is no model, or the weights do not fit.
     """
-    if not models or len(models) != len(weights):
+    if len(models) != len(weights):
         raise ValueError(f"got {len(models)} models and {len(weights)} weights; need one each")
-    shares = np.asarray(weights, dtype=np.float64)
-    if not np.all(np.isfinite(shares)) or shares.min() < 0 or shares.sum() <= 0:
-        raise ValueError("weights must be finite, not negative and not all zero")
-    shares = shares / shares.sum()
-    average: list[FloatArray] = []
-    for arrays in zip(*models, strict=True):
-        parts = [s * a.astype(np.float64) for s, a in zip(shares, arrays, strict=True)]
-        average.append(sum_in_any_order(parts).astype(arrays[0].dtype))
-    return average
+    average = WeightedAverage()
+    for model, weight in zip(models, weights, strict=True):
+        average.add(model, weight)
+    return average.mean()
 
 
-def pool_sketches(
-    sketches: Sequence[FloatArray], noise_multipliers: Sequence[float]
-) -> PooledSketch:
-    """Add up the sites' sketches; their independent noise adds up in variance.
+class SketchSum:
+    """The sum of the sites' sketches; their independent noise adds up in variance.
 
     The plain sum is the unbiased estimate of the counts over all sites, also when sites differ in
     size or in noise.
-
-    Args:
-        sketches: flat vectors of the same length, each a noisy sum over one site's records.
-        noise_multipliers: noise standard deviation of each, divided by the common sensitivity.
-
-    Raises:
-        ValueError: if there is no sketch, lengths differ or a noise multiplier is negative.
     """
-    if not sketches or len(sketches) != len(noise_multipliers):
-        raise ValueError(
-            f"got {len(sketches)} sketches and {len(noise_multipliers)} noise multipliers; "
-            "need one each"
-        )
-    if len({sketch.shape for sketch in sketches}) != 1 or sketches[0].ndim != 1:
-        raise ValueError("sketches must be flat vectors of the same length")
-    if min(noise_multipliers) < 0:
-        raise ValueError(f"noise_multipliers must be >= 0, got {min(noise_multipliers)}")
-    values = sum_in_any_order([sketch.astype(np.float64) for sketch in sketches])
-    variance = float(np.sum(np.sort(np.square(np.asarray(noise_multipliers, dtype=np.float64)))))
-    return PooledSketch(values=values, noise_variance=variance)
+
+    def __init__(self) -> None:
+        self._values = ExactSum()
+        self._variance = ExactSum()
+
+    def add(self, sketch: FloatArray, noise_multiplier: float) -> None:
+        """Fold in one sketch.
+
+        Args:
+            sketch: flat, of the same length for every site: a noisy sum over its records.
+            noise_multiplier: noise standard deviation, divided by the common sensitivity, >= 0.
+
+        Raises:
+            ValueError: if the length is another, or the noise multiplier is negative.
+        """
+        if sketch.ndim != 1:
+            raise ValueError("a sketch must be a flat vector")
+        if not noise_multiplier >= 0:
+            raise ValueError(f"noise_multiplier must be >= 0, got {noise_multiplier}")
+        self._values.add(sketch.astype(np.float64))
+        self._variance.add(np.square(np.asarray(noise_multiplier, dtype=np.float64)))
+
+    @property
+    def pooled(self) -> PooledSketch:
+        """What was added so far.
+
+        Raises:
+            ValueError: if that is nothing.
+        """
+        return PooledSketch(values=self._values.total, noise_variance=float(self._variance.total))
 
 
 def pool_by_noise(
@@ -103,10 +198,9 @@ def pool_by_noise(
     return sum_in_any_order(parts), pooled**0.5
 
 
-def sum_in_any_order(arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+def sum_in_any_order(arrays: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Return the sum of equally shaped arrays, bit for bit the same for every order of them."""
-    ordered = np.sort(np.stack(arrays), axis=0)  # (n_sites, ...)
-    total = np.zeros(ordered.shape[1:], dtype=np.float64)
-    for part in ordered:
-        total += part
-    return total
+    total = ExactSum()
+    for array in arrays:
+        total.add(array)
+    return total.total

@@ -6,19 +6,18 @@ import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from flwr.app import Array
-
-from strategies.aggregation import FloatArray
+from numpy.typing import NDArray
 
 # What np.save writes in front of the values of a plain array.
 _MAGIC: Final = b"\x93NUMPY\x01\x00"
 _HEADER: Final = re.compile(
     rb"\{'descr': '([<>|=]\w{2,4})', 'fortran_order': (True|False), 'shape': (\([\d, ]*\)), \}\s*"
 )
-_DTYPES: Final = {"<f4": "float32", "<f8": "float64"}
+_DTYPES: Final = {"<f2": "float16", "<f4": "float32", "<f8": "float64", "|i1": "int8"}
 
 
 class ProblemCode(StrEnum):
@@ -44,7 +43,7 @@ class ArraySpec:
     dtypes: tuple[str, ...] = ("float32",)
 
 
-def read_array(array: Array, spec: ArraySpec) -> FloatArray | ProblemCode:
+def read_array(array: Array, spec: ArraySpec) -> NDArray[Any] | ProblemCode:
     """Return the values of an array, or the first reason not to believe it.
 
     The blob is read by its exact form, so no header can ask for more memory than there are bytes.

@@ -19,16 +19,21 @@ unread and costs it nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
+import numpy as np
 from flwr.app import Message, RecordDict
 from flwr.serverapp import Grid
+from numpy.typing import NDArray
 
 from strategies.aggregation import FloatArray
 from strategies.arrays import ArraySpec
 from strategies.errors import StudyFailed
 from strategies.validation import NO_REPLY, Rejection, Reply, check_reply
+
+Take = Callable[[int, Reply], Reply | Rejection]
+"""From a node and a reply that passed every check to what is kept of it, or why it is not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +46,7 @@ class Answers:
         seconds: wall time from the first message to the last reply.
         bytes_down: size of what was sent, summed over nodes, headers not counted.
         bytes_up: the same of what came back.
+        sums: arrays into which those of the valid replies were folded, by name.
     """
 
     valid: Mapping[int, Reply]
@@ -48,6 +54,7 @@ class Answers:
     seconds: float
     bytes_down: int
     bytes_up: int
+    sums: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def require(self, minimum: int, what: str) -> None:
         """Raise StudyFailed when fewer than ``minimum`` sites gave ``what``."""
@@ -116,52 +123,69 @@ def ask(
     record: str | None = None,
     expected: Mapping[str, ArraySpec] | None = None,
     max_norm: float = float("inf"),
+    take: Take = lambda node, reply: reply,
 ) -> Answers:
     """Send one message to each node and check what comes back by ``deadline_s``.
 
-    ``record``, ``expected`` and ``max_norm`` are those of ``check_reply``.
+    ``record``, ``expected`` and ``max_norm`` are those of ``check_reply``; ``take`` is given every
+    reply that passed, as it comes, and returns what is kept of it or why it does not count.
     """
     started = time.monotonic()
-    replies = list(grid.send_and_receive(messages, timeout=deadline_s))
-    checked = {
-        node: check_reply(reply, record=record, expected=expected, max_norm=max_norm)
-        for node, reply in match_replies(messages, replies).items()
-    }
-    return sort_answers(messages, replies, checked=checked, seconds=time.monotonic() - started)
+
+    def check(node: int, message: Message) -> Reply | Rejection:
+        reply = check_reply(message, record=record, expected=expected, max_norm=max_norm)
+        return take(node, reply) if isinstance(reply, Reply) else reply
+
+    replies = grid.send_and_receive(messages, timeout=deadline_s)
+    return gather(messages, replies, check, started=started)
 
 
-def match_replies(messages: Sequence[Message], replies: Iterable[Message]) -> dict[int, Message]:
-    """Return the first reply to each message, by the node that was asked.
+def gather(
+    messages: Sequence[Message],
+    replies: Iterable[Message],
+    check: Callable[[int, Message], Reply | Rejection],
+    *,
+    started: float,
+) -> Answers:
+    """Look at replies one after another as they come, and forget all but what ``check`` returns.
+
+    Args:
+        messages: what was asked, one for each node.
+        replies: what came back.
+        check: from a node and its reply to what counts of it.
+        started: when the messages were sent, of ``time.monotonic``.
+
+    Returns:
+        Who counts, who does not and why, time and traffic.
+    """
+    nodes = sorted(m.metadata.dst_node_id for m in messages)
+    outcome: dict[int, Reply | Rejection] = dict.fromkeys(nodes, Rejection(code=NO_REPLY))
+    bytes_up = 0
+    for node, reply in match_replies(messages, replies):
+        bytes_up += count_bytes(reply)
+        outcome[node] = check(node, reply)
+    return Answers(
+        valid={n: r for n, r in outcome.items() if isinstance(r, Reply)},
+        rejected={n: r.code for n, r in outcome.items() if isinstance(r, Rejection)},
+        seconds=time.monotonic() - started,
+        bytes_down=sum(count_bytes(m) for m in messages),
+        bytes_up=bytes_up,
+    )
+
+
+def match_replies(
+    messages: Sequence[Message], replies: Iterable[Message]
+) -> Iterator[tuple[int, Message]]:
+    """Yield the first reply to each message with the node that was asked, as they come.
 
     An error on behalf of a lost node comes from the coordinator's own node id, so the message that
     is answered tells the node, not the sender.
     """
     asked = {m.metadata.message_id: m.metadata.dst_node_id for m in messages}
-    matched: dict[int, Message] = {}
     for reply in replies:
-        node = asked.get(reply.metadata.reply_to_message_id)
+        node = asked.pop(reply.metadata.reply_to_message_id, None)
         if node is not None:
-            matched.setdefault(node, reply)
-    return matched
-
-
-def sort_answers(
-    messages: Sequence[Message],
-    replies: Sequence[Message],
-    *,
-    checked: Mapping[int, Reply | Rejection],
-    seconds: float,
-) -> Answers:
-    """Return the answers of a round: who counts, who does not and why, time and traffic."""
-    nodes = sorted(m.metadata.dst_node_id for m in messages)
-    outcome = {n: checked.get(n, Rejection(code=NO_REPLY)) for n in nodes}
-    return Answers(
-        valid={n: r for n, r in outcome.items() if isinstance(r, Reply)},
-        rejected={n: r.code for n, r in outcome.items() if isinstance(r, Rejection)},
-        seconds=seconds,
-        bytes_down=sum(count_bytes(m) for m in messages),
-        bytes_up=sum(count_bytes(r) for r in replies),
-    )
+            yield node, reply
 
 
 def count_bytes(message: Message) -> int:

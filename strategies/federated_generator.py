@@ -14,8 +14,7 @@ The way a ServerApp uses it::
     result.arrays     # the global generator, unchanged weights if a round was void
     strategy.rounds   # one RoundRecord per round
 
-``start`` is Flower's own loop; it is overridden only to bound the time and to end in StudyFailed
-when no round counted.
+``start`` is Flower's own loop, with a bound on the time and an end in StudyFailed.
 """
 
 from __future__ import annotations
@@ -23,19 +22,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Result, Strategy
 
-from strategies.aggregation import FloatArray, weighted_average
+from strategies.aggregation import FloatArray, WeightedAverage
+from strategies.arrays import ArraySpec
 from strategies.collect import (
-    Answers,
     arrays_of,
+    gather,
     make_messages,
-    match_replies,
-    sort_answers,
     wait_for_nodes,
 )
 from strategies.environment import quiet_flower
@@ -43,6 +41,7 @@ from strategies.errors import StudyFailed
 from strategies.protocol import ARRAYS, CONFIG, POOLED_SKETCH, SERVER_ROUND, TRAIN
 from strategies.receipts import ReceiptBook
 from strategies.validation import Rejection, Reply, check_reply, specs_of
+from strategies.wire_format import WireFormat, pack, unpack
 
 ABSENT = "absent"
 
@@ -92,8 +91,9 @@ class FederatedGenerator(Strategy):
         minimum_nodes: fewest good replies that make a round count, at least 1.
         deadline_s: longest time for one round, and for waiting until enough nodes are online.
         max_update_norm: largest L2 norm of the difference between a reply and what was sent.
-        weights: public weight per node; all equal when left out. Never derived from row counts.
+        weights: public weight per node; all equal when left out. Never from row counts.
         pooled_sketch: the pooled statistics, sent to each node until it has given a good reply.
+        wire_format: what one weight is on the wire, in both directions.
         receipts: the sites' last receipts, sent back to them and renewed by their replies.
         on_event: called with a small dict of plain values at the start and end of each round.
         done: records of rounds that were finished before; ``start`` goes on after them.
@@ -111,6 +111,7 @@ class FederatedGenerator(Strategy):
         max_update_norm: float = 1e4,
         weights: Mapping[int, float] | None = None,
         pooled_sketch: ArrayRecord | None = None,
+        wire_format: WireFormat = WireFormat.FLOAT32,
         receipts: ReceiptBook | None = None,
         on_event: Callable[[Event], None] | None = None,
         done: Iterable[RoundRecord] = (),
@@ -121,6 +122,7 @@ class FederatedGenerator(Strategy):
         self.max_update_norm = max_update_norm
         self.weights = dict.fromkeys(self.nodes, 1.0) if weights is None else dict(weights)
         self.pooled_sketch = pooled_sketch
+        self.wire_format = wire_format
         self._receipts = receipts
         self._on_event = on_event
         self._check_settings()
@@ -130,7 +132,9 @@ class FederatedGenerator(Strategy):
         self._absent: tuple[int, ...] = ()
         # Nodes that must have the pooled sketch.
         self._settled = {node for record in self._records for node in record.valid}
+        self._expected: dict[str, ArraySpec] = {}
         self._global: dict[str, FloatArray] = {}
+        self._average = WeightedAverage()
         self._started = 0.0
 
     @property
@@ -186,11 +190,13 @@ class FederatedGenerator(Strategy):
         """Return one train message per node of the cohort that is online."""
         server_round += self._done_before
         self._started = time.monotonic()
-        self._global = arrays_of(arrays)
         online = wait_for_nodes(grid, self.minimum_nodes, self.deadline_s, among=self.nodes)
         self._absent = tuple(n for n in self.nodes if n not in set(online))
         self._emit("round-started", {"server_round": server_round, "nodes": online})
-        plain = RecordDict({ARRAYS: arrays, CONFIG: _with_round(config, server_round)})
+        sent = pack(arrays_of(arrays), self.wire_format)
+        self._expected = specs_of(sent)
+        self._global = unpack(arrays_of(sent))  # as sites see it
+        plain = RecordDict({ARRAYS: sent, CONFIG: _with_round(config, server_round)})
         whole = RecordDict(dict(plain))
         if self.pooled_sketch is not None:
             whole[POOLED_SKETCH] = self.pooled_sketch
@@ -214,16 +220,18 @@ class FederatedGenerator(Strategy):
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
         """Return the average of the good replies, or None when there are too few."""
         server_round += self._done_before
-        answers = self._check(list(replies))
+        self._average = WeightedAverage()
+        answers = gather(self._sent, replies, self._take, started=self._started)
+        self._sent = []
         self._settled |= set(answers.valid)
         changed = len(answers.valid) >= self.minimum_nodes
-        arrays = self._average(answers.valid) if changed else None
+        arrays = self._mean() if changed else None
         record = RoundRecord(
             server_round=server_round,
             changed=changed,
             valid=tuple(answers.valid),
             rejected=dict(answers.rejected) | dict.fromkeys(self._absent, ABSENT),
-            seconds=time.monotonic() - self._started,
+            seconds=answers.seconds,
             bytes_down=answers.bytes_down,
             bytes_up=answers.bytes_up,
         )
@@ -241,31 +249,29 @@ class FederatedGenerator(Strategy):
         self, server_round: int, replies: Iterable[Message]
     ) -> MetricRecord | None:
         """Return nothing, as nothing was asked."""
-        return None
 
     def summary(self) -> None:
         """Print nothing; the settings are in the study."""
 
-    def _check(self, replies: list[Message]) -> Answers:
-        checked: dict[int, Reply | Rejection] = {
-            node: check_reply(
-                reply,
-                record=ARRAYS,
-                expected=specs_of(self._global),
-                max_norm=self.max_update_norm,
-                around=self._global,
-            )
-            for node, reply in match_replies(self._sent, replies).items()
-        }
-        answers = sort_answers(
-            self._sent, replies, checked=checked, seconds=time.monotonic() - self._started
+    def _take(self, node: int, message: Message) -> Reply | Rejection:
+        """Fold a good reply into the average, and keep no more of it than that it was good."""
+        reply = check_reply(
+            message,
+            record=ARRAYS,
+            expected=self._expected,
+            max_norm=self.max_update_norm,
+            around=self._global,
         )
-        return answers if self._receipts is None else self._receipts.screen(answers)
+        if self._receipts is not None and isinstance(reply, Reply):
+            reply = self._receipts.vet(node, reply)
+        if isinstance(reply, Rejection):
+            return reply
+        self._average.add(list(reply.arrays.values()), self.weights[node])
+        return replace(reply, arrays={})
 
-    def _average(self, valid: Mapping[int, Reply]) -> ArrayRecord:
-        models = [list(reply.arrays.values()) for reply in valid.values()]
-        average = weighted_average(models, [self.weights[node] for node in valid])
-        return ArrayRecord({name: Array(a) for name, a in zip(self._global, average, strict=True)})
+    def _mean(self) -> ArrayRecord:
+        mean = self._average.mean()
+        return ArrayRecord({name: Array(a) for name, a in zip(self._global, mean, strict=True)})
 
     def _emit(self, name: str, values: Event) -> None:
         if self._on_event is not None:

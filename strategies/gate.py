@@ -17,6 +17,7 @@ from strategies.arrays import ArraySpec, ProblemCode, read_array
 from strategies.fields import fields_of
 from strategies.protocol import ANY_NAME, ARRAYS
 from strategies.wire_field import MOST_ELEMENTS, Direction, WireField, WireType
+from strategies.wire_format import WireFormat
 
 
 def find_problem(content: RecordDict, message: str, direction: Direction) -> ProblemCode | None:
@@ -58,7 +59,7 @@ def check_outgoing(
     """Raise ValueError unless ``content`` may leave the site as the answer to ``message``.
 
     Every record and key must be listed in ``FIELDS`` for this message type, every value must be
-    finite and within its bounds; weights must also have the names, shapes and dtypes of the weights
+    finite and within its bounds; weights must also have the names, shapes and types of the weights
     that came with ``message``, so that neither a name nor a shape can carry anything. The error
     text names only listed things.
 
@@ -89,10 +90,12 @@ def _find_array_problem(
     for name, record in content.array_records.items():
         for key, array in record.items():
             row = rows.get((name, key)) or rows[name, ANY_NAME]
-            values = read_array(array, ArraySpec(shape=tuple(array.shape)))
+            spec = ArraySpec(shape=tuple(array.shape), dtypes=(array.dtype,))
+            values = read_array(array, spec)
             if isinstance(values, ProblemCode):
                 return values
-            if values.size and not row.low <= values.min() <= values.max() <= row.high:
+            low, high = float(values.min(initial=0)), float(values.max(initial=0))
+            if not row.low <= low <= high <= row.high:
                 return ProblemCode.VALUE_NOT_ALLOWED
     return None
 
@@ -106,7 +109,8 @@ def _find_value_problem(row: WireField, record: object, value: object) -> Proble
         if not (isinstance(record, ArrayRecord) and isinstance(value, Array)):
             return ProblemCode.WRONG_TYPE
         wrong_rank = row.type is WireType.VECTOR and len(value.shape) != 1
-        if value.dtype != "float32":
+        allowed = set(WireFormat) if row.type is WireType.WEIGHTS else {"float32"}
+        if value.dtype not in allowed:
             return ProblemCode.WRONG_DTYPE
         too_many = math.prod(value.shape) > MOST_ELEMENTS
         return ProblemCode.WRONG_SHAPE if wrong_rank or too_many else None

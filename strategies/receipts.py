@@ -22,6 +22,7 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from privacy import PublicKey, Receipt
 from strategies.collect import Answers
 from strategies.protocol import CONFIG, HELD_RECEIPT, PUBLIC_KEY, RECEIPT
+from strategies.validation import Rejection, Reply
 
 
 class ReceiptProblem(StrEnum):
@@ -120,6 +121,11 @@ class ReceiptBook:
         elif must_grow and receipt == held:
             return ReceiptProblem.STOOD_STILL
         return problem
+
+    def vet(self, node: int, reply: Reply, *, must_grow: bool = True) -> Reply | Rejection:
+        """Keep the receipt of a valid reply to anything but hello, or reject the reply."""
+        problem = self.take(node, reply.config, must_grow=must_grow)
+        return reply if problem is None else Rejection(code=problem.value)
 
     def screen(self, answers: Answers, *, must_grow: bool = True) -> Answers:
         """Keep the receipts of valid replies, and reject those whose receipt cannot be true.

@@ -18,6 +18,7 @@ from strategies.arrays import ArraySpec, ProblemCode, read_array
 from strategies.gate import find_problem
 from strategies.protocol import CONFIG, REFUSAL_ERROR, RefusalCode
 from strategies.wire_field import Direction
+from strategies.wire_format import unpack
 
 ConfigValue = str | int | float | bool
 # Flower's codes (flwr.common.constant.ErrorCode) in our words.
@@ -41,7 +42,7 @@ class Reply:
     """A reply that passed every check.
 
     Attributes:
-        arrays: by name, in the order that was expected.
+        arrays: by name, in the order that was expected; weights as float32 however they came.
         config: the settings and flags that came with it.
     """
 
@@ -56,10 +57,10 @@ class Rejection:
     code: str
 
 
-def specs_of(arrays: Mapping[str, FloatArray]) -> dict[str, ArraySpec]:
+def specs_of(arrays: Mapping[str, Array]) -> dict[str, ArraySpec]:
     """Return what to expect of a site that sends back arrays like these."""
     return {
-        name: ArraySpec(shape=tuple(array.shape), dtypes=(str(array.dtype),))
+        name: ArraySpec(shape=tuple(array.shape), dtypes=(array.dtype,))
         for name, array in arrays.items()
     }
 
@@ -94,9 +95,10 @@ def check_reply(
     config = cast(dict[str, ConfigValue], dict(content.config_records.get(CONFIG, {})))
     if record is None:
         return Reply(config=config)
-    arrays = _read_arrays(content.array_records[record], expected or {})
-    if isinstance(arrays, ProblemCode):
-        return Rejection(code=arrays.value)
+    raw = _read_arrays(content.array_records[record], expected or {})
+    if isinstance(raw, ProblemCode):
+        return Rejection(code=raw.value)
+    arrays = unpack(raw)
     if _norm(arrays, around or {}) > max_norm:
         return Rejection(code=ProblemCode.NORM_TOO_LARGE.value)
     return Reply(arrays=arrays, config=config)

@@ -75,5 +75,5 @@ class WireField:
         if self.type is WireType.VECTOR:
             return f"flat, float32, each value {numbers}"
         if self.type is WireType.WEIGHTS:
-            return f"names and shapes as received, float32, each value {numbers}"
+            return f"names, shapes and types as received, each value {numbers}"
         return numbers

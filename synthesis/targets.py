@@ -67,7 +67,7 @@ def make_targets(layout: SketchLayout, pooled: Counts, noise_std: float) -> Sket
     """
     counts = list(layout.split(pooled))
     totals, total_std = _class_totals(layout, counts, noise_std)
-    rows = max(1.0, float(totals.sum()), total_std * layout.num_classes**0.5)
+    rows = max(_count_rows(totals), total_std * layout.num_classes**0.5)
     blocks = tuple(block / rows for block in counts)
     variances = tuple(max((std / rows) ** 2, 1e-16) for std in _noise_stds(layout, noise_std))
     # A class that noise has pushed below half its own standard error may still be there.
@@ -89,6 +89,16 @@ def make_targets(layout: SketchLayout, pooled: Counts, noise_std: float) -> Sket
         noise_variances=variances,
         noise_std=noise_std,
     )
+
+
+def estimate_rows(layout: SketchLayout, sketch: Counts) -> float:
+    """Return how many rows, or persons, a noisy sketch suggests, at least 1.
+
+    Args:
+        layout: where the counts lie.
+        sketch: ``(layout.dimension,)``.
+    """
+    return _count_rows(_class_totals(layout, list(layout.split(sketch)), 0.0)[0])
 
 
 def perturb(targets: SketchTargets, members: int, rng: np.random.Generator) -> list[SketchTargets]:
@@ -132,6 +142,10 @@ def perturb(targets: SketchTargets, members: int, rng: np.random.Generator) -> l
             )
         )
     return several
+
+
+def _count_rows(totals: Shares) -> float:
+    return max(1.0, float(totals.sum()))
 
 
 def _noise_stds(layout: SketchLayout, noise_std: float) -> list[float]:

@@ -83,7 +83,7 @@ class StudyGrid(HttpGrid):
             timeout: longest wait in seconds, also through an outage of the SuperLink.
 
         Returns:
-            One reply for each message whose node answered or is known to be lost.
+            One reply for each message whose node answered or is known to be lost, as they come.
 
         Raises:
             StudyFailed: if the run was ended at the SuperLink.
@@ -103,8 +103,11 @@ class StudyGrid(HttpGrid):
         exchange = Exchange(
             wire, questions, deadline=deadline, grace_s=self._grace_s, on_event=self._on_event
         )
+        return self._converse(exchange, deadline)
+
+    def _converse(self, exchange: Exchange, deadline: float) -> Iterator[Message]:
         with self._brief_retries(deadline, exchange):
-            return list(exchange.run(_POLL_S))
+            yield from exchange.run(_POLL_S)
 
     @contextmanager
     def _brief_retries(self, deadline: float, exchange: Exchange) -> Iterator[None]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from server.planning.circumstances import Circumstances
 from server.study import Study
+from strategies.wire_format import WireFormat
 
 _FLOAT32 = 4
 _COPIES = 6
@@ -93,7 +94,9 @@ def estimate_cost(study: Study, circumstances: Circumstances, costs: UnitCosts) 
         costs: what was measured.
     """
     layout, rounds = circumstances.layout, study.rounds
-    numbers = _FLOAT32 * circumstances.architecture.num_weights
+    numbers = (
+        WireFormat(study.wire_format).bytes_per_weight * circumstances.architecture.num_weights
+    )
     generator = costs.envelope_bytes + costs.generator_bytes + numbers
     pooled = _FLOAT32 * layout.dimension
     sketch_up = costs.envelope_bytes + pooled

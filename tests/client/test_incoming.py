@@ -21,7 +21,10 @@ from tiny_sites import write_site
 from tiny_world import make_generator
 
 from client.site import Site, load_site
+from strategies.collect import arrays_of
 from strategies.protocol import ARRAYS, POOLED_SKETCH, STATISTICS
+from strategies.validation import specs_of
+from strategies.wire_format import WireFormat, format_of, pack, unpack
 
 
 @pytest.fixture(autouse=True)
@@ -76,3 +79,17 @@ def test_a_pooled_sketch_of_any_odd_kind_uses_up_no_round(home: Path, pooled) ->
     assert code_of(ask_train(home, records, **HONEST)) == "malformed"
     assert not list((home / "site-1").rglob("*.safetensors"))
     assert not ask_train(home, **HONEST).has_error()
+
+
+@pytest.mark.parametrize("wire_format", list(WireFormat))
+def test_a_site_answers_in_the_format_in_which_it_was_asked(
+    home: Path, wire_format: WireFormat
+) -> None:
+    weights = {n: w.numpy() for n, w in make_generator().state_dict().items()}
+    records = train_records() | {ARRAYS: pack(weights, wire_format)}
+    reply = ask_train(home, records, **HONEST)
+    assert not reply.has_error()
+    answer = reply.content.array_records[ARRAYS]
+    assert format_of(answer) is wire_format
+    assert specs_of(answer) == specs_of(records[ARRAYS])
+    assert unpack(arrays_of(answer)).keys() == weights.keys()

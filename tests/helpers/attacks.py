@@ -75,6 +75,17 @@ def first(value: float) -> Callable[[dict[str, np.ndarray]], None]:
     return change
 
 
+def in_eight_bits(scale: np.float16) -> Callable[[dict[str, np.ndarray]], None]:
+    """Every weight as large as it can be, times a scale."""
+
+    def change(weights: dict[str, np.ndarray]) -> None:
+        for name, values in dict(weights).items():
+            weights[name] = np.full(values.shape, 127, np.int8)
+            weights[f"{name}:scale"] = np.full(-(-values.size // 64), scale)
+
+    return change
+
+
 def grow(name: str, shape: tuple[int, ...]) -> Callable[[dict[str, np.ndarray]], None]:
     return lambda weights: weights.update({name: np.zeros(shape, np.float32)})
 
@@ -91,6 +102,12 @@ BAD_WEIGHTS: list[Callable[[dict[str, np.ndarray]], None]] = [
     lambda weights: weights.update({n: w[None] for n, w in weights.items()}),
     lambda weights: weights.update({n: w.astype(np.float64) for n, w in weights.items()}),
     lambda weights: weights.update({n: w[:0] for n, w in weights.items()}),
+    lambda weights: weights.update({n: w.astype(np.int8) for n, w in weights.items()}),
+    lambda weights: weights.update(
+        {n: (w + np.inf).astype(np.float16) for n, w in weights.items()}
+    ),
+    in_eight_bits(np.float16(6e4)),
+    in_eight_bits(np.float16(np.nan)),
     # A small message that would have the site build a network of 40 gigabytes.
     grow("network.0.bias", (100_000,)),
     grow("layers.0.bias", (100_000,)),

@@ -153,4 +153,4 @@ def ask(
         grace_s=grace_s,
         on_event=log.append,
     )
-    return match_replies(messages, list(exchange.run(0.01)))
+    return dict(match_replies(messages, exchange.run(0.01)))

@@ -24,6 +24,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
             "strategies.gate",
             "strategies.parcels",
             "strategies.wire_field",
+            "strategies.wire_format",
         }
     ),
     "server": frozenset({"synthesis", "privacy", "strategies"}),

@@ -16,11 +16,11 @@ from strategies import (
     Answers,
     ArraySpec,
     FederatedGenerator,
+    SketchSum,
     ask,
     check_incoming,
     check_outgoing,
     make_messages,
-    pool_sketches,
     wait_for_nodes,
 )
 from strategies.fields import fields_of
@@ -208,10 +208,10 @@ def make_server_app(
         nodes = list(hello.valid)
         sketches = put(grid, nodes, QUERY_SKETCH, receipts, record=SKETCH, names=(STATISTICS,))
         sketches.require(minimum, "a sketch")
-        pooled = pool_sketches(
-            [r.arrays[STATISTICS] for r in sketches.valid.values()],
-            [float(r.config[NOISE_MULTIPLIER]) for r in sketches.valid.values()],
-        )
+        total = SketchSum()
+        for reply in sketches.valid.values():
+            total.add(reply.arrays[STATISTICS], float(reply.config[NOISE_MULTIPLIER]))
+        pooled = total.pooled
         strategy = FederatedGenerator(
             nodes=sketches.valid,
             minimum_nodes=minimum,

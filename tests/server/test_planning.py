@@ -26,7 +26,7 @@ from server.planning import (
 from server.planning.expectation import STRENGTHS, find_band, find_margin
 from server.planning.noise import find_worthwhile
 from server.study import Study
-from strategies.aggregation import pool_sketches
+from strategies.aggregation import SketchSum
 from synthesis.schema import Schema, load_schema, parse_schema
 
 DATA = Path(__file__).parents[2] / "simulations" / "data"
@@ -72,8 +72,10 @@ def test_the_noise_is_that_of_the_sum_that_the_coordinator_makes() -> None:
     assert plan.sketch_noise_multiplier is not None
     noise = compute_noise(plan, where)
     layout = where.layout
-    sketches = [np.zeros(layout.dimension)] * 3
-    pooled = pool_sketches(sketches, [plan.sketch_noise_multiplier] * 3)
+    total = SketchSum()
+    for _ in range(3):
+        total.add(np.zeros(layout.dimension), plan.sketch_noise_multiplier)
+    pooled = total.pooled
     pooled_std = pooled.noise_variance**0.5 * layout.sensitivity  # of what a record adds 2 to
     assert noise.pooled_std == pytest.approx(pooled_std / 2)
     assert noise.site_std == pytest.approx(noise.pooled_std / 3**0.5)

@@ -155,7 +155,7 @@ def state_noise(value: float) -> Callable[[RecordDict], None]:
     [
         (change_array(ARRAYS, "anchors", np.nan), "not-finite"),
         (change_array(ARRAYS, "anchors", np.inf), "not-finite"),
-        (change_array(ARRAYS, "anchors", 1e20), "norm-too-large"),
+        (change_array(ARRAYS, "anchors", 6e4), "norm-too-large"),
         (shorten(ARRAYS, "anchors"), "wrong-shape"),
         (lambda content: content[ARRAYS].pop("anchors"), "missing-key"),
     ],

@@ -60,6 +60,6 @@ def test_replies_are_matched_by_the_question_and_counted_once() -> None:
     assert {r.metadata.src_node_id for r in replies} == {1}  # Flower answers in their place
     stray = hello_messages([101])
     list(grid.send_and_receive(stray))
-    matched = match_replies(messages, replies + replies[::-1])
+    matched = dict(match_replies(messages, replies + replies[::-1]))
     assert list(matched) == [101, 102]
-    assert match_replies(stray, replies) == {}
+    assert dict(match_replies(stray, replies)) == {}

@@ -37,7 +37,7 @@ def make_train_reply(array: Array) -> Message:
 def test_what_was_sent_is_what_is_read(array: np.ndarray, is_transposed: bool) -> None:
     sent = array.T if is_transposed else array
     reply = check_reply(
-        make_train_reply(Array(sent)), record=ARRAYS, expected=specs_of({"weight": sent})
+        make_train_reply(Array(sent)), record=ARRAYS, expected=specs_of({"weight": Array(sent)})
     )
     assert isinstance(reply, Reply)
     read = reply.arrays["weight"]

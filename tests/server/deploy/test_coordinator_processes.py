@@ -77,8 +77,7 @@ def post(server: ServerFolder, path: str, method: str = "POST") -> int:
 def ask_all(grid: StudyGrid, value: int, timeout: float, among: list[int]) -> dict[int, Message]:
     content = RecordDict({"config": ConfigRecord({"x": value})})
     messages = [Message(content, node, "query.test", ttl=timeout) for node in among]
-    replies = list(grid.send_and_receive(messages, timeout=timeout))
-    return match_replies(messages, replies)
+    return dict(match_replies(messages, grid.send_and_receive(messages, timeout=timeout)))
 
 
 @pytest.mark.parametrize(
@@ -297,7 +296,4 @@ def test_no_secret_is_on_a_command_line_or_in_a_log_and_no_file_is_open_to_other
             assert secret not in Path(f"/proc/{pid}/environ").read_bytes()
     for log in server.logs.iterdir():
         assert secret not in log.read_bytes()
-    open_to_others = [
-        path for path in server.path.rglob("*") if stat.S_IMODE(path.stat().st_mode) & 0o077
-    ]
-    assert open_to_others == []
+    assert not [p for p in server.path.rglob("*") if stat.S_IMODE(p.stat().st_mode) & 0o077]

@@ -1,0 +1,101 @@
+"""How weights travel: 32 or 16 bits each, or 8 bits with a scale for every block of them.
+
+Rounding what is already private is post-processing. A site answers in the format in which it was
+asked, so the coordinator chooses. Whoever receives weights computes in float32.
+
+``int8`` is rounding to the nearest of 255 steps within a block, as for quantised inference
+(Dettmers et al. 2022, "8-bit Optimizers via Block-wise Quantization").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+import numpy as np
+from flwr.app import Array, ArrayRecord
+from numpy.typing import NDArray
+
+Weights = Mapping[str, NDArray[Any]]
+BLOCK: Final = 64
+"""Weights that share a scale."""
+_SCALE: Final = ":scale"
+_STEPS: Final = 127
+
+
+class WireFormat(StrEnum):
+    """What one weight is on the wire."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    INT8 = "int8"
+
+    @property
+    def bytes_per_weight(self) -> float:
+        """Bytes of one weight, its part of a scale included."""
+        if self is WireFormat.INT8:
+            return 1 + np.dtype(np.float16).itemsize / BLOCK
+        return float(np.dtype(self.value).itemsize)
+
+
+def pack(weights: Weights, wire_format: WireFormat) -> ArrayRecord:
+    """Return weights as they travel; what is too large for the format becomes infinite.
+
+    Args:
+        weights: float32 arrays by name.
+        wire_format: how to send them.
+    """
+    packed: dict[str, NDArray[Any]] = {}
+    for name, values in weights.items():
+        if wire_format is WireFormat.INT8:
+            packed[name], packed[name + _SCALE] = _quantise(values)
+        else:
+            with np.errstate(over="ignore"):  # the gate of a site refuses what is not finite
+                packed[name] = values.astype(wire_format.value)
+    return ArrayRecord({name: Array(values) for name, values in packed.items()})
+
+
+def unpack(arrays: Weights) -> dict[str, NDArray[Any]]:
+    """Return what arrived as float32 weights by name.
+
+    Args:
+        arrays: in any of the formats; other dtypes stay as they are.
+
+    Raises:
+        ValueError: if 8-bit weights come without scales that fit.
+    """
+    weights: dict[str, NDArray[Any]] = {}
+    for name, values in arrays.items():
+        if values.dtype == np.int8:
+            scales = arrays.get(name + _SCALE)
+            if scales is None or scales.shape != (_count_blocks(values.size),):
+                raise ValueError(f"8-bit weights need one scale for every {BLOCK} of them.")
+            each = np.repeat(scales.astype(np.float32), BLOCK)[: values.size]
+            weights[name] = values * each.reshape(values.shape)
+        elif not name.endswith(_SCALE):
+            is_half = values.dtype == np.float16
+            weights[name] = values.astype(np.float32) if is_half else values
+    return weights
+
+
+def format_of(arrays: Mapping[str, Array]) -> WireFormat:
+    """Return the format in which weights came."""
+    dtypes = {array.dtype for array in arrays.values()}
+    return next((each for each in reversed(WireFormat) if each.value in dtypes), WireFormat.FLOAT32)
+
+
+def _quantise(values: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
+    blocks = np.zeros((_count_blocks(values.size), BLOCK), dtype=np.float32)
+    blocks.reshape(-1)[: values.size] = values.reshape(-1)
+    with np.errstate(over="ignore"):
+        scales = (np.abs(blocks).max(axis=1) / _STEPS).astype(np.float16)
+    # The scale is rounded, so the largest weight may need a step more than there are.
+    steps = blocks / np.maximum(scales.astype(np.float32), 1e-12)[:, None]
+    rounded = np.clip(np.rint(steps), -_STEPS, _STEPS).astype(np.int8)
+    return rounded.reshape(-1)[: values.size].reshape(values.shape), scales
+
+
+def _count_blocks(size: int) -> int:
+    return math.ceil(size / BLOCK)
