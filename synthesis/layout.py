@@ -102,18 +102,6 @@ class SketchLayout:
         """Positions of the feature columns."""
         return tuple(i for i in range(len(self.sizes)) if i != self.label_index)
 
-    def signal(self, units: float, noise_std: float) -> float:
-        """Return the units over the noise of a table's total, for a table of average size.
-
-        At 1, noise alone moves such a total by as many units as there are.
-
-        Args:
-            units: rows, or persons, that were counted.
-            noise_std: standard deviation of the noise in every entry of the sketch, >= 0.
-        """
-        noise = noise_std / PAIR_SCALE * (self.dimension / len(self.blocks)) ** 0.5
-        return units / noise if noise else math.inf
-
     @cached_property
     def group_sizes(self) -> tuple[int, ...]:
         """Groups of every feature column."""

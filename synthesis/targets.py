@@ -16,11 +16,6 @@ from synthesis.layout import Counts, SketchLayout
 MODEL_ERROR_WEIGHT = 1.0
 """How much of a cell's own share, in records, is tolerated beside its noise variance."""
 
-STRONG_SIGNAL = 25.0
-"""Signal of a sketch above which members are told apart by no more noise than it has itself."""
-MOST_FRESH_NOISE = 2.0
-"""Largest variance of that noise over the sketch's own."""
-
 Shares = NDArray[np.float64]
 
 
@@ -109,10 +104,9 @@ def estimate_rows(layout: SketchLayout, sketch: Counts) -> float:
 def perturb(targets: SketchTargets, members: int, rng: np.random.Generator) -> list[SketchTargets]:
     """Return targets for every member of a generator, each with fresh noise added.
 
-    The fresh noise comes in pairs of opposite sign, so that it cancels in the mixture of all
-    members; what members have made of it does not, and cancels no less where it was made of the
-    sketch's own noise (bagging, Breiman 1996). It has the variance of the sketch's noise, and up to
-    ``MOST_FRESH_NOISE`` times that where the signal is below ``STRONG_SIGNAL``. One member gets the
+    The fresh noise is as strong as that of the sketch, and comes in pairs of opposite sign, so that
+    it cancels in the mixture of all members; what members have made of it does not, and cancels no
+    less where it was made of the sketch's own noise (bagging, Breiman 1996). One member gets the
     targets as they are.
 
     Args:
@@ -122,18 +116,16 @@ def perturb(targets: SketchTargets, members: int, rng: np.random.Generator) -> l
     """
     if members == 1:
         return [targets]
-    signal = targets.layout.signal(targets.rows, targets.noise_std)
-    fresh = min(max(STRONG_SIGNAL / signal, 1.0), MOST_FRESH_NOISE)
-    variances = tuple(variance + fresh * variance for variance in targets.noise_variances)
+    variances = tuple(2.0 * variance for variance in targets.noise_variances)
     weights = tuple(
-        1.0 / (1.0 / weight + fresh * variance)
+        1.0 / (1.0 / weight + variance)
         for weight, variance in zip(targets.weights, targets.noise_variances, strict=True)
     )
     several = []
     for member in range(members):
         if member % 2 == 0:
             noise = [
-                rng.normal(0.0, (fresh * variance) ** 0.5, shares.shape)
+                rng.normal(0.0, variance**0.5, shares.shape)
                 for shares, variance in zip(targets.blocks, targets.noise_variances, strict=True)
             ]
         sign = 1 if member % 2 == 0 else -1
@@ -146,7 +138,7 @@ def perturb(targets: SketchTargets, members: int, rng: np.random.Generator) -> l
                 ),
                 weights=weights,
                 noise_variances=variances,
-                noise_std=targets.noise_std * (1.0 + fresh) ** 0.5,
+                noise_std=targets.noise_std * 2**0.5,
             )
         )
     return several

@@ -64,8 +64,9 @@ def compute_signal(
         noise_multiplier: of each site's sketch.
         layout: of the sketch; only its number of blocks and cells and its sensitivity count.
     """
-    noise_std = noise_multiplier * layout.sensitivity * math.sqrt(num_sites)
-    return layout.signal(total_units, noise_std)
+    cells_of_a_block = layout.dimension / len(layout.blocks)
+    noise = noise_multiplier * layout.sensitivity / PAIR_SCALE
+    return total_units / (noise * math.sqrt(num_sites * cells_of_a_block))
 
 
 def find_worthwhile(units: tuple[int, ...]) -> int:
