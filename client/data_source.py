@@ -10,9 +10,8 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-import pandas as pd
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -26,10 +25,12 @@ from pydantic import (
 from privacy.checks import check_one_line
 from privacy.secret_files import read_secret
 from synthesis import InputError
-from synthesis.cells import Names
-from synthesis.record_sources import read_record_parts
 from synthesis.sql_engine import SqlQuery, parse_url
-from synthesis.sql_records import read_query_parts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from synthesis.cells import Names
 
 __all__ = ["Data", "SqlSource", "check_path", "dataset_of", "read_parts"]
 
@@ -163,8 +164,13 @@ def read_parts(data: str | SqlSource, folder: Path, needed: Names = None) -> Ite
         InputError: if what was given must be mended.
         SourceUnavailable: if the data are out of reach for now.
     """
+    # Most of what a site does reads no record and must not wait for pandas.
     if isinstance(data, SqlSource):
+        from synthesis.sql_records import read_query_parts
+
         return read_query_parts(data.to_query(folder), needed)
+    from synthesis.record_sources import read_record_parts
+
     return read_record_parts(folder / data, needed)
 
 

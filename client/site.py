@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -23,19 +23,18 @@ from privacy import (
     Policy,
     PolicyViolation,
     PublicKey,
-    Randomness,
     Receipt,
-    SeededRandomness,
     SigningKey,
-    SystemRandomness,
 )
 from privacy.checks import check_one_line
 from privacy.secret_files import read_secret
 from synthesis import InputError
 from synthesis.durable_file import replace_file
-from synthesis.encoding import needed_columns, read_units
 from synthesis.schema import Schema, load_schema
-from synthesis.units import Units
+
+if TYPE_CHECKING:
+    from privacy import Randomness
+    from synthesis.units import Units
 
 SITE_FILE = "site.toml"
 KEY_FILE = "keys/site.pem"
@@ -198,6 +197,8 @@ class Site:
         Raises:
             InputError: if there is a seed and this is no simulation.
         """
+        from privacy import SeededRandomness, SystemRandomness  # they wait for torch
+
         if self.config.simulation_seed is None:
             return SystemRandomness()
         if not self.is_simulated:
@@ -252,6 +253,8 @@ class Site:
         return training if part is Part.TRAINING else held_out
 
     def _read_all_units(self) -> Units:
+        from synthesis.encoding import needed_columns, read_units  # as in client.data_source
+
         parts = read_parts(self.config.data, self.folder, needed_columns(self.schema))
         return read_units(self.schema, parts)
 

@@ -8,7 +8,12 @@ Three accountants answer, all as upper bounds:
 * `prv` (Opacus' privacy random variables) is a third opinion from another code base.
 
 Opacus' `gdp` is refused: it is an approximation that reports too little.
+
+Both libraries are imported at the first computation that needs them: dp-accounting takes most of a
+second to load, Opacus several.
 """
+
+from __future__ import annotations
 
 import logging
 import math
@@ -16,17 +21,17 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import dp_accounting
 import numpy as np
-from dp_accounting import rdp
 
 from privacy.budget import Adjacency
 from privacy.checks import check_accounting_delta
 from privacy.events import Event, GaussianEvent
-from privacy.losses import NEIGHBOURS, compose_losses
 from privacy.schedules import Schedule, make_schedule, split_by_part
+
+if TYPE_CHECKING:
+    from dp_accounting.rdp import RdpAccountant
 
 __all__ = [
     "DISCRETE_NOISE_SLACK",
@@ -44,7 +49,12 @@ AccountantName: TypeAlias = Literal["pld", "rdp", "prv"]
 MIN_NOISE_MULTIPLIER = 0.3
 """Below this PLD takes minutes and the epsilon of even one release is above 19."""
 
-RDP_ORDERS: tuple[float, ...] = tuple(rdp.rdp_privacy_accountant.DEFAULT_RDP_ORDERS)
+RDP_ORDERS: tuple[float, ...] = (
+    *(1 + tenths / 10 for tenths in range(1, 100)),
+    *range(11, 64),
+    *(128, 256, 512, 1024),
+)
+"""Those of dp-accounting."""
 
 DISCRETE_NOISE_SLACK = 4e-6
 """Charged with each release of counts: their noise is a discrete Gaussian, and its PLD epsilon may
@@ -127,6 +137,8 @@ def compute_pld_epsilon(
             f"noise_multiplier must be >= {MIN_NOISE_MULTIPLIER} for accountant 'pld', "
             f"got {smallest!r}; add noise, or use 'rdp' if a loose bound is enough"
         )
+    from privacy.losses import compose_losses
+
     with _quiet():
         try:
             width = interval or choose_interval(schedule, delta)
@@ -160,11 +172,8 @@ def compute_rdp_epsilon(
         delta: failure probability, in (1e-10, 1).
         orders: Rényi orders, each > 1. A single one, fixed beforehand, makes a privacy filter.
     """
-    neighbours = NEIGHBOURS[Adjacency.ADD_OR_REMOVE_ONE]
-    accountant = rdp.RdpAccountant(orders, neighboring_relation=neighbours)
     with _quiet():
-        accountant.compose(_to_dp_event(schedule))
-        return float(accountant.get_epsilon(delta))
+        return float(_compose_rdp(schedule, orders).get_epsilon(delta))
 
 
 @lru_cache(maxsize=100_000)
@@ -175,16 +184,12 @@ def compute_rdp(noise_multiplier: float, sample_rate: float, order: float) -> fl
     """
     if sample_rate == 1:
         return order / (2 * noise_multiplier**2)
-    neighbours = NEIGHBOURS[Adjacency.ADD_OR_REMOVE_ONE]
-    accountant = rdp.RdpAccountant((order,), neighboring_relation=neighbours)
     with _quiet():
-        accountant.compose(_to_dp_event(((noise_multiplier, sample_rate, 1),)))
-    return float(accountant.rdp[0])
+        return float(_compose_rdp(((noise_multiplier, sample_rate, 1),), (order,)).rdp[0])
 
 
 @lru_cache(maxsize=64)
 def _prv_epsilon(schedule: Schedule, delta: float) -> float:
-    # Imported here because Opacus takes seconds to load and only cross-checks need it.
     from opacus.accountants import PRVAccountant
 
     accountant = PRVAccountant()
@@ -194,17 +199,15 @@ def _prv_epsilon(schedule: Schedule, delta: float) -> float:
         return float(accountant.get_epsilon(delta))
 
 
-def _to_dp_event(schedule: Schedule) -> dp_accounting.DpEvent:
-    def one(noise: float, rate: float) -> dp_accounting.DpEvent:
-        gaussian = dp_accounting.GaussianDpEvent(noise)
-        return gaussian if rate == 1 else dp_accounting.PoissonSampledDpEvent(rate, gaussian)
+def _compose_rdp(schedule: Schedule, orders: tuple[float, ...]) -> RdpAccountant:
+    from dp_accounting import GaussianDpEvent, NeighboringRelation, PoissonSampledDpEvent
+    from dp_accounting.rdp import RdpAccountant
 
-    return dp_accounting.ComposedDpEvent(
-        [
-            dp_accounting.SelfComposedDpEvent(one(noise, rate), steps)
-            for noise, rate, steps in schedule
-        ]
-    )
+    accountant = RdpAccountant(orders, NeighboringRelation.ADD_OR_REMOVE_ONE)
+    for noise, rate, steps in schedule:
+        gaussian = GaussianDpEvent(noise)
+        accountant.compose(gaussian if rate == 1 else PoissonSampledDpEvent(rate, gaussian), steps)
+    return accountant
 
 
 def _check_accountant(accountant: str, adjacency: Adjacency) -> None:

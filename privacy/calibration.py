@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from scipy.optimize import brentq
-
 from privacy.accounting import (
     MIN_NOISE_MULTIPLIER,
     choose_interval,
@@ -213,6 +211,7 @@ def _solve_noise(events: _Events, budget: Budget) -> float:
 
 def _search(events: _Events, delta: float, *, aim: float, interval: float, start: float) -> float:
     """Return the noise with epsilon `aim` on cells of width `interval`, or the least allowed."""
+    from scipy.optimize import brentq  # takes long to load, and only a search needs it
 
     def excess(log_noise: float) -> float:
         schedule = make_schedule(events(math.exp(log_noise)))

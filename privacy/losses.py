@@ -1,21 +1,19 @@
-"""Privacy loss distributions of many releases, with dp-accounting."""
+"""Privacy loss distributions of many releases, with dp-accounting, which this module waits for."""
 
 import math
 from collections import defaultdict
 
-import dp_accounting
-from dp_accounting.pld import privacy_loss_distribution
-from dp_accounting.pld.privacy_loss_distribution import PrivacyLossDistribution
+from dp_accounting import NeighboringRelation
+from dp_accounting.pld.privacy_loss_distribution import (
+    PrivacyLossDistribution,
+    from_gaussian_mechanism,
+)
 
 from privacy.budget import Adjacency
+from privacy.release_loss import compute_release_loss
 from privacy.schedules import Schedule
 
-__all__ = ["NEIGHBOURS", "compose_losses", "merge_gaussians"]
-
-NEIGHBOURS = {
-    Adjacency.ADD_OR_REMOVE_ONE: dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE,
-    Adjacency.REPLACE_ONE: dp_accounting.NeighboringRelation.REPLACE_ONE,
-}
+__all__ = ["compose_losses", "merge_gaussians"]
 
 _TAIL = 1e-15
 
@@ -30,19 +28,26 @@ def compose_losses(
     """
     groups: defaultdict[int, list[PrivacyLossDistribution]] = defaultdict(list)
     for noise, rate, steps in merge_gaussians(schedule):
-        one = privacy_loss_distribution.from_gaussian_mechanism(
-            standard_deviation=noise,
-            value_discretization_interval=width,
-            sampling_prob=rate,
-            neighboring_relation=NEIGHBOURS[adjacency],
-        )
-        groups[steps].append(one)
+        groups[steps].append(_compute_one(noise, rate, width, adjacency))
     return _compose_in_pairs(
         [
             # What is cut off from a tail counts as infinite loss, and is raised to the steps too.
             _compose_in_pairs(group, tail=_TAIL / steps).self_compose(steps)
             for steps, group in groups.items()
         ]
+    )
+
+
+def _compute_one(
+    noise: float, rate: float, width: float, adjacency: Adjacency
+) -> PrivacyLossDistribution:
+    if adjacency is Adjacency.ADD_OR_REMOVE_ONE:
+        return compute_release_loss(noise, rate, width)
+    return from_gaussian_mechanism(
+        standard_deviation=noise,
+        value_discretization_interval=width,
+        sampling_prob=rate,
+        neighboring_relation=NeighboringRelation.REPLACE_ONE,
     )
 
 

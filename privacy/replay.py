@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from privacy.accounting import compute_epsilon
@@ -49,10 +50,8 @@ class LedgerSummary:
     """What a ledger says when it is replayed.
 
     `epsilon_pld` is the reported value; `epsilon_rdp` and `epsilon_prv` are cross-checks and a
-    little larger. PRV is left out (None) above an epsilon of 50 or beyond 50 different events,
-    where it takes minutes. Single epsilons add up to more than the total, which is how composition
-    works. `head` is the digest of the last entry. `policy` is the one in force; `header` holds the
-    first.
+    little larger. Single epsilons add up to more than the total, which is how composition works.
+    `head` is the digest of the last entry. `policy` is the one in force; `header` holds the first.
     """
 
     header: LedgerHeader
@@ -60,10 +59,20 @@ class LedgerSummary:
     reservations: tuple[ReservationSummary, ...]
     epsilon_pld: float
     epsilon_rdp: float
-    epsilon_prv: float | None
     remaining: float
     entries: int
     head: str
+
+    @cached_property
+    def epsilon_prv(self) -> float | None:
+        """Epsilon by PRV, counted when it is asked for, since Opacus takes seconds to load.
+
+        None above an epsilon of 50 or beyond 50 different events, where it takes minutes.
+        """
+        events = [each.event for item in self.reservations for each in item.events]
+        if self.epsilon_pld > _LARGEST_FOR_PRV or len(set(events)) > _MOST_FOR_PRV:
+            return None
+        return compute_epsilon(events, self.policy.delta, "prv")
 
     @property
     def is_within_budget(self) -> bool:
@@ -123,7 +132,6 @@ def summarise_book(book: Book) -> LedgerSummary:
     delta = book.policy.delta
     events = book.events()
     epsilon = compute_epsilon(events, delta)
-    is_quick_by_prv = epsilon <= _LARGEST_FOR_PRV and len(set(events)) <= _MOST_FOR_PRV
     names = dict.fromkeys(entry.reservation for entry in book.entries if entry.reservation)
     return LedgerSummary(
         header=book.header,
@@ -131,7 +139,6 @@ def summarise_book(book: Book) -> LedgerSummary:
         reservations=tuple(_summarise(book.of_reservation(name), delta) for name in names),
         epsilon_pld=epsilon,
         epsilon_rdp=compute_epsilon(events, delta, "rdp"),
-        epsilon_prv=compute_epsilon(events, delta, "prv") if is_quick_by_prv else None,
         remaining=max(0.0, book.policy.epsilon - epsilon),
         entries=len(book),
         head=book.head,

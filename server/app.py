@@ -33,7 +33,7 @@ from strategies.federated_generator import FederatedGenerator
 from strategies.protocol import QUERY_HELLO, QUERY_SKETCH, SKETCH, STATISTICS
 from strategies.receipts import ReceiptBook
 from strategies.validation import Reply
-from strategies.wire_format import WireFormat
+from strategies.wire_field import WireFormat
 from synthesis.architecture import GeneratorSettings
 from synthesis.fitting import FitSettings, choose_device, fit_to_sketch
 from synthesis.generator import Generator

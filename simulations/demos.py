@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.resources import as_file, files
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from synthesis.errors import InputError
 from synthesis.schema import Schema, load_schema
-from synthesis.tables import read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DEFAULT_DEMO = "adult"
 DEMO_ROWS = {DEFAULT_DEMO: 39_074}
@@ -36,6 +38,8 @@ def load_demo(name: str) -> Demo:
     Raises:
         InputError: if there is no demonstration of that name.
     """
+    from synthesis.tables import read_table  # a plan needs the schema alone
+
     schema = load_demo_schema(name)
     with as_file(_FOLDER / f"{name}.parquet") as data:
         table = read_table(data)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from synthesis.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MAX_DRAWS = 100
 
@@ -129,7 +132,7 @@ def partition_dirichlet(
 
     Reference: Hsu, Qi and Brown 2019.
     """
-    codes, levels = _factorize(pd.Series(values))
+    codes, levels = _factorize(_to_series(values))
     _check_num_sites(num_sites, len(codes))
     if not (np.isfinite(alpha) and alpha > 0):
         raise InputError(
@@ -153,7 +156,7 @@ def partition_by_column(values: Sequence[object] | pd.Series) -> Partition:
     Raises:
         InputError: if a row has no value, all rows share one, or every row has its own.
     """
-    series = pd.Series(values)
+    series = _to_series(values)
     name = "partition" if series.name is None else f"partition column {series.name!r}"
     if series.isna().any():
         raise InputError(
@@ -195,8 +198,16 @@ def _draw_sites(
     return site_of_row
 
 
+def _to_series(values: Sequence[object] | pd.Series) -> pd.Series:
+    import pandas as pd  # reading what a study asks for does not wait for it
+
+    return pd.Series(values)
+
+
 def _factorize(series: pd.Series) -> tuple[npt.NDArray[np.int64], list[object]]:
     """Return a code for each row and the distinct values in an order rows have no say in."""
+    import pandas as pd
+
     raw, uniques = pd.factorize(series, use_na_sentinel=False)
     levels = list(uniques)
     numeric = pd.api.types.is_numeric_dtype(series) and not series.isna().any()

@@ -41,7 +41,8 @@ from strategies.errors import StudyFailed
 from strategies.protocol import ARRAYS, CONFIG, POOLED_SKETCH, SERVER_ROUND, TRAIN
 from strategies.receipts import ReceiptBook
 from strategies.validation import Rejection, Reply, check_reply, specs_of
-from strategies.wire_format import WireFormat, pack, unpack
+from strategies.wire_field import WireFormat
+from strategies.wire_format import pack, unpack
 
 ABSENT = "absent"
 

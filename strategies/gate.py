@@ -16,8 +16,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from strategies.arrays import ArraySpec, ProblemCode, read_array
 from strategies.fields import fields_of
 from strategies.protocol import ANY_NAME, ARRAYS
-from strategies.wire_field import MOST_ELEMENTS, Direction, WireField, WireType
-from strategies.wire_format import WireFormat
+from strategies.wire_field import MOST_ELEMENTS, Direction, WireField, WireFormat, WireType
 
 
 def find_problem(content: RecordDict, message: str, direction: Direction) -> ProblemCode | None:

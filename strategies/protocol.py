@@ -15,11 +15,12 @@ fixed code, never a text.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
-
-from flwr.app import Error, Message
+from typing import TYPE_CHECKING, Final
 
 from privacy import EVALUATION_SHARES
+
+if TYPE_CHECKING:
+    from flwr.app import Message
 
 PROTOCOL_VERSION: Final = 4
 MAX_EPSILON: Final = 1000.0  # that a site accepts; the arrays of accounting grow with it
@@ -123,4 +124,6 @@ def error_reply(message: Message, code: RefusalCode = RefusalCode.LOCAL_FAILURE)
     Flower would send the text of an exception to the coordinator word for word; a site that
     catches everything and answers with this function sends one of these words instead.
     """
+    from flwr.app import Error, Message  # a plan needs the names alone
+
     return Message(Error(code=REFUSAL_ERROR, reason=code.value), reply_to=message)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MOST_ELEMENTS = 100_000_000
+BLOCK = 64
+"""Weights that share a scale where they travel in 8 bits."""
 
 
 class Direction(StrEnum):
@@ -24,6 +26,19 @@ class WireType(StrEnum):
     FLOAT = "float"
     VECTOR = "vector"
     WEIGHTS = "weights"
+
+
+class WireFormat(StrEnum):
+    """What one weight of a network is on the wire."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    INT8 = "int8"
+
+    @property
+    def bytes_per_weight(self) -> float:
+        """Bytes of one weight, its part of a block's scale in 16 bits included."""
+        return {"float32": 4.0, "float16": 2.0, "int8": 1 + 2 / BLOCK}[self.value]
 
 
 class Basis(StrEnum):

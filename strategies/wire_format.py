@@ -11,33 +11,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any, Final
 
 import numpy as np
 from flwr.app import Array, ArrayRecord
 from numpy.typing import NDArray
 
+from strategies.wire_field import BLOCK, WireFormat
+
 Weights = Mapping[str, NDArray[Any]]
-BLOCK: Final = 64
-"""Weights that share a scale."""
 _SCALE: Final = ":scale"
 _STEPS: Final = 127
-
-
-class WireFormat(StrEnum):
-    """What one weight is on the wire."""
-
-    FLOAT32 = "float32"
-    FLOAT16 = "float16"
-    INT8 = "int8"
-
-    @property
-    def bytes_per_weight(self) -> float:
-        """Bytes of one weight, its part of a scale included."""
-        if self is WireFormat.INT8:
-            return 1 + np.dtype(np.float16).itemsize / BLOCK
-        return float(np.dtype(self.value).itemsize)
 
 
 def pack(weights: Weights, wire_format: WireFormat) -> ArrayRecord:

@@ -1,10 +1,11 @@
-"""A ledger chosen on the command line, verified and replayed; the file is only read."""
+"""A ledger chosen on the command line, verified; the file is only read."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from client.site import Site, load_site
@@ -43,7 +44,11 @@ class LedgerReading:
     """A verified ledger: its entries, and what they add up to."""
 
     book: Book
-    summary: LedgerSummary
+
+    @cached_property
+    def summary(self) -> LedgerSummary:
+        """What the entries add up to, counted when it is asked for."""
+        return summarise_book(self.book)
 
 
 def source_of_site(site: Site) -> LedgerSource:
@@ -82,7 +87,7 @@ def read_receipts(given: Sequence[str]) -> tuple[Receipt, ...]:
 
 
 def read_ledger(source: LedgerSource) -> LedgerReading:
-    """Verify and replay a ledger.
+    """Verify a ledger.
 
     Raises:
         InputError: if there is no file, or it is not a ledger.
@@ -112,7 +117,7 @@ def read_ledger(source: LedgerSource) -> LedgerReading:
         own = () if source.own_receipt is None else (source.own_receipt,)
         for receipt in (*source.receipts, *own):
             book.check_receipt(receipt)
-    return LedgerReading(book=book, summary=summarise_book(book))
+    return LedgerReading(book=book)
 
 
 def with_proof(source: LedgerSource, key: str | None, receipts: Sequence[str]) -> LedgerSource:

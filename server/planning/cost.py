@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from server.planning.circumstances import Circumstances
 from server.study import Study
-from strategies.wire_format import WireFormat
+from strategies.wire_field import WireFormat
 
 _FLOAT32 = 4
 _COPIES = 6

@@ -24,7 +24,8 @@ from client.site import Site, load_site
 from strategies.collect import arrays_of
 from strategies.protocol import ARRAYS, POOLED_SKETCH, STATISTICS
 from strategies.validation import specs_of
-from strategies.wire_format import WireFormat, format_of, pack, unpack
+from strategies.wire_field import WireFormat
+from strategies.wire_format import format_of, pack, unpack
 
 
 @pytest.fixture(autouse=True)

@@ -1,11 +1,12 @@
-"""The ledger's costs: the program runs, and at full size it keeps the limits."""
+"""The costs of a ledger and of starting: the programs run, and the limits are kept."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from simulations.benchmarks import ledger
+from simulations.benchmarks import ledger, startup
 
 
 def test_a_small_ledger_is_measured(tmp_path: Path) -> None:
@@ -34,3 +35,24 @@ def test_a_ledger_of_ten_thousand_events_keeps_the_limits(tmp_path: Path) -> Non
     assert not [timing for timing in timings if timing.processor_s > timing.limit_s]
     if os.getloadavg()[0] <= (os.cpu_count() or 1):
         assert not [timing for timing in timings if timing.wall_s > timing.limit_s]
+
+
+def test_a_start_that_takes_ten_times_as_long_is_found(tmp_path: Path) -> None:
+    """Loose bounds, in processor time and in starts of Python, for busy machines too."""
+    found = startup.measure_all(tmp_path, repeats=1)
+    used = {name: timing["processor_s"] for name, timing in found.items()}
+    assert used["fedsynth --help"] < min(4.0, 40 * used["python -c pass"])
+    assert used["fedsynth --version"] < 4.0
+    assert used["fedsynth plan"] < 10.0
+    assert all(timing["wall_s"] > 0 for timing in found.values())
+
+
+def test_starts_are_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    timing = {"wall_s": 0.2, "processor_s": 0.1}
+    monkeypatch.setattr(startup, "measure_all", lambda folder: {"fedsynth --help": timing})
+    startup.main()
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert json.loads(said) == {"fedsynth --help": timing}

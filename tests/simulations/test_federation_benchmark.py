@@ -9,7 +9,7 @@ import pytest
 
 from simulations.benchmarks.federation import __main__ as benchmark
 from simulations.benchmarks.federation import fit_line, measure_growth, measure_overhead
-from strategies.wire_format import WireFormat
+from strategies.wire_field import WireFormat
 
 
 @pytest.mark.slow

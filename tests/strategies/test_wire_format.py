@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from strategies.arrays import ArraySpec, read_array
 from strategies.collect import arrays_of
 from strategies.validation import specs_of
-from strategies.wire_format import BLOCK, WireFormat, format_of, pack, unpack
+from strategies.wire_field import BLOCK, WireFormat
+from strategies.wire_format import format_of, pack, unpack
 
 Values = NDArray[np.float32]
 

@@ -21,7 +21,7 @@ from simulations.events import Events
 from simulations.settings import Backend, SimulationSettings
 from simulations.simulate import run_study
 from simulations.sites import SimulatedSites, make_sites, write_sites
-from strategies.wire_format import WireFormat
+from strategies.wire_field import WireFormat
 from synthesis.layout import SketchLayout
 
 
