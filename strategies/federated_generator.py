@@ -158,8 +158,7 @@ class FederatedGenerator(Strategy):
         Rounds that were done before count among ``num_rounds``; ``initial_arrays`` is what the last
         of them left, and Flower's own count starts after them.
 
-        ``timeout`` and ``evaluate_config`` are Flower's and not used: the deadline is a setting of
-        the strategy, and no evaluation messages are sent.
+        ``timeout`` and ``evaluate_config`` are Flower's and not used.
 
         Raises:
             StudyFailed: if too few nodes are online or no round counted.
