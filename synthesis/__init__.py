@@ -5,7 +5,7 @@ public schema, turns it into codes and back, and imports none of the other packa
 imported from their own modules, so that reading a schema does not wait for torch.
 """
 
-from synthesis.conditions import Condition, allowed_codes, parse_condition
+from synthesis.conditions import Condition, Restriction, parse_condition, restrict
 from synthesis.encoding import conform, decode, encode
 from synthesis.errors import InputError, SourceUnavailable
 from synthesis.tables import read_table, write_table
@@ -13,12 +13,13 @@ from synthesis.tables import read_table, write_table
 __all__ = [
     "Condition",
     "InputError",
+    "Restriction",
     "SourceUnavailable",
-    "allowed_codes",
     "conform",
     "decode",
     "encode",
     "parse_condition",
     "read_table",
+    "restrict",
     "write_table",
 ]
