@@ -56,7 +56,9 @@ def sample_to_file(
         )
     condition = ""
     if where:
-        condition = f", drawn as the {100 * probability:.3g} % that meet " + " and ".join(where)
+        condition = (
+            f", where {' and '.join(where)} ({100 * probability:.3g} % of the generator's rows)"
+        )
     say(console, f"{rows:,} rows in {out}{condition}; this spent nothing.")
 
 

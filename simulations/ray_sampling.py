@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -16,12 +17,13 @@ from synthesis.worker_processes import call
 T = TypeVar("T")
 
 _ADDRESS: Final = "RAY_ADDRESS"
+_PATIENCE_S: Final = 5.0
 _MOST_AHEAD: Final = 64  # shards; whoever writes them is slower than so many workers
 
 
 @dataclass(frozen=True, kw_only=True)
 class RayWorkers:
-    """An ``Engine`` on a Ray cluster: the one ``RAY_ADDRESS`` names, or that runs here.
+    """An ``Engine`` on a Ray cluster: the one ``RAY_ADDRESS`` names, or ``ray start`` began here.
 
     Where there is none, a Ray of this machine alone is started, and ended afterwards. Machines of a
     cluster need the same environment as this one, but none of its files.
@@ -73,18 +75,9 @@ class RayWorkers:
             yield
             return
         settings = session_settings(1)
+        address = _find_cluster()
         try:
-            try:
-                ray.init(address="auto", **settings)
-                self.on_note(f"A Ray cluster with {_processors()} processors draws.")
-            except (ConnectionError, ValueError) as error:
-                if os.environ.get(_ADDRESS):
-                    raise InputError(
-                        f"engine 'ray' found no cluster at {_ADDRESS}={os.environ[_ADDRESS]} "
-                        f"({type(error).__name__}); start it, or unset {_ADDRESS} to use a Ray of "
-                        "this machine.",
-                        argument="engine",
-                    ) from None
+            if address is None:
                 ray.init(
                     address="local",
                     include_dashboard=False,
@@ -92,12 +85,43 @@ class RayWorkers:
                     **settings,
                 )
                 self.on_note(
-                    f"No Ray cluster was found, so one of this machine's {_processors()} "
-                    "processors was started for this."
+                    f"No Ray cluster was found; a Ray with {_processors()} processors of this "
+                    "machine draws."
                 )
+            else:
+                ray.init(address=address, **settings)
+                self.on_note(f"The Ray cluster at {address}, of {_processors()} processors, draws.")
             yield
         finally:
             ray.shutdown()
+
+
+def _find_cluster() -> str | None:
+    """Return where the cluster is that was named, or that ``ray start`` started here.
+
+    Raises:
+        InputError: if nothing answers where the named one should be.
+    """
+    from ray._private.services import find_bootstrap_address, find_gcs_addresses
+
+    named = os.environ.get(_ADDRESS)
+    if not named:
+        started = find_bootstrap_address(None)
+        return started if started in find_gcs_addresses() else None
+    if named == "local":
+        return None
+    host, _, port = named.rpartition("://")[2].rpartition(":")
+    try:
+        # Ray would try for minutes.
+        socket.create_connection((host, int(port)), timeout=_PATIENCE_S).close()
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"engine 'ray' needs the cluster at {_ADDRESS}, and nothing answers at {named!r} "
+            f"({type(error).__name__}); start it, or unset {_ADDRESS} to use a Ray of this "
+            "machine.",
+            argument="engine",
+        ) from None
+    return named
 
 
 def _processors() -> int:

@@ -154,7 +154,7 @@ class MixtureTables:
     @property
     def probability(self) -> float:
         """How probable the condition is under the generator."""
-        return float(self.cells[-1])
+        return min(1.0, float(self.cells[-1]))
 
     def draw(self, num_rows: int, rng: np.random.Generator) -> Codes:
         """Draw rows, exactly under the condition that the tables were made for.
@@ -170,7 +170,7 @@ class MixtureTables:
         Returns:
             Shape ``(num_rows, n_columns)``, in Fortran order: columns lie together.
         """
-        points = (np.arange(num_rows) + rng.random()) / max(num_rows, 1) * self.probability
+        points = (np.arange(num_rows) + rng.random()) / max(num_rows, 1) * self.cells[-1]
         found = np.searchsorted(self.cells, points, side="right")  # ascending
         cells = np.minimum(found, self.last_cell)
         parts, labels = np.divmod(cells, self.num_classes)

@@ -82,9 +82,10 @@ def _shards(
 
 @contextmanager
 def _parquet_writer(file: BinaryIO, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    # Without the Arrow schema, levels read back as text and not as a dictionary.
+    # Without the Arrow schema in the file, levels read back as text and not as a dictionary.
     writer = pq.ParquetWriter(file, schema, store_schema=False)
     try:
+        writer.add_key_value_metadata(schema.metadata)  # which types pandas is to make of it
         yield writer
         writer.close()
     finally:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from synthesis.generator import Generator as Network
 
 SHARD_ROWS = 1 << 17
-"""Rows of a shard; another number gives other rows for the same seed."""
 _GZIP_LEVEL = 6
 
 T = TypeVar("T")
@@ -37,7 +36,7 @@ Engine = Callable[[Callable[[int], T], int], Generator[T, None, None]]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ShardedSample:
-    """Rows to come, in shards of ``SHARD_ROWS``.
+    """Rows to come, in shards of a fixed number of rows.
 
     Every shard has a random stream of its own, made from the seed and its place, so the rows do not
     depend on who draws which shard when.
@@ -48,6 +47,7 @@ class ShardedSample:
         cuts: by column index, what conditions leave of cells that they cut.
         num_rows: rows of all shards, >= 1.
         seed: the same seed gives the same rows.
+        shard_rows: rows of every shard but the last; another number gives other rows.
     """
 
     schema: Schema
@@ -55,6 +55,7 @@ class ShardedSample:
     cuts: Mapping[int, Cuts]
     num_rows: int
     seed: int
+    shard_rows: int = SHARD_ROWS
 
     @classmethod
     def of(
@@ -86,11 +87,11 @@ class ShardedSample:
     @property
     def num_shards(self) -> int:
         """How many shards there are; the last may be smaller."""
-        return ceil(self.num_rows / SHARD_ROWS)
+        return ceil(self.num_rows / self.shard_rows)
 
     def rows_until(self, index: int) -> int:
         """Return the rows of all shards before this one."""
-        return min(index * SHARD_ROWS, self.num_rows)
+        return min(index * self.shard_rows, self.num_rows)
 
     def frame(self, index: int) -> pd.DataFrame:
         """Draw a shard as a table for pandas."""
