@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from fedsynth.shadows import check_root_packages
 
 if TYPE_CHECKING:
-    from fedsynth.api import SimulationResult, sample, simulate
+    from fedsynth.api import SimulationResult, simulate
+    from fedsynth.sampling import sample, sample_batches, write_sample
     from privacy.errors import BudgetExceeded
     from strategies.errors import StudyFailed
     from synthesis.errors import InputError
@@ -27,7 +28,9 @@ __all__ = [
     "SimulationResult",
     "StudyFailed",
     "sample",
+    "sample_batches",
     "simulate",
+    "write_sample",
 ]
 
 _HOMES = {
@@ -35,8 +38,10 @@ _HOMES = {
     "InputError": "synthesis.errors",
     "SimulationResult": "fedsynth.api",
     "StudyFailed": "strategies.errors",
-    "sample": "fedsynth.api",
+    "sample": "fedsynth.sampling",
+    "sample_batches": "fedsynth.sampling",
     "simulate": "fedsynth.api",
+    "write_sample": "fedsynth.sampling",
 }
 
 if not TYPE_CHECKING:

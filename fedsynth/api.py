@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from fedsynth.sampling import sample, sample_batches, write_sample
 from simulations.settings import SimulationSettings, read_settings
 from simulations.simulate import SimulationResult, run_simulation
-from synthesis.model_files import load_generator
-from synthesis.sampling import sample_table
 
-__all__ = ["SimulationResult", "sample", "simulate"]
+__all__ = ["SimulationResult", "sample", "sample_batches", "simulate", "write_sample"]
 
 
 def simulate(
@@ -93,21 +90,3 @@ def resolve(
         study=given,
         simulation={name: value for name, value in simulation.items() if value is not None},
     )
-
-
-def sample(
-    release: str | Path, rows: int, *, where: Sequence[str] = (), seed: int = 0
-) -> pd.DataFrame:
-    """Draw synthetic rows from the generator in a release folder; free of further cost.
-
-    Args:
-        release: folder that a study wrote.
-        rows: rows to draw, >= 1.
-        where: conditions such as ``"income=>50K"`` that every row meets.
-        seed: the same seed gives the same rows.
-
-    Raises:
-        InputError: if the folder holds no generator or a condition is not possible.
-    """
-    generator, schema = load_generator(release)
-    return sample_table(generator, schema, rows, seed=seed, where=where)

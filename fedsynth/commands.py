@@ -131,14 +131,37 @@ def plan(
 def sample(
     release: Annotated[Path, typer.Argument(metavar="DIR", help="A release folder.")],
     rows: Annotated[int, typer.Option(help="Rows to draw; any number is free.")],
-    out: Annotated[Path, typer.Option(help="File to write: .parquet or .csv.")],
+    out: Annotated[Path, typer.Option(help="New file: .parquet, .csv or .csv.gz.")],
     where: Annotated[
-        list[str] | None, typer.Option(help='Condition such as "income=>50K"; may be repeated.')
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help='What holds in every row: "income=>50K", "age>=65", "ward=" (missing). '
+            "Signs: = != < <= > >=. May be repeated.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that draw. (default: 1; Ray: all it has)")
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="local, or ray: the cluster RAY_ADDRESS names, or one here.")
+    ] = "local",
 ) -> None:
-    """Draw more synthetic rows from a release."""
-    from fedsynth.sample_command import write_sample
+    """Draw more synthetic rows from a release, into a new file.
 
-    write_sample(release, rows, out=out, where=where or (), seed=seed)
-    say(screen, f"{rows:,} rows in {out}; this spent nothing.")
+    Rows are written in shards as they are drawn, so any number fits in memory. The file depends on
+    release, rows, conditions and seed alone, not on workers or engine.
+    """
+    from fedsynth.sample_command import sample_to_file
+
+    sample_to_file(
+        screen,
+        release,
+        rows,
+        out=out,
+        where=where or (),
+        seed=seed,
+        workers=workers,
+        engine=engine,
+    )

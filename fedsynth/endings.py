@@ -80,11 +80,18 @@ def _explain(error: Exception) -> tuple[str, int] | None:
     """Return sentence and exit code, or None for what is a defect of ours."""
     from privacy.errors import BudgetExceeded, LedgerBroken, PolicyViolation
     from strategies.errors import StudyFailed
-    from synthesis.errors import InputError, SourceUnavailable
+    from synthesis.errors import InputError, SourceUnavailable, WorkersFailed
 
     if isinstance(error, InputError):
         return str(error), USED_WRONGLY
-    failures = (StudyFailed, SourceUnavailable, BudgetExceeded, PolicyViolation, LedgerBroken)
+    failures = (
+        StudyFailed,
+        SourceUnavailable,
+        WorkersFailed,
+        BudgetExceeded,
+        PolicyViolation,
+        LedgerBroken,
+    )
     if isinstance(error, failures):
         return str(error), FAILED
     if isinstance(error, MemoryError):

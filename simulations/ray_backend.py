@@ -7,27 +7,22 @@ Flower; ``tests/simulations/test_flower_internals.py`` says what is relied on.
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, NoReturn, cast
+from typing import NoReturn, cast
 
 from flwr.app import Context
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
 
 from simulations.backends import SimulationRun, make_server_context
+from simulations.ray_session import OBJECT_STORE_BYTES, check_ray, session_settings
 from simulations.site_app import ClientCallable, ConfigValue, SiteApp
 from strategies.environment import quiet_flower, switch_off_telemetry
 from strategies.errors import StudyFailed
 from synthesis.errors import InputError
-
-# Enough for the messages in flight; Ray's default of 30 % of memory fails on a small /dev/shm.
-_OBJECT_STORE_BYTES: Final = 256 * 1024 * 1024
 
 
 def run_ray(
@@ -117,23 +112,12 @@ def _refuse(*_: object) -> NoReturn:
 @contextmanager
 def _ray(cpus_per_site: int, threads_per_site: int, address: str | None) -> Iterator[None]:
     """Start Ray, or join a cluster, before Flower would; stop it afterwards."""
-    if importlib.util.find_spec("ray") is None:
-        raise InputError(
-            "backend 'ray' needs the package ray, which is not installed; install "
-            "'fedsynth[ray]' or use backend 'local'.",
-            argument="backend",
-        )
+    check_ray("backend")
     import ray
 
-    settings: dict[str, Any] = {
-        "logging_level": "ERROR",
-        "log_to_driver": False,
-        "include_dashboard": False,
-        "runtime_env": {"env_vars": _worker_variables(threads_per_site)},
-    }
+    settings = session_settings(threads_per_site) | {"include_dashboard": False}
     if address is None:
-        settings["object_store_memory"] = _OBJECT_STORE_BYTES
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # or Ray warns about it
+        settings["object_store_memory"] = OBJECT_STORE_BYTES
     try:
         ray.init(address=address or "local", **settings)
         processors = int(ray.cluster_resources().get("CPU", 0))
@@ -146,14 +130,3 @@ def _ray(cpus_per_site: int, threads_per_site: int, address: str | None) -> Iter
         yield
     finally:
         ray.shutdown()
-
-
-def _worker_variables(threads_per_site: int) -> dict[str, str]:
-    threads = str(threads_per_site)
-    path = [entry or os.getcwd() for entry in sys.path]
-    return {
-        "PYTHONPATH": os.pathsep.join(path),
-        "OMP_NUM_THREADS": threads,
-        "MKL_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
-    }

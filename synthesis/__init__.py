@@ -12,31 +12,33 @@ from typing import TYPE_CHECKING
 from synthesis.errors import InputError, SourceUnavailable
 
 if TYPE_CHECKING:
-    from synthesis.conditions import Condition, allowed_codes, parse_condition
+    from synthesis.conditions import Condition, Restriction, parse_condition, restrict
     from synthesis.encoding import conform, decode, encode
     from synthesis.tables import read_table, write_table
 
 __all__ = [
     "Condition",
     "InputError",
+    "Restriction",
     "SourceUnavailable",
-    "allowed_codes",
     "conform",
     "decode",
     "encode",
     "parse_condition",
     "read_table",
+    "restrict",
     "write_table",
 ]
 
 _HOMES = {
     "Condition": "synthesis.conditions",
-    "allowed_codes": "synthesis.conditions",
+    "Restriction": "synthesis.conditions",
     "conform": "synthesis.encoding",
     "decode": "synthesis.encoding",
     "encode": "synthesis.encoding",
     "parse_condition": "synthesis.conditions",
     "read_table": "synthesis.tables",
+    "restrict": "synthesis.conditions",
     "write_table": "synthesis.tables",
 }
 

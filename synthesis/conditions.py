@@ -1,12 +1,13 @@
-"""Conditions such as `income=>50K`: parsed, and turned into the codes that satisfy them."""
+"""Conditions such as `income=>50K`: parsed, and turned into what they leave of a column."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from functools import cached_property
 from math import ceil, floor
 from typing import Literal, cast
 
@@ -15,10 +16,10 @@ from numpy.typing import NDArray
 
 from synthesis.errors import InputError
 from synthesis.schema.columns import Column, Datetime, LevelColumn, NumberColumn, Ordinal
+from synthesis.schema.cuts import Cuts, Range
 from synthesis.schema.schema import Schema
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">="]
-Flags = NDArray[np.bool_]
 
 _OPERATOR = re.compile(r"!=|<=|>=|=|<|>")
 _EXAMPLE = 'write column, operator and value, such as "age>=65" or "income=>50K"'
@@ -54,92 +55,127 @@ def parse_condition(text: str) -> Condition:
     return Condition(column=column, operator=operator, value=text[match.end() :].strip())
 
 
-def allowed_codes(schema: Schema, conditions: Sequence[Condition]) -> dict[int, Flags]:
-    """Return for every column with conditions which of its codes satisfy all of them.
+@dataclass(frozen=True, kw_only=True)
+class Restriction:
+    """What conditions leave of one column.
 
-    The answer is exact: a row has an allowed code in every column exactly when its decoded values
-    satisfy the conditions. A missing value satisfies `column=` (nothing after the sign) only.
+    Attributes:
+        column: the column.
+        ranges: first and last place of what may occur, in order and apart; places are the levels,
+            or the positions of the grid.
+        missing: whether a missing value may occur.
+    """
+
+    column: Column
+    ranges: tuple[Range, ...]
+    missing: bool
+
+    @cached_property
+    def shares(self) -> NDArray[np.float64]:
+        """The probability that a value drawn for each code satisfies them, ``(column.size,)``."""
+        if isinstance(self.column, LevelColumn):
+            alone, cells = np.arange(len(self.column.levels)), np.empty(0)
+        else:
+            grid = self.column.grid
+            alone = np.array(grid.masses, dtype=np.int64)
+            cells = Cuts.of(grid, self.ranges).shares
+        first, last = np.array(self.ranges, dtype=np.int64).reshape(-1, 2).T
+        holds = ((first <= alone[:, None]) & (alone[:, None] <= last)).any(axis=1)
+        return np.concatenate([holds, cells, [self.missing] * self.column.missing])
+
+    @cached_property
+    def cuts(self) -> Cuts | None:
+        """What is left of the cells, if any is left in part."""
+        is_cut = ((self.shares > 0) & (self.shares < 1)).any()
+        if isinstance(self.column, LevelColumn) or not is_cut:
+            return None
+        return Cuts.of(self.column.grid, self.ranges)
+
+    def narrow(self, condition: Condition) -> Restriction:
+        """Return what this and a further condition leave together."""
+        ranges, missing = _wanted(self.column, condition)
+        both = [(max(a, c), min(b, d)) for a, b in self.ranges for c, d in ranges]
+        left = tuple((first, last) for first, last in both if first <= last)
+        if not left and not (missing and self.missing):
+            raise _problem(condition, "no row can satisfy it (with the other conditions); widen it")
+        return replace(self, ranges=left, missing=missing and self.missing)
+
+
+def restrict(schema: Schema, conditions: Sequence[Condition]) -> dict[int, Restriction]:
+    """Return for every column with conditions what they leave of it.
+
+    A missing value satisfies `column=` (nothing after the sign) only.
 
     Returns:
-        Column index to a mask of shape `(column.size,)`.
+        Column index to what is left of the column.
 
     Raises:
-        InputError: for an unknown column or value, an order where none is declared, a bound inside
-            a cell (the nearest bounds that work are named), or conditions nothing can satisfy.
+        InputError: for an unknown column or value, an order where none is declared, or conditions
+            nothing can satisfy.
     """
-    allowed: dict[int, Flags] = {}
+    left: dict[int, Restriction] = {}
     for condition in conditions:
         if condition.column not in schema.names:
             raise _problem(
                 condition, f"the schema has no such column; it has {_list(schema.names)}"
             )
         index = schema.names.index(condition.column)
-        mask = _codes_of(schema.columns[index], condition)
-        allowed[index] = allowed.get(index, np.ones_like(mask)) & mask
-        if not allowed[index].any():
-            raise _problem(condition, "no row can satisfy it (with the other conditions); widen it")
-    return allowed
+        column = schema.columns[index]
+        all_of_it = Restriction(
+            column=column, ranges=((0, _last_place(column)),), missing=column.missing
+        )
+        left[index] = left.get(index, all_of_it).narrow(condition)
+    return left
 
 
-def _codes_of(column: Column, condition: Condition) -> Flags:
+def _last_place(column: Column) -> int:
+    return len(column.levels) - 1 if isinstance(column, LevelColumn) else column.grid.count - 1
+
+
+def _wanted(column: Column, condition: Condition) -> tuple[tuple[Range, ...], bool]:
+    """Return the places that satisfy a condition, and whether a missing value does."""
+    last = _last_place(column)
     if condition.value == "":
-        return _missing_codes(column, condition)
-    known: Flags = np.arange(column.size) != (
-        -1 if column.missing_code is None else column.missing_code
-    )
+        return _wanted_missing(column, condition, (0, last))
     operator = condition.operator
+    first, after = _span(column, condition, _OPPOSITE.get(operator, operator))
+    ranges = [(first, after)]
     if operator in _OPPOSITE:
-        return known & ~_below_or_equal(column, condition, _OPPOSITE[operator])
-    return _below_or_equal(column, condition, operator)
+        ranges = [(0, first - 1), (after + 1, last)]
+    return tuple(each for each in ranges if each[0] <= each[1]), False
 
 
-def _missing_codes(column: Column, condition: Condition) -> Flags:
-    if column.missing_code is None:
+def _wanted_missing(
+    column: Column, condition: Condition, everything: Range
+) -> tuple[tuple[Range, ...], bool]:
+    if not column.missing:
         raise _problem(condition, "the column has no missing values; write a value after the sign")
     if condition.operator not in ("=", "!="):
         raise _problem(condition, "there is no value after the sign; write one")
-    is_missing: Flags = np.arange(column.size) == column.missing_code
-    return is_missing if condition.operator == "=" else ~is_missing
+    return ((), True) if condition.operator == "=" else ((everything,), False)
 
 
-def _below_or_equal(column: Column, condition: Condition, operator: Operator) -> Flags:
-    """Return the codes that satisfy `=`, `<` or `<=`; missing never does."""
+def _span(column: Column, condition: Condition, operator: Operator) -> Range:
+    """Return the first and last place that satisfy `=`, `<` or `<=`."""
     if isinstance(column, LevelColumn):
         return _levels(column, condition, operator)
-    return _cells(column, condition, operator)
-
-
-def _levels(column: LevelColumn, condition: Condition, operator: Operator) -> Flags:
-    if condition.value not in column.levels:
-        raise _problem(condition, f"the column has no such level; it has {_list(column.levels)}")
-    code = column.levels.index(condition.value)
-    codes = np.arange(column.size)
-    if operator == "=":
-        equal: Flags = codes == code
-        return equal
-    if not isinstance(column, Ordinal):
-        raise _problem(condition, "its levels have no order; use = or !=")
-    last = code if operator == "<=" else code - 1
-    below: Flags = codes <= last
-    return below
-
-
-def _cells(column: NumberColumn, condition: Condition, operator: Operator) -> Flags:
-    """Compare the lowest and highest position under every code with the place of the value."""
-    grid = column.grid
-    low, high = (np.concatenate([grid.masses, ends]).astype(np.int64) for ends in grid.bounds)
     at_most, below = _place(column, condition)
     if operator == "=":
         if at_most == below:
             raise _problem(condition, "the column cannot have this value; use < or > instead")
-        some, every = (low <= at_most) & (at_most <= high), (low == at_most) & (at_most == high)
-    else:
-        last = at_most if operator == "<=" else below
-        some, every = low <= last, high <= last
-    cut = np.flatnonzero(some & ~every)
-    if len(cut):
-        raise _cut(column, condition, int(low[cut[0]]), int(high[cut[0]]))
-    return np.append(every, [False] * column.missing).astype(bool)
+        return at_most, at_most
+    return 0, at_most if operator == "<=" else below
+
+
+def _levels(column: LevelColumn, condition: Condition, operator: Operator) -> Range:
+    if condition.value not in column.levels:
+        raise _problem(condition, f"the column has no such level; it has {_list(column.levels)}")
+    code = column.levels.index(condition.value)
+    if operator == "=":
+        return code, code
+    if not isinstance(column, Ordinal):
+        raise _problem(condition, "its levels have no order; use = or !=")
+    return 0, code if operator == "<=" else code - 1
 
 
 def _place(column: NumberColumn, condition: Condition) -> tuple[int, int]:
@@ -162,23 +198,6 @@ def _to_units(column: NumberColumn, condition: Condition) -> Fraction:
     except (ValueError, ZeroDivisionError) as error:
         expected = "a date such as 2024-05-31" if isinstance(column, Datetime) else "a number"
         raise _problem(condition, f"the value must be {expected}") from error
-
-
-def _cut(column: NumberColumn, condition: Condition, low: int, high: int) -> InputError:
-    """Say that the values from low to high share a code, and which bounds do not cut it."""
-    first, last = column.format_position(low), column.format_position(high)
-    name = condition.column
-    nearest = {
-        "=": f"{name}>={first} together with {name}<={last}",
-        "!=": f"{name}<{first} or {name}>{last}",
-        "<": f"{name}<{first} or {name}<={last}",
-        ">": f"{name}>={first} or {name}>{last}",
-    }[condition.operator if condition.operator in ("=", "!=") else condition.operator[0]]
-    return _problem(
-        condition,
-        f"values from {first} to {last} are generated as one group, which it would cut; "
-        f"the nearest that holds exactly is {nearest}",
-    )
 
 
 def _problem(condition: Condition, rule: str) -> InputError:

@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -22,10 +25,35 @@ def replace_file(path: Path, content: bytes) -> None:
         OSError: if it cannot be written; the file is then as it was.
     """
     draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+    with _replacing(path, draft) as file:
+        draft.chmod(0o600)
+        file.write(content)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a hidden file beside ``path`` that takes its place, and is on the disk, at the end.
+
+    It has the rights of any new file. When something fails, ``path`` is as it was.
+
+    Raises:
+        OSError: if it cannot be written; the error names ``path``.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        with _replacing(path, draft) as file:
+            yield file
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(draft)):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextmanager
+def _replacing(path: Path, draft: Path) -> Iterator[BinaryIO]:
     try:
         with draft.open("wb") as file:
-            draft.chmod(0o600)
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())  # a power cut must not leave an empty file behind
         os.replace(draft, path)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from synthesis.errors import InputError
 from synthesis.schema.checking import Violation, broken_rules
 from synthesis.schema.columns import Column, Datetime, Integer, LevelColumn
+from synthesis.schema.cuts import Cuts
 from synthesis.schema.reading import Reading, Rule, is_blank, read_column
 from synthesis.schema.schema import Schema
 from synthesis.units import Codes, Units
@@ -112,14 +115,59 @@ def decode(
         InputError: when the codes do not have the shape or the range the schema asks for.
     """
     _check_codes(schema, codes)
-    drawn = {}
+    return to_frame(schema, place(schema, codes, rng, {}))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Placed:
+    """The cells of one column before they have a type.
+
+    Attributes:
+        places: level of every cell, or its position on the grid, ``(n_rows,)``; anything where a
+            cell is missing.
+        missing: which cells are missing, ``(n_rows,)``.
+    """
+
+    places: NDArray[np.int64]
+    missing: NDArray[np.bool_]
+
+
+def place(
+    schema: Schema,
+    codes: NDArray[np.integer[Any]],
+    rng: np.random.Generator,
+    cuts: Mapping[int, Cuts],
+) -> list[Placed]:
+    """Draw the places of cells that have these codes, column by column.
+
+    Args:
+        schema: the declaration.
+        codes: shape `(n_rows, n_columns)`.
+        rng: where the draws inside cells come from.
+        cuts: for columns by their index, what may be drawn of cells; the rest is drawn from whole
+            cells.
+    """
+    placed = []
     for index, column in enumerate(schema.columns):
         places = codes[:, index].astype(np.int64)
         missing = places == (-1 if column.missing_code is None else column.missing_code)
         if not isinstance(column, LevelColumn):
-            places[~missing] = column.grid.decode(places[~missing], rng)
-        drawn[column.name] = _to_cells(column, places, missing)
-    return pd.DataFrame(drawn, columns=list(schema.names))
+            draw = cuts[index].decode if index in cuts else column.grid.decode
+            if column.missing:
+                places[~missing] = draw(places[~missing], rng)
+            else:
+                places = draw(places, rng)
+        placed.append(Placed(places=places, missing=missing))
+    return placed
+
+
+def to_frame(schema: Schema, placed: Sequence[Placed]) -> pd.DataFrame:
+    """Return the table that has its cells in these places."""
+    typed = {
+        column.name: _to_cells(column, each.places, each.missing)
+        for column, each in zip(schema.columns, placed, strict=True)
+    }
+    return pd.DataFrame(typed, columns=list(schema.names))
 
 
 def conform(schema: Schema, table: pd.DataFrame) -> pd.DataFrame:
@@ -128,11 +176,8 @@ def conform(schema: Schema, table: pd.DataFrame) -> pd.DataFrame:
     Raises:
         InputError: when a cell breaks a rule of the schema.
     """
-    typed = {
-        column.name: _to_cells(column, reading.positions, reading.missing)
-        for column, reading in zip(schema.columns, _read(schema, table), strict=True)
-    }
-    return pd.DataFrame(typed, columns=list(schema.names))
+    readings = _read(schema, table)
+    return to_frame(schema, [Placed(places=r.positions, missing=r.missing) for r in readings])
 
 
 def _read(schema: Schema, table: pd.DataFrame) -> list[Reading]:
@@ -187,8 +232,9 @@ def _to_cells(
 ) -> pd.Series[Any]:
     """Turn places (levels or grid positions) into cells of the column's own type."""
     if isinstance(column, LevelColumn):
-        words = np.array([*column.levels, None], dtype=object)
-        return pd.Series(words[np.where(missing, len(column.levels), places)], dtype="str")
+        words = pa.array([*column.levels, None], pa.large_string())
+        picked = words.take(pa.array(np.where(missing, len(column.levels), places)))
+        return pd.Series(pd.array(picked, dtype="str"))
     known = np.where(missing, 0, places)
     if isinstance(column, Integer):
         numbers = pd.Series(column.grid.to_units(known))

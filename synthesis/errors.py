@@ -30,5 +30,9 @@ class SourceUnavailable(RuntimeError):
     """
 
 
+class WorkersFailed(RuntimeError):
+    """Report that processes which drew rows could not start, or ended before their time."""
+
+
 def _rebuild(message: str, argument: str) -> InputError:
     return InputError(message, argument=argument)

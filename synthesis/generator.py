@@ -21,8 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from synthesis.architecture import GeneratorSettings, Shares
-
-Codes = NDArray[np.int16]
+from synthesis.drawing import Codes, MixtureTables
 
 LEAST_SHARE = 1e-6
 """Share of a code that the generator starts from where the sketch says none."""
@@ -165,6 +164,21 @@ class Generator(nn.Module):
         return torch.cat(rows, dim=1)
 
     @torch.no_grad()
+    def make_tables(
+        self, shares: Mapping[int, NDArray[np.float64] | NDArray[np.bool_]] | None = None
+    ) -> MixtureTables:
+        """Return the tables that rows are drawn from, under the condition that ``shares`` tell.
+
+        Args:
+            shares: per column position, the probability that a value with a code meets the
+                condition, ``(codes,)`` in [0, 1].
+
+        Raises:
+            ValueError: if the condition has (almost) no probability under the generator.
+        """
+        columns = [column.double().numpy() for column in self.mixture().columns]
+        return MixtureTables.of(columns, self.settings.label_index, shares or {})
+
     def sample_codes(
         self,
         num_rows: int,
@@ -174,50 +188,18 @@ class Generator(nn.Module):
     ) -> Codes:
         """Draw rows as codes, exactly under the condition that columns stay in ``allowed``.
 
-        Draws are stratified: a latent code appears as often with a class as its weight asks, up to
-        one row, and its columns are spread evenly, so the table strays less from the generator
-        than independent rows would.
-
         Args:
             num_rows: rows to draw, >= 0.
             rng: where the draws come from.
             allowed: per column position, which codes may occur.
 
         Returns:
-            Shape ``(num_rows, n_columns)``.
+            Shape ``(num_rows, n_columns)``; see ``MixtureTables.draw``.
 
         Raises:
             ValueError: if the condition has (almost) no probability under the generator.
         """
-        columns = [column.double().numpy() for column in self.mixture().columns]
-        at, classes = self.settings.label_index, self.settings.num_classes
-        for position, mask in (allowed or {}).items():
-            columns[position] = columns[position] * mask
-        # What is drawn first is a cell: a part of the mixture together with a class.
-        weights = columns[at] / self.settings.num_parts  # (parts, classes)
-        for position in set(allowed or {}) - {at}:
-            mass = columns[position].sum(-1)
-            weights = weights * (mass.T if mass.ndim == 2 else mass[:, None])
-        cumulative = np.cumsum(weights)
-        if not cumulative[-1] >= 1e-9:
-            raise ValueError(
-                "the condition has almost no probability under the generator "
-                f"({cumulative[-1]:.1e}); ask for something less rare."
-            )
-        points = (np.arange(num_rows) + rng.random()) / max(num_rows, 1) * cumulative[-1]
-        cells = np.searchsorted(cumulative, points, side="right")  # ascending
-        cells = np.minimum(cells, np.flatnonzero(weights)[-1])
-        parts, labels = np.divmod(cells, classes)
-        codes = np.empty((num_rows, len(columns)), dtype=np.int16)
-        for position, table in enumerate(columns):
-            if position == at:
-                codes[:, position] = labels
-            elif table.ndim == 3:
-                by_cell = table.transpose(1, 0, 2).reshape(weights.size, -1)
-                codes[:, position] = _draw(by_cell, cells, _stratified(cells, rng))
-            else:
-                codes[:, position] = _draw(table, parts, _stratified(parts, rng))
-        return codes[rng.permutation(num_rows)]
+        return self.make_tables(allowed).draw(num_rows, rng)
 
 
 def _draw_hard(logits: Tensor, rng: torch.Generator) -> Tensor:
@@ -225,32 +207,3 @@ def _draw_hard(logits: Tensor, rng: torch.Generator) -> Tensor:
     soft = functional.softmax(logits - torch.log(-torch.log(uniform) + 1e-20), dim=1)
     hard = functional.one_hot(soft.argmax(1), logits.shape[1]).to(soft.dtype)
     return hard + soft - soft.detach()
-
-
-def _stratified(cells: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return one number in [0, 1) per row; those of one cell are spread evenly.
-
-    The order within a cell is random, so columns stay independent given the cell.
-    """
-    starts = np.flatnonzero(np.diff(cells, prepend=-1))
-    counts = np.diff(np.append(starts, len(cells)))
-    ranks = np.arange(len(cells)) - np.repeat(starts, counts)
-    spread = (ranks + rng.random(len(cells))) / np.repeat(counts, counts)
-    shuffled = np.empty(len(cells))
-    shuffled[np.lexsort((rng.random(len(cells)), cells))] = spread
-    return shuffled
-
-
-def _draw(
-    table: NDArray[np.float64], rows: NDArray[np.int64], uniform: NDArray[np.float64]
-) -> Codes:
-    """Draw one code for each of ``rows`` of ``table``, by inversion."""
-    cumulative = np.cumsum(table, axis=1)
-    totals = cumulative[:, -1:]
-    # One search for all rows: shift every distribution into its own unit interval.
-    shifted = (cumulative / np.maximum(totals, 1e-300) + np.arange(len(table))[:, None]).ravel()
-    found = np.searchsorted(shifted, rows + uniform, side="right")
-    codes = found - rows * table.shape[1]
-    last_possible = table.shape[1] - 1 - np.argmax(table[:, ::-1] > 0, axis=1)
-    drawn: Codes = np.minimum(codes, last_possible[rows]).astype(np.int16)
-    return drawn

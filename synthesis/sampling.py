@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pandas as pd
 
-from synthesis.conditions import allowed_codes, parse_condition
-from synthesis.encoding import decode
-from synthesis.errors import InputError
 from synthesis.generator import Generator
 from synthesis.schema import Schema
+from synthesis.sharded_sample import ShardedSample
 
 
 def sample_table(
@@ -35,14 +32,22 @@ def sample_table(
     Raises:
         InputError: if ``num_rows`` or a condition is not possible.
     """
-    if num_rows < 1:
-        raise InputError(f"rows must be at least 1, got {num_rows}.", argument="rows")
-    if seed < 0:
-        raise InputError(f"seed must be 0 or more, got {seed}.", argument="seed")
-    allowed = allowed_codes(schema, [parse_condition(text) for text in where])
-    coins, draws = np.random.default_rng(seed).spawn(2)
-    try:
-        codes = generator.sample_codes(num_rows, coins, allowed=allowed)
-    except ValueError as error:
-        raise InputError(f"where: {error}", argument="where") from None
-    return decode(schema, codes, draws)
+    batches = list(sample_batches(generator, schema, num_rows, seed=seed, where=where))
+    return batches[0] if len(batches) == 1 else pd.concat(batches, ignore_index=True)
+
+
+def sample_batches(
+    generator: Generator,
+    schema: Schema,
+    num_rows: int,
+    *,
+    seed: int = 0,
+    where: Sequence[str] = (),
+) -> Iterator[pd.DataFrame]:
+    """Draw the same rows as ``sample_table`` in parts of some 100,000 rows, one at a time.
+
+    Raises:
+        InputError: at once, if ``num_rows`` or a condition is not possible.
+    """
+    sample = ShardedSample.of(generator, schema, num_rows, seed=seed, where=where)
+    return map(sample.frame, range(sample.num_shards))

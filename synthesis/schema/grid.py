@@ -48,7 +48,7 @@ class Grid:
     @cached_property
     def bounds(self) -> tuple[Integers, Integers]:
         """Lowest and highest position of every cell, each of shape `(cells,)`."""
-        return self._unrank(self.edges[:-1]), self._unrank(self.edges[1:] - 1)
+        return self.unrank(self.edges[:-1]), self.unrank(self.edges[1:] - 1)
 
     def to_units(self, positions: Integers) -> Integers:
         """Turn positions into whole units."""
@@ -60,7 +60,7 @@ class Grid:
 
     def encode(self, positions: Integers) -> Integers:
         """Turn positions in [0, count) into codes: point masses first, then the cells."""
-        codes = len(self.masses) + np.searchsorted(self.edges, self._rank(positions), "right") - 1
+        codes = len(self.masses) + np.searchsorted(self.edges, self.rank(positions), "right") - 1
         for code, mass in enumerate(self.masses):
             codes[positions == mass] = code
         return codes.astype(np.int64)
@@ -70,26 +70,48 @@ class Grid:
         cells = codes - len(self.masses)
         inside = cells >= 0
         positions = np.array([*self.masses, 0], dtype=np.int64)[np.where(inside, -1, codes)]
-        positions[inside] = self._draw(cells[inside], rng)
+        cells = cells[inside]
+        ranks = self.rank_at(cells, rng.random(len(cells)))
+        positions[inside] = self.unrank(
+            np.clip(ranks, self.edges[cells], self.edges[cells + 1] - 1)
+        )
         return positions
 
-    def _draw(self, cells: Integers, rng: np.random.Generator) -> Integers:
-        first, after = self.edges[cells], self.edges[cells + 1]
-        share = rng.random(len(cells))
-        if self.log:
-            lowest, highest = self.bounds
-            low = self.to_values(lowest[cells])
-            high = self.to_values(highest[cells] + 1)
-            drawn = low * (high / low) ** share
-            ranks = self._rank(_floor((drawn * self.scale - self.origin) / self.step))
-        else:
-            ranks = first + _floor(share * (after - first))
-        return self._unrank(np.clip(ranks, first, after - 1))
+    def share_below(self, cells: Integers, ranks: Integers) -> NDArray[np.float64]:
+        """Return the probability that a draw from each cell lies below a rank.
 
-    def _rank(self, positions: Integers) -> Integers:
+        The two are broadcast; a rank outside its cell has probability 0 or 1.
+        """
+        first, after = self.edges[cells], self.edges[cells + 1]
+        inside = np.clip(ranks, first, after)
+        if not self.log:
+            return (inside - first) / (after - first)
+        low, high = self._ends(cells)
+        # A draw has this rank or more from the position behind the rank before it on.
+        begin = self.to_values(self.unrank(np.maximum(inside - 1, 0)) + 1)
+        share = np.log(begin / low) / np.log(high / low)
+        return np.where(inside == first, 0.0, np.where(inside == after, 1.0, share))
+
+    def rank_at(self, cells: Integers, shares: NDArray[np.float64]) -> Integers:
+        """Return the rank at a share in [0, 1) of each cell; rounding may lead just out of it."""
+        if self.log:
+            low, high = self._ends(cells)
+            drawn = low * (high / low) ** shares
+            return self.rank(_floor((drawn * self.scale - self.origin) / self.step))
+        first, after = self.edges[cells], self.edges[cells + 1]
+        return first + _floor(shares * (after - first))
+
+    def _ends(self, cells: Integers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the values at which cells begin and end; the latter belongs to the next one."""
+        lowest, highest = self.bounds
+        return self.to_values(lowest[cells]), self.to_values(highest[cells] + 1)
+
+    def rank(self, positions: Integers) -> Integers:
+        """Return how many positions that are no point mass lie below each."""
         return positions - np.searchsorted(np.sort(self.masses), positions)
 
-    def _unrank(self, ranks: Integers) -> Integers:
+    def unrank(self, ranks: Integers) -> Integers:
+        """Return the position of every rank."""
         positions = ranks.copy()
         for mass in sorted(self.masses):
             positions += positions >= mass
@@ -167,7 +189,7 @@ def _check_grid(*, count: int, masses: tuple[int, ...], bins: int | None, log: b
 
 def _log_edges(grid: Grid, free: int) -> Integers:
     """Edges of equal ratio, moved so that every cell holds at least one value."""
-    ends = grid.to_values(grid._unrank(np.array([0, free - 1], dtype=np.int64)))
+    ends = grid.to_values(grid.unrank(np.array([0, free - 1], dtype=np.int64)))
     low, high = float(ends[0]), float(ends[1]) + grid.step / grid.scale
     if low <= 0:
         raise ValueError(
@@ -176,7 +198,7 @@ def _log_edges(grid: Grid, free: int) -> Integers:
         )
     targets = low * (high / low) ** (np.arange(grid.cells + 1) / grid.cells)
     positions = np.ceil((targets * grid.scale - grid.origin) / grid.step - 1e-9).astype(np.int64)
-    ranks = grid._rank(np.clip(positions, 0, grid.count))
+    ranks = grid.rank(np.clip(positions, 0, grid.count))
     ranks[0], ranks[-1] = 0, free
     place = np.arange(grid.cells + 1)
     at_least_one = place + np.maximum.accumulate(ranks - place)
