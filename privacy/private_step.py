@@ -8,10 +8,10 @@ added once. Sampling: whatever drew ``real``; amplification holds only for Poiss
 Why the sum moves by at most one clip when a record comes or goes: every row, real or fake, is
 clipped by itself; the number of fakes is a declared constant, so no fake arrives or leaves with a
 real row; losses are summed, so no other row's weight changes; the divisor is the declared expected
-batch size. Opacus supplies the per-record norms (ghost clipping) and the optimiser wrapper; the
-noise comes from a stream.
+batch size. Norms and the clipped sum come from one backward pass (:mod:`privacy.book_keeping`),
+Opacus supplies the optimiser wrapper, and the noise comes from a stream.
 
-Reference: Abadi et al. 2016, Algorithm 1; Li et al. 2022 (ghost clipping).
+Reference: Abadi et al. 2016, Algorithm 1; Bu et al. 2022 (book-keeping).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import math
 from collections.abc import Callable
 
 import torch
-from opacus.grad_sample import GradSampleModuleFastGradientClipping
 from torch import Tensor, nn
 from torch.nn import functional
 
+from privacy.book_keeping import BookKeeper, PerRecordGradients
 from privacy.checks import MAX_CLIP, MIN_CLIP
 from privacy.random_stream import RandomStream
 from privacy.record_probes import check_layers
@@ -65,10 +65,7 @@ class PrivateStep:
         self.discriminator = discriminator
         self.fake_batch_size = fake_batch_size
         self.max_grad_norm = max_grad_norm
-        self._module = GradSampleModuleFastGradientClipping(
-            discriminator, loss_reduction="sum", max_grad_norm=max_grad_norm
-        )
-        self._module.disable_hooks()
+        self._books = BookKeeper(discriminator)
         self.optimizer = StreamNoiseOptimizer(
             make_optimizer(list(discriminator.parameters())),
             noise_multiplier=noise_multiplier,
@@ -102,35 +99,33 @@ class PrivateStep:
         finite contributes zero.
         """
         rows = torch.cat([real, fake]).detach()
-        targets = torch.cat([torch.ones(len(real)), torch.zeros(len(fake))]).to(rows.device)
-        usable = torch.isfinite(rows).all(dim=1)  # (n_real + n_fake,)
-        losses, norms = self._losses_and_norms(rows, targets, usable)
+        targets = torch.cat([rows.new_ones(len(real)), rows.new_zeros(len(fake))])
+        # (n_real + n_fake,); zero times a number is zero, and isfinite(rows).all() is slow.
+        usable = (0.0 * rows).sum(dim=1) == 0
+        gradients = self._differentiate(rows, targets, usable)
+        norms = gradients.norms()
         if not torch.isfinite(norms).all():
             usable &= torch.isfinite(norms)
-            losses, norms = self._losses_and_norms(rows, targets, usable)
+            gradients = self._differentiate(rows, targets, usable)
+            norms = gradients.norms()
             if not torch.isfinite(norms).all():
                 raise ValueError(
                     "discriminator must give finite gradients on a row of zeros, and it does not; "
                     "its weights are broken: start from fresh ones."
                 )
         clip = (self.max_grad_norm / (norms + 1e-6)).clamp(max=1.0) * usable
-        self.optimizer.zero_grad()
-        (clip * losses).sum().backward()
+        self.optimizer.zero_grad(set_to_none=True)
+        for parameter, summed in gradients.weigh(clip).items():
+            parameter.grad = summed
 
-    def _losses_and_norms(
-        self, rows: Tensor, targets: Tensor, usable: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return losses ``(n,)`` with their graph and per-record gradient norms ``(n,)``."""
-        self.optimizer.zero_grad()
-        self._module.enable_hooks()
-        # Opacus' backward hooks ask for inputs that require gradients.
-        rows = torch.where(usable[:, None], rows, 0.0).requires_grad_()
-        logits = self._module(rows).reshape(len(rows))
+    def _differentiate(self, rows: Tensor, targets: Tensor, usable: Tensor) -> PerRecordGradients:
+        """Return the gradients of every row's loss, with zeros in the place of unusable rows."""
+        if not usable.all():
+            rows = torch.where(usable[:, None], rows, 0.0)
+        with self._books.watch() as book:
+            logits = self.discriminator(rows).reshape(len(rows))
         losses = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-        losses.sum().backward(retain_graph=True)
-        norms: Tensor = self._module.get_norm_sample()
-        self._module.disable_hooks()
-        return losses, norms.detach()
+        return self._books.differentiate(losses, book)
 
 
 def _check_numbers(

@@ -8,7 +8,8 @@ nothing is not a proof.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 
 import torch
 from opacus.validators import ModuleValidator
@@ -16,10 +17,13 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-__all__ = ["check_layers", "check_one_logit_per_row", "check_rows_apart"]
+from privacy.book_keeping import BookKeeper
+
+__all__ = ["check_gradients", "check_layers", "check_one_logit_per_row", "check_rows_apart"]
 
 _ROWS = 6
 _TOLERANCE = 1e-5
+_GRADIENT_TOLERANCE = 1e-3  # of the largest norm; what is wrong is off by its own size
 _SHAPE_ERRORS = (RuntimeError, ValueError, IndexError, AssertionError)
 _WAY_OUT = "Use GroupNorm, LayerNorm or no normalisation."
 
@@ -53,7 +57,9 @@ def check_one_logit_per_row(discriminator: nn.Module, width: int) -> None:
     """
     for number in (1, 2, _ROWS):
         try:
-            shape = _run(copy.deepcopy(discriminator), _draw_rows(width)[:number]).shape
+            shape = _run(
+                copy.deepcopy(discriminator), _draw_rows(discriminator, width)[:number]
+            ).shape
         except _SHAPE_ERRORS as error:
             raise ValueError(_describe_packing(width, f"{number} gave an error")) from error
         if shape not in ((number,), (number, 1)):
@@ -71,9 +77,24 @@ def check_rows_apart(discriminator: nn.Module, width: int) -> None:
     for network in _make_variants(discriminator):
         for training in (True, False):
             network.train(training)
-            _check_memory(network, _draw_rows(width))  # first, while it has seen nothing
-            _check_values(copy.deepcopy(network), _draw_rows(width))
-        _check_number(network, _draw_rows(width))
+            _check_memory(network, _draw_rows(network, width))  # first, while it has seen nothing
+            _check_values(copy.deepcopy(network), _draw_rows(network, width))
+        _check_number(network, _draw_rows(network, width))
+
+
+def check_gradients(discriminator: nn.Module, width: int) -> None:
+    """Refuse a network whose gradients book-keeping does not find, by comparison with autograd.
+
+    Raises:
+        ValueError: if a layer is of an unknown type, or weights are used without calling it.
+    """
+    for network in _make_variants(discriminator):
+        if not _agrees_with_autograd(network, _draw_rows(network, width)):
+            raise ValueError(
+                "discriminator must use its weights by calling the layers that hold them, with "
+                "records along the first dimension; the per-record gradients found from its layers "
+                "are not those of autograd."
+            )
 
 
 def _find_layer_problems(discriminator: nn.Module) -> Iterator[str]:
@@ -126,19 +147,54 @@ def _check_number(network: nn.Module, rows: Tensor) -> None:
         raise ValueError(_describe_mixing("the number of rows"))
 
 
+def _agrees_with_autograd(network: nn.Module, rows: Tensor) -> bool:
+    """Compare norms and a weighted sum on the graph of one run, as a step computes them."""
+    keeper, weights = BookKeeper(network), torch.linspace(-1.0, 2.0, len(rows)).to(rows)
+    with _put_dice_back(rows), keeper.watch() as book:
+        logits = network(rows).reshape(len(rows))
+    found = keeper.differentiate(logits, book, retain_graph=True)
+    sums = found.weigh(weights)
+    wanted = torch.stack(
+        [
+            _flatten(
+                torch.autograd.grad(
+                    logit, list(sums), retain_graph=True, allow_unused=True, materialize_grads=True
+                )
+            )
+            for logit in logits
+        ]
+    )  # (n, weights)
+    if not torch.isfinite(wanted).all():
+        return True  # the step itself says what is wrong
+    norms = torch.linalg.vector_norm(wanted, dim=1)
+    bound = _GRADIENT_TOLERANCE * float(norms.max())
+    wrong_norms, wrong_sums = found.norms() - norms, _flatten(sums.values()) - weights @ wanted
+    return float(wrong_norms.norm()) <= bound and float(wrong_sums.norm()) <= bound
+
+
 def _run(network: nn.Module, rows: Tensor) -> Tensor:
-    # The state is put back after every run, so that dropout draws the same each time.
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with _put_dice_back(rows), torch.no_grad():
         logits: Tensor = network(rows)
     return logits
+
+
+def _put_dice_back(rows: Tensor) -> AbstractContextManager[None]:
+    """Put the random state back after a run, so that dropout draws the same each time."""
+    return torch.random.fork_rng(devices=[rows.device] if rows.is_cuda else [])
+
+
+def _flatten(tensors: Iterable[Tensor]) -> Tensor:
+    return torch.cat([each.flatten() for each in tensors])
 
 
 def _agree(one: Tensor, other: Tensor) -> bool:
     return torch.allclose(one, other, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
 
 
-def _draw_rows(width: int) -> Tensor:
-    return torch.randn(_ROWS, width, generator=torch.Generator().manual_seed(0))
+def _draw_rows(network: nn.Module, width: int) -> Tensor:
+    """Return made-up rows ``(6, width)`` of the type and on the device of the network's weights."""
+    rows = torch.randn(_ROWS, width, generator=torch.Generator().manual_seed(0))
+    return rows.to(next(network.parameters(), rows))
 
 
 def _describe_packing(width: int, found: str) -> str:

@@ -42,6 +42,14 @@ class StreamNoiseOptimizer(DPOptimizerFastGradientClipping):  # type: ignore[mis
         )
         self._stream = stream
 
+    def accumulate(self) -> None:
+        """Take over every ``p.grad``, or add it to what skipped steps left; Opacus copies it."""
+        for parameter in self.params:
+            if parameter.summed_grad is None:
+                parameter.summed_grad, parameter.grad = parameter.grad, None
+            else:
+                parameter.summed_grad.add_(parameter.grad)
+
     def add_noise(self) -> None:
         """Put the summed gradient plus noise into every ``p.grad``; a second time is refused."""
         for parameter in self.params:
@@ -50,8 +58,8 @@ class StreamNoiseOptimizer(DPOptimizerFastGradientClipping):  # type: ignore[mis
         sizes = [parameter.numel() for parameter in self.params]
         drawn = torch.zeros(sum(sizes), dtype=torch.float64)
         if noise_std:
-            drawn = torch.from_numpy(self._stream.normal(sum(sizes))) * noise_std
+            drawn = torch.from_numpy(self._stream.normal(sum(sizes))).mul_(noise_std)
         for parameter, noise in zip(self.params, drawn.split(sizes), strict=True):
             summed = parameter.summed_grad
-            parameter.grad = summed + noise.view_as(summed).to(summed)
+            parameter.grad = noise.view_as(summed).to(summed, copy=True).add_(summed)
             _mark_as_processed(summed)

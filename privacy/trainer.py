@@ -19,7 +19,12 @@ from privacy.events import SampledGaussianEvent
 from privacy.known_mistakes import refuse_loader, refuse_mistakes
 from privacy.private_step import OptimizerFactory, PrivateStep
 from privacy.randomness import Randomness
-from privacy.record_probes import check_layers, check_one_logit_per_row, check_rows_apart
+from privacy.record_probes import (
+    check_gradients,
+    check_layers,
+    check_one_logit_per_row,
+    check_rows_apart,
+)
 from privacy.sampling import poisson_batches
 
 TakeRows = Callable[[Tensor], Tensor]
@@ -79,6 +84,7 @@ class PrivateTrainer:
         check_layers(discriminator)
         check_one_logit_per_row(discriminator, check_positive_int(width, name="width"))
         check_rows_apart(discriminator, width)
+        check_gradients(discriminator, width)
         self._event = event
         self._steps_left = event.steps
         # Made once: a seeded stream that started again would repeat its noise.

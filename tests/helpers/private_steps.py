@@ -40,7 +40,11 @@ def draw_fakes(number: int = FAKES, width: int = WIDTH, seed: int = 99) -> Tenso
 
 
 def flat_gradient(module: nn.Module) -> Tensor:
-    return torch.cat([p.grad.flatten() for p in module.parameters()]).clone()
+    return torch.cat([p.grad.flatten() for p in trainable(module)]).clone()
+
+
+def trainable(module: nn.Module) -> list[nn.Parameter]:
+    return [p for p in module.parameters() if p.requires_grad]
 
 
 def losses_of(discriminator: nn.Module, rows: Tensor, target: float) -> Tensor:
@@ -51,7 +55,7 @@ def losses_of(discriminator: nn.Module, rows: Tensor, target: float) -> Tensor:
 
 
 def gradient_of(discriminator: nn.Module, loss: Tensor) -> Tensor:
-    parts = torch.autograd.grad(loss, list(discriminator.parameters()), retain_graph=True)
+    parts = torch.autograd.grad(loss, trainable(discriminator), retain_graph=True)
     return torch.cat([part.flatten() for part in parts])
 
 
@@ -60,13 +64,18 @@ def clip_one(gradient: Tensor, clip: float) -> Tensor:
 
 
 def one_by_one(discriminator: nn.Module, real: Tensor, fake: Tensor, clip: float) -> Tensor:
-    """The oracle: gradient of each row alone, clipped alone, added up in double precision."""
-    size = sum(p.numel() for p in discriminator.parameters())
+    """The oracle: gradient of each row alone, clipped alone, added up in double precision.
+
+    A row or gradient that is not finite adds nothing.
+    """
+    size = sum(p.numel() for p in trainable(discriminator))
     total = torch.zeros(size, dtype=torch.float64)
     for rows, target in ((real, 1.0), (fake, 0.0)):
         for row in rows:
             loss = losses_of(discriminator, row[None], target).sum()
-            total += clip_one(gradient_of(discriminator, loss), clip).double()
+            gradient = gradient_of(discriminator, loss)
+            if row.isfinite().all() and gradient.norm().isfinite():
+                total += clip_one(gradient, clip).double()
     return total
 
 
