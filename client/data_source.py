@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import pandas as pd
+import pyarrow as pa
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -27,9 +27,9 @@ from privacy.checks import check_one_line
 from privacy.secret_files import read_secret
 from synthesis import InputError
 from synthesis.cells import Names
-from synthesis.record_sources import read_record_parts
+from synthesis.record_sources import read_batches
 from synthesis.sql_engine import SqlQuery, parse_url
-from synthesis.sql_records import read_query_parts
+from synthesis.sql_records import read_query_batches
 
 __all__ = ["Data", "SqlSource", "check_path", "dataset_of", "read_parts"]
 
@@ -151,8 +151,10 @@ def dataset_of(data: str | SqlSource) -> str:
     return data.dataset if isinstance(data, SqlSource) else Path(data).name
 
 
-def read_parts(data: str | SqlSource, folder: Path, needed: Names = None) -> Iterator[pd.DataFrame]:
-    """Yield a site's records, part by part, every cell as text; at least one table.
+def read_parts(
+    data: str | SqlSource, folder: Path, needed: Names = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield a site's records, part by part, as the source gives them; at least one batch.
 
     Args:
         data: what ``site.toml`` says.
@@ -164,8 +166,8 @@ def read_parts(data: str | SqlSource, folder: Path, needed: Names = None) -> Ite
         SourceUnavailable: if the data are out of reach for now.
     """
     if isinstance(data, SqlSource):
-        return read_query_parts(data.to_query(folder), needed)
-    return read_record_parts(folder / data, needed)
+        return read_query_batches(data.to_query(folder), needed)
+    return read_batches(folder / data, needed)
 
 
 def _from_environment(setting: str, variable: str | None) -> str | None:
