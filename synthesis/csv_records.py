@@ -15,6 +15,7 @@ import gzip
 import io
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import IO, cast
@@ -32,6 +33,7 @@ __all__ = ["read_csv_batches"]
 BLOCK_BYTES = 2**20
 """What is read at once; a block ends where a line ends."""
 
+_MARK = b"\xef\xbb\xbf"
 _COMMA, _QUOTE, _LINE_FEED, _RETURN = b',"\n\r'
 
 csv.field_size_limit(sys.maxsize)  # one huge cell must not stop the reading of all others
@@ -68,7 +70,7 @@ def read_csv_batches(path: Path, needed: Names = None) -> Iterator[pa.RecordBatc
 def _whole(file: IO[bytes]) -> Iterator[bytes]:
     """Yield the lines of a file in blocks, none of them cut; all in UTF-8, without its mark."""
     begun: list[bytes] = []
-    mark = b"\xef\xbb\xbf"
+    mark = _MARK
     while content := file.read(BLOCK_BYTES):
         end = max(content.rfind(b"\n"), content.rfind(b"\r", 0, -1)) + 1
         if end:
@@ -94,11 +96,18 @@ def _take_names(block: bytes) -> tuple[list[str], bytes]:
 
 def _read_block(block: bytes, width: int, columns: list[int]) -> pa.RecordBatch:
     """Return some columns, named by their numbers, of the lines that have ``width`` cells."""
+    if columns and block and _is_plain(block):
+        with suppress(pa.ArrowInvalid):  # no line may decide whether the others are read
+            return _read_plain(block, width, columns)
+    lines = io.StringIO(block.decode("utf-8"), newline="")
+    rows = (cells for cells in map(_read_line, lines) if len(cells) == width)
+    return make_batch(
+        [str(i) for i in columns], [[cells[i] or None for i in columns] for cells in rows]
+    )
+
+
+def _read_plain(block: bytes, width: int, columns: list[int]) -> pa.RecordBatch:
     names = [str(i) for i in columns]
-    if not columns or not block or not _is_plain(block):
-        lines = io.StringIO(block.decode("utf-8"), newline="")
-        rows = (cells for cells in map(_read_line, lines) if len(cells) == width)
-        return make_batch(names, [[cells[i] or None for i in columns] for cells in rows])
     table = pa_csv.read_csv(
         pa.py_buffer(block),
         read_options=pa_csv.ReadOptions(
@@ -123,6 +132,8 @@ def _is_plain(block: bytes) -> bool:
     Lines must end in a line feed, with or without a carriage return before it.
     """
     if block.count(b"\r") != block.count(b"\r\n") or b"\0" in block:
+        return False
+    if block.startswith(_MARK):  # inside a file it is a character like others
         return False
     codes = np.frombuffer(block, np.uint8)
     quotes = np.flatnonzero(codes == _QUOTE)

@@ -130,7 +130,8 @@ class Units:
         if share == 0:
             return self, self._select(np.zeros(self.n_units, dtype=bool))
         limit = np.uint64(share * 2.0**64)
-        held = self._digest_persons(key) < limit if self.ids else self._digest_records(key) < limit
+        digests = self._digest_records(key) if self.ids is None else self._digest_persons(key)
+        held = digests < limit
         return self._select(~held), self._select(held)
 
     @cached_property
@@ -147,11 +148,9 @@ class Units:
 
     def _digest_persons(self, key: bytes) -> NDArray[np.uint64]:
         """Return 8 keyed bytes for each person, as a number."""
-        hashed = [
-            blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=key, person=_PERSON)
-            for text in self.ids or ()
-        ]
-        return np.frombuffer(b"".join(each.digest() for each in hashed), dtype=">u8")
+        ids = (text.encode("utf-8", "surrogatepass") for text in self.ids or ())
+        hashed = (blake2b(text, digest_size=8, key=key, person=_PERSON).digest() for text in ids)
+        return np.frombuffer(b"".join(hashed), dtype=">u8")
 
     def _digest_records(self, key: bytes) -> NDArray[np.uint64]:
         """Return 8 keyed bytes for each record, as a number."""
