@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -153,7 +153,7 @@ def dataset_of(data: str | SqlSource) -> str:
 
 def read_parts(
     data: str | SqlSource, folder: Path, needed: Names = None
-) -> Iterator[pa.RecordBatch]:
+) -> Generator[pa.RecordBatch, None, None]:
     """Yield a site's records, part by part, as the source gives them; at least one batch.
 
     Args:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -253,7 +254,8 @@ class Site:
 
     def _read_all_units(self) -> Units:
         parts = read_parts(self.config.data, self.folder, needed_columns(self.schema))
-        return read_units(self.schema, parts)
+        with closing(parts):  # at once, when a part is refused, and not when memory is cleared
+            return read_units(self.schema, parts)
 
 
 def load_site(folder: str | Path, *, is_simulated: bool = False) -> Site:

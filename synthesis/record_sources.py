@@ -7,7 +7,7 @@ so that neither another record nor the file it lies in changes how a record is r
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -47,7 +47,7 @@ def read_record_parts(path: str | Path, needed: Names = None) -> Iterator[pd.Dat
         yield from to_records(batch, CHUNK)
 
 
-def read_batches(path: str | Path, needed: Names = None) -> Iterator[pa.RecordBatch]:
+def read_batches(path: str | Path, needed: Names = None) -> Generator[pa.RecordBatch, None, None]:
     """Yield the records of a file or a folder, part by part; at least one batch.
 
     Args:

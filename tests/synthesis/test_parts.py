@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -83,7 +84,12 @@ def write(folder: Path, kind: str, table: pd.DataFrame) -> Path:
     return path
 
 
-def batches(path: Path, schema: Schema) -> Iterator[pa.RecordBatch]:
+def read(path: Path, schema: Schema) -> Units:
+    with closing(batches(path, schema)) as parts:
+        return read_units(schema, parts)
+
+
+def batches(path: Path, schema: Schema) -> Generator[pa.RecordBatch, None, None]:
     if path.suffix == ".sqlite":
         asked = SqlQuery(url=f"sqlite:///{path}", query="SELECT * FROM t ORDER BY rowid")
         return read_query_batches(asked, needed_columns(schema))
@@ -101,7 +107,7 @@ def assert_same(one: Units, other: Units) -> None:
 def check(folder: Path, kind: str, table: pd.DataFrame, schema: Schema = RECORDS) -> Units:
     """Compare parts with the whole table at once, which ``read_column`` reads as before."""
     path = write(folder, kind, table)
-    units = read_units(schema, batches(path, schema))
+    units = read(path, schema)
     assert_same(units, read_units(schema, table))
     return units
 
@@ -165,7 +171,7 @@ def test_categories_that_are_numbers_are_found_whatever_their_type(
 ) -> None:
     table = make_table(3 * PART)
     table["grade"] = pd.Series(cells * PART)
-    units = read_units(RECORDS, batches(write(tmp_path, kind, table), RECORDS))
+    units = read(write(tmp_path, kind, table), RECORDS)
     assert units.codes[:, 2].tolist() == codes * PART
 
 
@@ -192,20 +198,18 @@ def test_every_arrow_type_is_read_as_its_text(tmp_path: Path, ages: pa.Array) ->
     table = pa.Table.from_pandas(make_table(25), preserve_index=False)
     pq.write_table(table.set_column(0, "age", ages), tmp_path / "t.parquet")
     path = tmp_path / "t.parquet"
-    assert_same(
-        read_units(RECORDS, batches(path, RECORDS)), read_units(RECORDS, read_records(path))
-    )
+    assert_same(read(path, RECORDS), read_units(RECORDS, read_records(path)))
 
 
 def test_ids_are_told_apart_by_their_text_in_every_part(tmp_path: Path) -> None:
     table = make_table(25).assign(who=[0.0, -0.0, 1.0, 1.5, float("nan")] * 5)
     path = write(tmp_path, "parquet", table.astype({"who": float}))
-    units = read_units(PERSONS, batches(path, PERSONS))
+    units = read(path, PERSONS)
     assert units.ids == ("-0.0", "0.0", "1.0", "1.5")
     connection = sqlite3.connect(tmp_path / "t.sqlite")
     table.assign(who=[1, 1.0, "1", "01", 2**62] * 5).to_sql("t", connection, index=False)
     connection.close()
-    units = read_units(PERSONS, batches(tmp_path / "t.sqlite", PERSONS))
+    units = read(tmp_path / "t.sqlite", PERSONS)
     assert units.ids == ("01", "1", "1.0", str(2**62))
     assert np.bincount(units.unit).tolist() == [5, 10, 5, 5]
 
@@ -216,11 +220,11 @@ def test_a_lacking_column_is_refused_in_the_same_words(tmp_path: Path, kind: str
     with pytest.raises(InputError) as whole:
         read_units(RECORDS, table)
     with pytest.raises(InputError) as parts:
-        read_units(RECORDS, batches(write(tmp_path, kind, table), RECORDS))
+        read(write(tmp_path, kind, table), RECORDS)
     assert str(parts.value) == str(whole.value)
 
 
 def test_an_index_of_pandas_is_no_column(tmp_path: Path) -> None:
     make_table(PART).set_index("age").to_parquet(tmp_path / "t.parquet")
     with pytest.raises(InputError, match="'age' is declared in the schema, but the table lacks"):
-        read_units(RECORDS, batches(tmp_path / "t.parquet", RECORDS))
+        read(tmp_path / "t.parquet", RECORDS)
