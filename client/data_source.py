@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -28,7 +28,7 @@ from synthesis import InputError
 from synthesis.sql_engine import SqlQuery, parse_url
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
     from synthesis.cells import Names
 
@@ -152,8 +152,10 @@ def dataset_of(data: str | SqlSource) -> str:
     return data.dataset if isinstance(data, SqlSource) else Path(data).name
 
 
-def read_parts(data: str | SqlSource, folder: Path, needed: Names = None) -> Iterator[pd.DataFrame]:
-    """Yield a site's records, part by part, every cell as text; at least one table.
+def read_parts(
+    data: str | SqlSource, folder: Path, needed: Names = None
+) -> Generator[pa.RecordBatch, None, None]:
+    """Yield a site's records, part by part, as the source gives them; at least one batch.
 
     Args:
         data: what ``site.toml`` says.
@@ -166,12 +168,12 @@ def read_parts(data: str | SqlSource, folder: Path, needed: Names = None) -> Ite
     """
     # Most of what a site does reads no record and must not wait for pandas.
     if isinstance(data, SqlSource):
-        from synthesis.sql_records import read_query_parts
+        from synthesis.sql_records import read_query_batches
 
-        return read_query_parts(data.to_query(folder), needed)
-    from synthesis.record_sources import read_record_parts
+        return read_query_batches(data.to_query(folder), needed)
+    from synthesis.record_sources import read_batches
 
-    return read_record_parts(folder / data, needed)
+    return read_batches(folder / data, needed)
 
 
 def _from_environment(setting: str, variable: str | None) -> str | None:

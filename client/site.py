@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -256,7 +257,8 @@ class Site:
         from synthesis.encoding import needed_columns, read_units  # as in client.data_source
 
         parts = read_parts(self.config.data, self.folder, needed_columns(self.schema))
-        return read_units(self.schema, parts)
+        with closing(parts):  # at once, when a part is refused, and not when memory is cleared
+            return read_units(self.schema, parts)
 
 
 def load_site(folder: str | Path, *, is_simulated: bool = False) -> Site:

@@ -38,7 +38,7 @@ def release_sketch(site: Site, request: StudyRequest) -> SketchRelease:
     if plan.sketch_noise_multiplier is None:
         raise ValueError("a study needs a sketch; adversarial-share must be below 1.")
     statistics = gaussian_mechanism(
-        compute_sketch(layout, units.codes, units.weights()),
+        compute_sketch(layout, units.codes, None if units.ids is None else units.weights()),
         sensitivity=layout.sensitivity,
         noise_multiplier=plan.sketch_noise_multiplier,
         stream=site.randomness.stream(site.config.name, request.study, "sketch"),

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from synthesis.cells import to_dictionary, to_texts
+from synthesis.code_reader import CodeReader
 from synthesis.errors import InputError
 from synthesis.schema.checking import Violation, broken_rules
 from synthesis.schema.columns import Column, Datetime, Integer, LevelColumn
 from synthesis.schema.cuts import Cuts
-from synthesis.schema.reading import Reading, Rule, is_blank, read_column
+from synthesis.schema.reading import BROKEN, Reading, Rule, is_blank, read_column
 from synthesis.schema.schema import Schema
 from synthesis.units import Codes, Units
+from synthesis.units_builder import UnitsBuilder
 
 _NAMED_VIOLATIONS = 3
+
+Records: TypeAlias = pd.DataFrame | pa.RecordBatch
 
 
 def encode(schema: Schema, table: pd.DataFrame) -> Codes:
@@ -38,7 +43,7 @@ def encode(schema: Schema, table: pd.DataFrame) -> Codes:
     return codes
 
 
-def read_units(schema: Schema, records: pd.DataFrame | Iterable[pd.DataFrame]) -> Units:
+def read_units(schema: Schema, records: Records | Iterable[Records]) -> Units:
     """Return the units of a site: the rows that fit the schema, each with its record or person.
 
     Whether a row takes part depends on that row alone, so leaving rows out moves no sensitivity,
@@ -48,23 +53,20 @@ def read_units(schema: Schema, records: pd.DataFrame | Iterable[pd.DataFrame]) -
 
     Args:
         schema: the declaration.
-        records: one table, or its parts one after the other; only codes of earlier ones are kept.
+        records: one table, or its parts one after the other; of earlier ones, only the codes and
+            the different ids are kept.
 
     Raises:
         InputError: when a table lacks a column that is needed; no row decides that.
     """
-    person = schema.unit.person_column
-    codes = [np.empty((0, len(schema.columns)), dtype=np.int16)]
-    ids: list[str] = []
-    for part in [records] if isinstance(records, pd.DataFrame) else records:
-        _check_columns(schema, part)
-        part_codes, fits = _read_fitting(schema, part)
-        if person is not None:
-            fits &= ~is_blank(part[person])
-            ids += read_ids(part[person][fits])
-        codes.append(part_codes[fits])
-    together = np.concatenate(codes)
-    return Units.from_records(together) if person is None else Units.from_persons(together, ids)
+    readers = [CodeReader(column) for column in schema.columns]
+    units = UnitsBuilder(len(schema.columns), has_persons=schema.unit.person_column is not None)
+    for part in [records] if isinstance(records, Records) else records:
+        if isinstance(part, pd.DataFrame):
+            _add_table(units, schema, part)
+        else:
+            _add_batch(units, schema, readers, part)
+    return units.build()
 
 
 def needed_columns(schema: Schema) -> list[str]:
@@ -73,24 +75,50 @@ def needed_columns(schema: Schema) -> list[str]:
     return [*schema.names, *([person] if person else [])]
 
 
-def _check_columns(schema: Schema, records: pd.DataFrame) -> None:
-    names = list(records.columns)
+def _check_columns(schema: Schema, names: list[str]) -> None:
     lacking = [name for name in needed_columns(schema) if names.count(name) != 1]
     if lacking:
         rule = Rule.DUPLICATE_COLUMN if lacking[0] in names else Rule.MISSING_COLUMN
         raise _cannot_read(schema, [Violation(column=lacking[0], rule=rule, count=1)])
 
 
-def _read_fitting(schema: Schema, records: pd.DataFrame) -> tuple[Codes, NDArray[np.bool_]]:
-    """Return the codes of all rows, and which of them fit the schema."""
+def _add_table(units: UnitsBuilder, schema: Schema, records: pd.DataFrame) -> None:
+    """Add the rows of a table that fit the schema."""
+    _check_columns(schema, list(records.columns))
+    codes = np.empty((len(records), len(schema.columns)), dtype=np.int16)
+    for index, column in enumerate(schema.columns):
+        codes[:, index] = read_column(column, records[column.name]).codes
+    fits = (codes != BROKEN).all(axis=1)
+    person = schema.unit.person_column
+    if person is None:
+        units.add(codes[fits])
+        return
+    fits &= ~is_blank(records[person])
+    units.add(codes[fits], units.number_persons(read_ids(records[person][fits])))
+
+
+def _add_batch(
+    units: UnitsBuilder, schema: Schema, readers: list[CodeReader], records: pa.RecordBatch
+) -> None:
+    """Add the rows of a part as it was read that fit the schema."""
+    _check_columns(schema, records.schema.names)
     codes = np.empty((len(records), len(schema.columns)), dtype=np.int16)
     fits = np.ones(len(records), dtype=bool)
-    for index, column in enumerate(schema.columns):
-        reading = read_column(column, records[column.name])
-        codes[:, index] = reading.codes
-        for broken in reading.broken.values():
-            fits &= ~broken
-    return codes, fits
+    for index, (column, reader) in enumerate(zip(schema.columns, readers, strict=True)):
+        codes[:, index] = read = reader.read(records.column(column.name))
+        fits &= read != BROKEN
+    person = schema.unit.person_column
+    if person is None:
+        units.add(codes if fits.all() else codes[fits])
+        return
+    values, places = to_dictionary(records.column(person))
+    ids = [text or "" for text in to_texts(values)]
+    place = places.fill_null(len(ids)).to_numpy(zero_copy_only=False)
+    fits &= np.array([*(bool(text.strip()) for text in ids), False])[place]
+    used = np.unique(place[fits])
+    numbers = np.zeros(len(ids), dtype=np.int64)
+    numbers[used] = units.number_persons(ids[index] for index in used)
+    units.add(codes[fits], numbers[place[fits]])
 
 
 def read_ids(cells: pd.Series[Any]) -> list[str]:

@@ -18,6 +18,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,9 @@ MAX_PAIRED_LEVELS = 64
 
 PAIR_SCALE, SINGLE_SCALE = 2, 3
 """What a unit adds to one cell of a block of two columns, and of a block of one."""
+
+_ROWS_COUNTED = 16_384
+"""Rows counted at once: so few that their cells stay in the processor's cache."""
 
 Groups = NDArray[np.int64]
 Counts = NDArray[np.float64]
@@ -172,22 +176,44 @@ def compute_sketch(
     Returns:
         Shape ``(layout.dimension,)``. One unit more adds at most its scale to the cells of a block.
     """
-    labels = codes[:, layout.label_index].astype(np.int64)
-    fine = [codes[:, column].astype(np.int64) for column in layout.features]
-    grouped = [groups[column] for groups, column in zip(layout.groups, fine, strict=True)]
-    given: dict[tuple[int, ...], Counts] = {}
+    kind = np.int64 if weights is None else np.float64
+    given = {
+        block.features: np.zeros(block.size, kind)
+        for block in layout.blocks
+        if block.is_given_label
+    }
+    rows = max([_ROWS_COUNTED, *(len(counts) for counts in given.values())])
+    for start in range(0, len(codes), rows):
+        part = slice(start, start + rows)
+        _count(layout, given, codes[part], None if weights is None else weights[part])
     parts = []
     for block in layout.blocks:
-        if block.is_given_label:  # the first of the two blocks of these features
-            cells, codes_of = labels, grouped if len(block.features) == 2 else fine
-            for feature, size in zip(block.features, block.shape[1:], strict=True):
-                cells = cells * size + codes_of[feature]
-            counts = np.bincount(cells, weights, minlength=block.size).astype(np.float64)
-            given[block.features] = counts.reshape(block.shape)
-            parts.append(block.scale * counts)
-        else:
-            parts.append(block.scale * given[block.features].sum(0).ravel())
+        counts = given[block.features]
+        if not block.is_given_label:
+            counts = counts.reshape(layout.num_classes, block.size).sum(0)
+        parts.append(block.scale * counts.astype(np.float64))
     return np.concatenate(parts)
+
+
+def _count(
+    layout: SketchLayout,
+    given: dict[tuple[int, ...], NDArray[Any]],
+    codes: NDArray[np.integer],
+    weights: Counts | None,
+) -> None:
+    """Add rows to the counts given the label."""
+    labels = codes[:, layout.label_index].astype(np.intp)
+    fine = [codes[:, column].astype(np.intp) for column in layout.features]
+    grouped = [groups[column] for groups, column in zip(layout.groups, fine, strict=True)]
+    with_label = [labels * size + g for size, g in zip(layout.group_sizes, grouped, strict=True)]
+    for features, counts in given.items():
+        if len(features) == 2:
+            first, second = features
+            cells = with_label[first] * layout.group_sizes[second] + grouped[second]
+        else:
+            (feature,) = features
+            cells = labels * len(layout.groups[feature]) + fine[feature]
+        counts += np.bincount(cells, weights, minlength=len(counts))
 
 
 def group_cells(column: Column, max_groups: int, *, group_levels: bool = False) -> Groups:

@@ -1,28 +1,31 @@
 """Records in files: one CSV or Parquet file, or a folder of them, read part by part.
 
-This is how a site reads its records. Every cell becomes text by itself (``synthesis.cells``), so
-that neither another record nor the file it lies in changes how a record is read.
+This is how a site reads its records. Every cell stands for a text by itself (``synthesis.cells``),
+so that neither another record nor the file it lies in changes how a record is read.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from synthesis.cells import Names, make_records, pick
-from synthesis.csv_records import read_csv_records
+from synthesis.cells import Names, to_records
+from synthesis.csv_records import read_csv_batches
 from synthesis.errors import InputError, SourceUnavailable
 from synthesis.tables import check_names, format_of
 
-__all__ = ["CHUNK", "read_record_parts", "read_records"]
+__all__ = ["CHUNK", "read_batches", "read_record_parts", "read_records"]
 
 CHUNK = 10_000
-"""Most records held at once while reading, but for their codes."""
+"""Most records held as Python's own values at once."""
+BATCH = 65_536
+"""Most records of a Parquet file held at once while reading, but for their codes."""
+_BUFFER_BYTES = 2**20
 
 
 def read_records(path: str | Path) -> pd.DataFrame:
@@ -39,7 +42,13 @@ def read_records(path: str | Path) -> pd.DataFrame:
 
 
 def read_record_parts(path: str | Path, needed: Names = None) -> Iterator[pd.DataFrame]:
-    """Yield the records of a file or a folder, part by part; at least one table.
+    """Yield the records as tables of text of at most ``CHUNK`` rows; else as ``read_batches``."""
+    for batch in read_batches(path, needed):
+        yield from to_records(batch, CHUNK)
+
+
+def read_batches(path: str | Path, needed: Names = None) -> Generator[pa.RecordBatch, None, None]:
+    """Yield the records of a file or a folder, part by part; at least one batch.
 
     Args:
         path: a .csv, .csv.gz or .parquet file, or a folder of CSV or of Parquet files, which are
@@ -77,9 +86,9 @@ def _files_of(folder: Path) -> list[Path]:
     return files
 
 
-def _check_lacking(file: Path, part: pd.DataFrame, needed: Names) -> None:
+def _check_lacking(file: Path, part: pa.RecordBatch, needed: Names) -> None:
     for name in needed or ():
-        if name not in part.columns:
+        if name not in part.schema.names:
             raise InputError(
                 f"data file {file} lacks column {name!r}, which the schema names; every file of "
                 "the folder must have all columns",
@@ -87,37 +96,31 @@ def _check_lacking(file: Path, part: pd.DataFrame, needed: Names) -> None:
             )
 
 
-def _read_file(path: Path, needed: Names) -> Iterator[pd.DataFrame]:
+def _read_file(path: Path, needed: Names) -> Iterator[pa.RecordBatch]:
     kind = format_of(path, argument="data")
     if not path.is_file():
         raise InputError(
             f"data file {path} does not exist; check the path and the spelling", argument="data"
         )
-    read = _read_parquet if kind == ".parquet" else _read_csv
+    read = _read_parquet if kind == ".parquet" else read_csv_batches
     try:
-        yield from (pick(part, needed) for part in read(path))
+        yield from read(path, needed)
     except (pa.ArrowException, EOFError, zlib.error, OSError) as error:
         raise _cannot_read(path, kind, error) from None
 
 
-def _read_csv(path: Path) -> Iterator[pd.DataFrame]:
-    for part in read_csv_records(path, CHUNK):
-        check_names(part.columns.to_list(), path)
-        yield part
-
-
-def _read_parquet(path: Path) -> Iterator[pd.DataFrame]:
-    """Yield the records of a Parquet file; whole numbers never turn into floats."""
+def _read_parquet(path: Path, needed: Names) -> Iterator[pa.RecordBatch]:
+    """Yield the records of a Parquet file; pandas' index, if it holds one, is no column."""
     with path.open("rb") as opened, pq.ParquetFile(opened) as file:
-        check_names(file.schema_arrow.names, path)
-        yield _to_records(file.schema_arrow.empty_table().to_pandas())
-        for batch in file.iter_batches(batch_size=CHUNK):
-            yield _to_records(batch.to_pandas(integer_object_nulls=True))
-
-
-def _to_records(table: pd.DataFrame) -> pd.DataFrame:
-    columns = [table.iloc[:, index].tolist() for index in range(table.shape[1])]
-    return make_records(map(str, table.columns), columns)
+        schema = file.schema_arrow
+        check_names(schema.names, path)
+        shown = {str(name) for name in schema.empty_table().to_pandas().columns}
+        kept = [n for n in schema.names if n in shown and (needed is None or n in set(needed))]
+        yield pa.RecordBatch.from_pylist([], schema=pa.schema([schema.field(n) for n in kept]))
+        texts = [name for name in kept if pa.types.is_string(schema.field(name).type)]
+        with pq.ParquetFile(opened, read_dictionary=texts, buffer_size=_BUFFER_BYTES) as reader:
+            for batch in reader.iter_batches(batch_size=BATCH, columns=kept):
+                yield batch.select(kept)
 
 
 def _cannot_read(path: Path, kind: str, error: Exception) -> Exception:

@@ -9,7 +9,9 @@ import pandas as pd
 
 from client.data_source import SqlSource, read_parts
 from fedsynth.console import say, screen
+from synthesis.cells import to_records
 from synthesis.encoding import needed_columns, read_units
+from synthesis.record_sources import CHUNK
 from synthesis.schema import Rule, Schema, Violation, check_table
 
 _MAX_SHOWN = 5
@@ -49,8 +51,9 @@ def read_data(schema: Schema, data: str | SqlSource, folder: Path) -> DataReadin
         InputError: if it is absent or unreadable, or lacks a column.
         SourceUnavailable: if it is out of reach for now.
     """
-    parts = list(read_parts(data, folder, needed_columns(schema)))
-    records = pd.concat(parts, ignore_index=True)
+    parts = read_parts(data, folder, needed_columns(schema))
+    tables = [table for part in parts for table in to_records(part, CHUNK)]
+    records = pd.concat(tables, ignore_index=True)
     units = read_units(schema, records).n_units
     return DataReading(
         rows=len(records),

@@ -177,3 +177,19 @@ def test_split_gives_the_blocks_back_and_refuses_another_length() -> None:
     np.testing.assert_allclose(np.concatenate(scaled), flat, rtol=1e-15)
     with pytest.raises(ValueError, match=r"shape \(\d+,\)"):
         list(layout.split(flat[:-1]))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 79, 80, 81, 240, 241])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_parts_of_the_rows_add_up_exactly(
+    monkeypatch: pytest.MonkeyPatch, rows: int, is_weighted: bool
+) -> None:
+    layout, codes = make_layout(), draw_codes(rows)
+    weights = np.random.default_rng(rows).integers(1, 2**20, rows) / 2**20 if is_weighted else None
+    whole = compute_sketch(layout, codes, weights)
+    monkeypatch.setattr("synthesis.layout._ROWS_COUNTED", 1)  # the largest block has 80 cells
+    assert max(block.size for block in layout.blocks) == 80
+    np.testing.assert_array_equal(compute_sketch(layout, codes, weights), whole)
+    if not is_weighted:
+        np.testing.assert_array_equal(whole, sketch_one_by_one(layout, codes))
+        np.testing.assert_array_equal(compute_sketch(layout, codes, np.ones(rows)), whole)
