@@ -9,7 +9,7 @@ PINS := pyproject.toml constraints.txt
 # One numeric thread for each test worker: threads of several workers on few cores wait for each other.
 TEST_ENV := OMP_NUM_THREADS=1
 
-.PHONY: help demo test test-slow test-long check lint clean
+.PHONY: help demo test test-slow test-long bench check lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make test       format, lint and type checks, then the default tests"
 	@echo "make test-slow  the heavier tests"
 	@echo "make test-long  faults of whole deployments, half an hour of them"
+	@echo "make bench      speed and memory, one line of JSON for each part, in ten minutes"
 	@echo "make check      the format, lint and type checks alone"
 	@echo "make clean      remove .venv, caches and demo/"
 
@@ -38,6 +39,12 @@ test-slow: $(VENV)/.dev-ready
 test-long: $(VENV)/.dev-ready
 	@echo "Running the tests that take minutes each, two at a time."
 	@$(TEST_ENV) $(BIN)/python -m pytest -m "slow and long" -n 2
+
+bench: $(VENV)/.dev-ready
+	@for part in startup step sketch sampler federation; do \
+		echo "Measuring $$part."; \
+		$(TEST_ENV) $(BIN)/python -m simulations.benchmarks.$$part || exit 1; \
+	done
 
 check lint: $(VENV)/.dev-ready
 	@echo "Checking format, lint and types."

@@ -25,8 +25,8 @@ class Line:
     """A straight line through measured times.
 
     Attributes:
-        start_s: seconds at no site.
-        site_s: seconds for each site.
+        start_s: processor seconds at no site.
+        site_s: processor seconds for each site.
         residuals: measured over fitted time, less one, for each measurement.
     """
 
@@ -41,7 +41,7 @@ class Growth:
 
     Attributes:
         sites: how many there were.
-        seconds: hello, sketch and one short round.
+        seconds: processor time of hello, sketch, a fit of no length and one short round.
         peak_mib: largest memory of the process, with all sites in it, one after another.
         line: through the seconds.
     """

@@ -30,6 +30,7 @@ def main(words: Sequence[str] | None = None) -> None:
     line = {
         "rows": given.rows,
         "seconds": round(alone.seconds, 3),
+        "processor_seconds": round(alone.processor_seconds, 3),
         "rows_per_second": round(given.rows / alone.seconds),
         "ratio": round(ratio, 3),
         "ratio_rows": given.ratio_rows,

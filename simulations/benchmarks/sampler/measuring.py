@@ -32,13 +32,13 @@ from synthesis.sharded_sample import ShardedSample, in_this_process
 from synthesis.worker_processes import WorkerProcesses
 folder, rows, workers = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 engine = WorkerProcesses(workers=workers) if workers > 1 else in_this_process
-started = time.perf_counter()
+started, began = time.perf_counter(), time.process_time()
 sample = ShardedSample.of(*load_generator(folder), rows)
 write_sample(sample, folder / f"{workers}.parquet", engine=engine)
-seconds = time.perf_counter() - started
+seconds, processor = time.perf_counter() - started, time.process_time() - began
 lines = Path("/proc/self/status").read_text().splitlines()
 (peak,) = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
-print(json.dumps([seconds, peak / 1024]))
+print(json.dumps([seconds, processor, peak / 1024]))
 """
 
 
@@ -48,10 +48,12 @@ class Drawn:
 
     Attributes:
         seconds: from the generator's files to the finished file.
+        processor_seconds: of that process alone.
         peak_mib: the largest resident size of that process; workers have their own.
     """
 
     seconds: float
+    processor_seconds: float
     peak_mib: float
 
 
@@ -117,5 +119,5 @@ def draw_apart(folder: Path, num_rows: int, *, workers: int = 1) -> Drawn:
     """
     words = [sys.executable, "-c", _DRAW, str(folder), str(num_rows), str(workers)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
-    seconds, peak_mib = json.loads(done.stdout)
-    return Drawn(seconds=seconds, peak_mib=peak_mib)
+    seconds, processor_seconds, peak_mib = json.loads(done.stdout)
+    return Drawn(seconds=seconds, processor_seconds=processor_seconds, peak_mib=peak_mib)
