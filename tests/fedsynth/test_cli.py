@@ -178,7 +178,7 @@ def test_a_release_gives_more_rows_and_its_ledger_is_checked(shell: CommandLine)
         (["--rows", "5", "--seed", "-1"], "seed must be 0 or more"),
         (["--rows", "5", "--where", "sick=maybe"], "maybe"),
         (["--rows", "5", "--where", "height>1"], "height"),
-        (["--rows", "5", "--where", "age>55"], "age"),
+        (["--rows", "5", "--where", "age>old"], "age"),
         (
             ["--rows", "5", "--where", "sick=yes", "--where", "sick=no"],
             "condition 'sick=no' cannot be met",
