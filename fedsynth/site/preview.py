@@ -22,7 +22,8 @@ from server.study import Study
 from strategies import protocol
 from strategies.fields import fields_of
 from strategies.protocol import ARRAYS, CONFIG, EVALUATION, SKETCH, STATISTICS
-from strategies.wire_field import Direction, WireField
+from strategies.wire_field import Direction, WireField, WireFormat
+from strategies.wire_format import pack
 from synthesis.architecture import GeneratorSettings
 from synthesis.evaluation import (
     EvaluationLayout,
@@ -102,7 +103,8 @@ def preview_replies(site: Site, study: Study, request: StudyRequest) -> tuple[Le
         (protocol.QUERY_SKETCH, 1, _sketch(schema, plan)),
     ]
     if request.rounds:
-        replies.append((protocol.TRAIN, request.rounds, _train(schema)))
+        wire_format = WireFormat(study.wire_format)
+        replies.append((protocol.TRAIN, request.rounds, _train(schema, wire_format)))
     if request.evaluation:
         replies.append((protocol.QUERY_EVALUATE, 1, _evaluate(schema, plan)))
     replies.append((protocol.QUERY_CLOSE, 1, RecordDict({CONFIG: ConfigRecord()})))
@@ -127,9 +129,10 @@ def _sketch(schema: Schema, plan: SitePlan) -> RecordDict:
     )
 
 
-def _train(schema: Schema) -> RecordDict:
+def _train(schema: Schema, wire_format: WireFormat) -> RecordDict:
     generator = Generator(GeneratorSettings.for_schema(schema), rng=torch.Generator())
-    return RecordDict({ARRAYS: ArrayRecord(generator.state_dict()), CONFIG: ConfigRecord()})
+    weights = {name: weight.numpy() for name, weight in generator.state_dict().items()}
+    return RecordDict({ARRAYS: pack(weights, wire_format), CONFIG: ConfigRecord()})
 
 
 def _evaluate(schema: Schema, plan: SitePlan) -> RecordDict:

@@ -142,8 +142,8 @@ MUTANTS = (
     Mutant(
         name="row-count-sent",
         file="client/app.py",
-        old="ARRAYS: ArrayRecord(local.state_dict()), CONFIG: ConfigRecord()}",
-        new="ARRAYS: ArrayRecord(local.state_dict()), CONFIG: ConfigRecord("
+        old="ARRAYS: pack(weights, asked), CONFIG: ConfigRecord()}",
+        new="ARRAYS: pack(weights, asked), CONFIG: ConfigRecord("
         '{"num-examples": site.read_units("training").n_units})}',
         tests=("tests/client/test_client_app.py", "tests/client/test_what_leaves.py"),
     ),

@@ -50,7 +50,8 @@ def test_the_sum_is_that_of_records_taken_one_by_one(kind: str, data: st.DataObj
     if number and data.draw(st.booleans()):
         real[0, -1] = data.draw(st.sampled_from(POISON))
     fake = draw_fakes(3, width)
-    if data.draw(st.booleans()):
+    # Of almost equal numbers a normalisation loses most digits of float32, in a batch or alone.
+    if kind == "normalised" or data.draw(st.booleans()):
         network, real, fake = network.double(), real.double(), fake.double()
     check_exact(network, real, fake, data.draw(st.sampled_from([1e-3, 0.1, 10.0])))
 
