@@ -12,6 +12,7 @@ from fedsynth.shadows import check_root_packages
 
 if TYPE_CHECKING:
     from fedsynth.api import SimulationResult, sample, simulate
+    from fedsynth.audits import Rehearsal, StepAudit, audit_step, rehearse
     from privacy.errors import BudgetExceeded
     from strategies.errors import StudyFailed
     from synthesis.errors import InputError
@@ -24,8 +25,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 __all__ = [
     "BudgetExceeded",
     "InputError",
+    "Rehearsal",
     "SimulationResult",
+    "StepAudit",
     "StudyFailed",
+    "audit_step",
+    "rehearse",
     "sample",
     "simulate",
 ]
@@ -33,8 +38,12 @@ __all__ = [
 _HOMES = {
     "BudgetExceeded": "privacy.errors",
     "InputError": "synthesis.errors",
+    "Rehearsal": "fedsynth.audits",
     "SimulationResult": "fedsynth.api",
+    "StepAudit": "fedsynth.audits",
     "StudyFailed": "strategies.errors",
+    "audit_step": "fedsynth.audits",
+    "rehearse": "fedsynth.audits",
     "sample": "fedsynth.api",
     "simulate": "fedsynth.api",
 }
