@@ -127,17 +127,21 @@ def rehearse_training(
     loud = _LOUD * max(1.0, training.max_grad_norm)
 
     def take_marked(units: Tensor) -> Tensor:
-        chosen = torch.from_numpy(marks[units.numpy()])
-        inputs = torch.zeros(len(units), canaries)
-        is_canary = torch.nonzero(chosen >= 0).squeeze(1)
-        inputs[is_canary, chosen[is_canary]] = loud
-        return torch.cat([take_rows(units), inputs], dim=1)
+        return torch.cat([take_rows(units), loud * _mark(marks[units.numpy()], canaries)], dim=1)
 
     def draw_unmarked(number: int) -> Tensor:
         return torch.cat([draw_fakes(number), torch.zeros(number, canaries)], dim=1)
 
     trainer.train(len(marks), take_marked, draw_unmarked)
     return scores
+
+
+def _mark(marks: NDArray[np.int64], canaries: int) -> Tensor:
+    """Return a one-hot row for each canary and a row of zeros for each -1."""
+    inputs = torch.zeros(len(marks), canaries)
+    is_canary = np.flatnonzero(marks >= 0)
+    inputs[is_canary, marks[is_canary]] = 1.0
+    return inputs
 
 
 def _watch(
