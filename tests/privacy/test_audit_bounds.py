@@ -173,7 +173,7 @@ def test_counts_that_cannot_be_are_refused(wrong) -> None:
     ("epsilon", "one_run", "f_dp"), [(1, 0.18, 0.26), (4, 1.40, 1.91), (10, 3.08, 4.67)]
 )
 def test_an_ideal_auditor_sees_as_much_as_is_known(epsilon, one_run, f_dp) -> None:
-    """Published practice corrects for many thresholds; one that is fixed may see a bit more."""
+    """The known figures correct for many thresholds; one that is fixed may see a bit more."""
     rng, shift = np.random.default_rng(0), find_mu(epsilon, 1e-5)
     seen = []
     for _ in range(15):
