@@ -29,6 +29,7 @@ from synthesis.evaluation import (
     compute_two_way,
 )
 from synthesis.layout import Counts
+from synthesis.units import Units
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,8 +83,13 @@ def noise_multipliers_of(plan: SitePlan) -> dict[str, float]:
 def _count_hold_out(
     site: Site, layout: EvaluationLayout, network: ScoreNetwork
 ) -> dict[str, tuple[Counts, float]]:
-    """Return exact counts and their sensitivity by purpose."""
-    units = site.read_units(Part.HOLD_OUT)
+    return count_for_evaluation(layout, network, site.read_units(Part.HOLD_OUT))
+
+
+def count_for_evaluation(
+    layout: EvaluationLayout, network: ScoreNetwork, units: Units
+) -> dict[str, tuple[Counts, float]]:
+    """Return by purpose the exact counts, and how far one unit moves them."""
     codes, weights = units.codes, units.weights()
     return {
         "evaluation-one-way": (

@@ -12,7 +12,8 @@ from client.reserving import reserve_study
 from client.settings import StudyRequest
 from client.site import Site
 from privacy import Part, SitePlan, gaussian_mechanism
-from synthesis.layout import SketchLayout, compute_sketch
+from synthesis.layout import Counts, SketchLayout, compute_sketch
+from synthesis.units import Units
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,10 +38,17 @@ def release_sketch(site: Site, request: StudyRequest) -> SketchRelease:
     units = site.read_units(Part.TRAINING)
     if plan.sketch_noise_multiplier is None:
         raise ValueError("a study needs a sketch; adversarial-share must be below 1.")
+    counts, sensitivity = count_for_sketch(layout, units)
     statistics = gaussian_mechanism(
-        compute_sketch(layout, units.codes, None if units.ids is None else units.weights()),
-        sensitivity=layout.sensitivity,
+        counts,
+        sensitivity=sensitivity,
         noise_multiplier=plan.sketch_noise_multiplier,
         stream=site.randomness.stream(site.config.name, request.study, "sketch"),
     )
     return SketchRelease(statistics=statistics, plan=plan)
+
+
+def count_for_sketch(layout: SketchLayout, units: Units) -> tuple[Counts, float]:
+    """Return the exact counts, which noise must cover, and how far one unit moves them."""
+    weights = None if units.ids is None else units.weights()
+    return compute_sketch(layout, units.codes, weights), layout.sensitivity

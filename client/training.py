@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from client.phases import begin_phase, round_phase
 from client.refusals import MalformedRequest
@@ -97,6 +97,11 @@ def train_round(
     )
 
 
+def make_discriminator_optimizer(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """Return the optimiser that the private step wraps."""
+    return torch.optim.Adam(parameters, lr=DISCRIMINATOR_LEARNING_RATE, betas=(0.5, 0.9))
+
+
 def choose_generator_steps(
     plan: SitePlan,
     discriminator: Discriminator,
@@ -130,7 +135,7 @@ def _make_trainer(
     return PrivateTrainer(
         events[0],
         discriminator,
-        partial(torch.optim.Adam, lr=DISCRIMINATOR_LEARNING_RATE, betas=(0.5, 0.9)),
+        make_discriminator_optimizer,
         width=sum(site.schema.sizes),
         max_grad_norm=request.max_grad_norm,
         expected_batch_size=request.expected_batch_size,

@@ -12,6 +12,7 @@ from fedsynth.shadows import check_root_packages
 
 if TYPE_CHECKING:
     from fedsynth.api import SimulationResult, simulate
+    from fedsynth.audits import Rehearsal, StepAudit, audit_step, rehearse
     from fedsynth.sampling import sample, sample_batches, write_sample
     from privacy.errors import BudgetExceeded
     from strategies.errors import StudyFailed
@@ -25,8 +26,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 __all__ = [
     "BudgetExceeded",
     "InputError",
+    "Rehearsal",
     "SimulationResult",
+    "StepAudit",
     "StudyFailed",
+    "audit_step",
+    "rehearse",
     "sample",
     "sample_batches",
     "simulate",
@@ -36,8 +41,12 @@ __all__ = [
 _HOMES = {
     "BudgetExceeded": "privacy.errors",
     "InputError": "synthesis.errors",
+    "Rehearsal": "fedsynth.audits",
     "SimulationResult": "fedsynth.api",
+    "StepAudit": "fedsynth.audits",
     "StudyFailed": "strategies.errors",
+    "audit_step": "fedsynth.audits",
+    "rehearse": "fedsynth.audits",
     "sample": "fedsynth.sampling",
     "sample_batches": "fedsynth.sampling",
     "simulate": "fedsynth.api",

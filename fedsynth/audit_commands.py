@@ -1,4 +1,4 @@
-"""``fedsynth audit``: check what a site has spent, from its ledger alone."""
+"""``fedsynth audit``: check what a site has spent, and try out what this version promises."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ import typer
 from fedsynth.console import say, screen
 from fedsynth.site.ledger_commands import Key, Receipts
 
-audit_app = typer.Typer(help="Check what was spent.", no_args_is_help=True, rich_markup_mode=None)
+Schema = Annotated[
+    Path | None,
+    typer.Option(help="Public schema (TOML). (default: that of the study, or of the census)"),
+]
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+audit_app = typer.Typer(
+    help="Check what was spent and promised.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @audit_app.callback()
 def _audit() -> None:
-    """Check what was spent."""
+    """Check what was spent and promised."""
 
 
 @audit_app.command()
@@ -33,4 +41,53 @@ def ledger(
     is_within = show_ledger(reading)
     say(screen, f"The ledger is whole: {describe_proof(reading, source)}")
     if not is_within:
+        raise typer.Exit(1)
+
+
+@audit_app.command()
+def step(
+    study: Annotated[
+        Path | None, typer.Option(help="Study file (TOML) whose clip and batch are tried too.")
+    ] = None,
+    schema: Schema = None,
+    trials: Annotated[int, typer.Option(help="Pairs of tables for each mechanism.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Makes it repeatable.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Try whether one record moves any release by more than is charged for."""
+    from fedsynth.audit_view import show_json, show_step_audit
+    from fedsynth.audits import audit_step
+
+    audit = audit_step(study, schema=schema, trials=trials, seed=seed)
+    if as_json:
+        show_json(screen, audit.to_dict())
+    else:
+        show_step_audit(screen, audit)
+    if not audit.holds:
+        raise typer.Exit(1)
+
+
+@audit_app.command()
+def rehearse(
+    study: Annotated[Path, typer.Argument(help="Study file (TOML).")],
+    schema: Schema = None,
+    canaries: Annotated[int, typer.Option(help="Made-up records, 1000 to 5000.")] = 1000,
+    rows: Annotated[
+        int | None, typer.Option(help="Rows beside them. (default: as declared, at most 5000)")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Makes it repeatable. (default: the system's entropy)")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a study on rows of nobody and try to find planted records in it."""
+    from fedsynth.audit_view import show_json, show_rehearsal
+    from fedsynth.audits import rehearse as run
+
+    audit = run(study, schema=schema, canaries=canaries, rows=rows, seed=seed)
+    if as_json:
+        show_json(screen, audit.to_dict())
+    else:
+        show_rehearsal(screen, audit)
+    if audit.is_refuted:
         raise typer.Exit(1)

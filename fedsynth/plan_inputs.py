@@ -40,7 +40,7 @@ def find_circumstances(
     study = parse_open_study(content)
     is_simulation = bool(settings.model_fields_set)
     demo = _demo_of(settings) if is_simulation and schema is None else None
-    found = _find_schema(settings, schema, demo)
+    found = find_schema(settings, schema, demo)
     if found is None:
         return None
     declared = _parse_rows(rows)
@@ -87,17 +87,18 @@ def study_of(
     )
 
 
-def _demo_of(settings: SimulationSettings) -> str | None:
-    return (settings.demo or DEFAULT_DEMO) if settings.data is None else None
-
-
-def _find_schema(
+def find_schema(
     settings: SimulationSettings, given: Path | None, demo: str | None
 ) -> Schema | None:
+    """Return the schema that was asked for, that of the study's own data, or of a demonstration."""
     path = given or settings.schema_file
     if path is not None:
         return load_schema(path)
     return None if demo is None else load_demo_schema(demo)
+
+
+def _demo_of(settings: SimulationSettings) -> str | None:
+    return (settings.demo or DEFAULT_DEMO) if settings.data is None else None
 
 
 def _parse_rows(text: str | None) -> tuple[int, ...]:

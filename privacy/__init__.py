@@ -33,10 +33,10 @@ from privacy.receipts import Receipt
 from privacy.replay import EventSummary, LedgerSummary, ReservationSummary, replay_ledger
 
 if TYPE_CHECKING:
+    from privacy.audits.sensitivity import SensitivityResult, measure_sensitivity
     from privacy.private_step import PrivateStep
     from privacy.randomness import Randomness, SeededRandomness, SystemRandomness
     from privacy.sampling import poisson_batches
-    from privacy.sensitivity import SensitivityResult, measure_sensitivity
     from privacy.trainer import PrivateTrainer
 
 __all__ = [
@@ -94,9 +94,9 @@ _HOMES = {
     "PrivateTrainer": "privacy.trainer",
     "Randomness": "privacy.randomness",
     "SeededRandomness": "privacy.randomness",
-    "SensitivityResult": "privacy.sensitivity",
+    "SensitivityResult": "privacy.audits.sensitivity",
     "SystemRandomness": "privacy.randomness",
-    "measure_sensitivity": "privacy.sensitivity",
+    "measure_sensitivity": "privacy.audits.sensitivity",
     "poisson_batches": "privacy.sampling",
 }
 

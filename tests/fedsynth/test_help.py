@@ -28,6 +28,8 @@ def shell(
         ["schema", "check"],
         ["audit"],
         ["audit", "ledger"],
+        ["audit", "rehearse"],
+        ["audit", "step"],
         ["keys"],
         ["keys", "new"],
         ["server"],

@@ -100,5 +100,33 @@ def test_the_check_itself_measures_a_known_sum(claimed: float, holds: bool) -> N
 
 
 def test_rounding_alone_does_not_break_the_claim() -> None:
-    assert SensitivityResult(worst_ratio=1 + 5e-5, trials=1).holds
-    assert not SensitivityResult(worst_ratio=1.001, trials=1).holds
+    assert SensitivityResult(worst_ratio=1 + 5e-6, trials=1).holds
+    assert not SensitivityResult(worst_ratio=1 + 5e-5, trials=1).holds
+
+
+@pytest.mark.parametrize("poison", [float("nan"), float("inf")])
+def test_a_release_that_is_not_finite_is_a_violation(poison: float) -> None:
+    result = measure_sensitivity(
+        lambda rows: rows.sum(0) if len(rows) < 4 else torch.full((2,), poison),
+        claimed=1.0,
+        draw_records=lambda rng: torch.zeros(3, 2),
+        draw_adversary=lambda rng: torch.zeros(1, 2),
+        trials=2,
+        rng=torch.Generator().manual_seed(0),
+    )
+    assert not result.holds
+
+
+def test_the_added_unit_may_stand_anywhere() -> None:
+    def first_counts_double(rows: torch.Tensor) -> torch.Tensor:
+        return rows.sum(0) + rows[:1].sum(0)
+
+    result = measure_sensitivity(
+        first_counts_double,
+        claimed=1.0,
+        draw_records=lambda rng: torch.zeros(3, 1),
+        draw_adversary=lambda rng: torch.ones(1, 1),
+        trials=50,
+        rng=torch.Generator().manual_seed(0),
+    )
+    assert result.worst_ratio == pytest.approx(2)

@@ -12,7 +12,7 @@ from time import process_time
 import torch
 from torch import Tensor
 
-from client.training import DISCRIMINATOR_LEARNING_RATE, choose_generator_steps
+from client.training import choose_generator_steps, make_discriminator_optimizer
 from privacy import PrivateTrainer, SampledGaussianEvent, SeededRandomness, make_plan
 from server.study import Study
 from simulations.benchmarks.tabular.setting import Made, Setting
@@ -99,7 +99,7 @@ class _TrainingSite:
         self._trainer = PrivateTrainer(
             event,
             self._discriminator,
-            partial(torch.optim.Adam, lr=DISCRIMINATOR_LEARNING_RATE, betas=(0.5, 0.9)),
+            make_discriminator_optimizer,
             width=sum(self._sizes),
             max_grad_norm=study.max_grad_norm,
             expected_batch_size=study.expected_batch_size,
