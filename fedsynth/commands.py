@@ -142,3 +142,19 @@ def sample(
 
     write_sample(release, rows, out=out, where=where or (), seed=seed)
     say(screen, f"{rows:,} rows in {out}; this spent nothing.")
+
+
+@app.command()
+def verify(
+    release: Annotated[Path, typer.Argument(metavar="DIR", help="A release folder.")],
+    trust: Annotated[
+        Path | None,
+        typer.Option(metavar="KEYS", help="Public keys you trust: one a line, then whose it is."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Check a release offline: files, signatures, epsilon; exit code 1 if not."""
+    from fedsynth.verify_command import show_verdict
+
+    if not show_verdict(screen, release, trust=trust, as_json=as_json):
+        raise typer.Exit(1)
