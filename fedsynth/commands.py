@@ -165,3 +165,19 @@ def sample(
         workers=workers,
         engine=engine,
     )
+
+
+@app.command()
+def verify(
+    release: Annotated[Path, typer.Argument(metavar="DIR", help="A release folder.")],
+    trust: Annotated[
+        Path | None,
+        typer.Option(metavar="KEYS", help="Public keys you trust: one a line, then whose it is."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Check a release offline: files, signatures, epsilon; exit code 1 if not."""
+    from fedsynth.verify_command import show_verdict
+
+    if not show_verdict(screen, release, trust=trust, as_json=as_json):
+        raise typer.Exit(1)

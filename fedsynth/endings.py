@@ -1,7 +1,7 @@
 """How the command line ends: what a person can mend becomes one sentence and an exit code.
 
-0 done, 1 the study could not go on or a ledger cannot be trusted, 2 something given cannot be used,
-130 or 143 stopped from outside.
+0 done, 1 the study could not go on or a ledger or release cannot be trusted, 2 something given
+cannot be used, 130 or 143 stopped from outside.
 """
 
 from __future__ import annotations
@@ -78,6 +78,11 @@ def sentences() -> Iterator[None]:
 
 def _explain(error: Exception) -> tuple[str, int] | None:
     """Return sentence and exit code, or None for what is a defect of ours."""
+    from server.attestation import ReleaseBroken
+
+    if isinstance(error, ReleaseBroken):  # first, as what follows brings pandas and Flower
+        return str(error), FAILED
+
     from privacy.errors import BudgetExceeded, LedgerBroken, PolicyViolation
     from strategies.errors import StudyFailed
     from synthesis.errors import InputError, SourceUnavailable, WorkersFailed

@@ -46,6 +46,7 @@ def show_summary(console: Console, report: Report, folder: Path) -> None:
         f"{report.release.rows:,} synthetic rows in {folder}, made in {seconds:.0f} s. "
         f"Open {folder / 'report.html'}",
     )
+    say(console, f"It is signed; whoever gets it can check it: fedsynth verify {folder}")
 
 
 def _show_figures(console: Console, utility: Utility) -> None:

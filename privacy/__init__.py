@@ -15,6 +15,7 @@ from privacy.accounting import MIN_NOISE_MULTIPLIER, AccountantName, compute_eps
 from privacy.approvals import Approval, approve
 from privacy.budget import Adjacency, Budget, Part, Unit
 from privacy.calibration import EVALUATION_SHARES, SitePlan, calibrate_gaussian, make_plan
+from privacy.envelope import Envelope
 from privacy.errors import (
     AlreadyReleased,
     BudgetExceeded,
@@ -50,6 +51,7 @@ __all__ = [
     "Approver",
     "Budget",
     "BudgetExceeded",
+    "Envelope",
     "Event",
     "EventSummary",
     "GaussianEvent",

@@ -1,4 +1,7 @@
-"""The release folder: synthetic data, generator, schema, report and receipts, as one whole."""
+"""The release folder: synthetic data, generator, schema, report and receipts, as one whole.
+
+It is signed when all of it is there (`server.attestation`).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from server.croissant import write_croissant
+from server.data_card import write_data_card
 from server.report import Report, write_report
 from synthesis import InputError
 from synthesis.durable_file import sync_folder
@@ -140,6 +145,8 @@ def write_release(
     save_generator(folder, generator, schema)
     (folder / SCHEMA_FILE).write_text(dump_schema(schema), encoding="utf-8")
     write_report(report, folder)
+    write_data_card(folder, report)
+    write_croissant(folder, SYNTHETIC_FILE, schema, report)
     write_receipts(report, folder / RECEIPTS_FOLDER)
 
 

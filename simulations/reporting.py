@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from privacy import Ledger, Unit, replay_ledger
+from server.attestation import SiteEvents
 from server.outcome import StudyOutcome
 from server.report import (
     LOCAL_TRUST,
@@ -134,6 +135,28 @@ def _replay_sites(
             )
         )
     return tuple(reports)
+
+
+def find_events(home: Path, study: str, num_sites: int, kept_in: str) -> tuple[SiteEvents, ...]:
+    """Return what each site's ledger says it ran in a study.
+
+    Args:
+        home: folder of the sites' folders.
+        study: the study's name.
+        num_sites: number of sites.
+        kept_in: name of the folder of the sites' folders in the release.
+    """
+    return tuple(
+        SiteEvents(
+            events=[
+                entry.event
+                for entry in Ledger.open(site_folder(home, number) / LEDGER_FILE).entries()
+                if entry.event is not None and entry.study == study
+            ],
+            ledger=(site_folder(Path(kept_in), number) / LEDGER_FILE).as_posix(),
+        )
+        for number in range(num_sites)
+    )
 
 
 def _count_traffic(sites: SimulatedSites, run: SimulationRun) -> tuple[Traffic, ...]:

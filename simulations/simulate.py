@@ -13,7 +13,9 @@ import pandas as pd
 
 from client.app import SITES_DIR
 from client.app import app as client_app
+from privacy import SigningKey
 from server.app import Coordinator, make_server_app
+from server.attestation import Attestation, SiteEvents, sign_release
 from server.outcome import StudyOutcome
 from server.release import check_output, staged_folder, write_release
 from server.report import Phase, Report
@@ -21,7 +23,7 @@ from server.study import Study
 from simulations.backends import SimulationRun, run_local
 from simulations.evaluate import evaluate
 from simulations.events import Events, OnEvent
-from simulations.reporting import Assessment, make_report
+from simulations.reporting import Assessment, find_events, make_report
 from simulations.settings import Backend, SimulationSettings, make_study, plan_of
 from simulations.site_files import SiteFile, read_site_files
 from simulations.sites import SimulatedSites, check_study, make_sites, write_sites
@@ -29,6 +31,7 @@ from synthesis.layout import SketchLayout
 from synthesis.sampling import sample_table
 
 SITES_FOLDER = "sites"
+COORDINATOR = "simulation"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,8 +49,11 @@ class SimulationResult:
     outcome: StudyOutcome
     synthetic: pd.DataFrame
     report: Report
+    _seed: int = field(repr=False)
+    _events: Sequence[SiteEvents] = field(repr=False)
     _sites: SimulatedSites = field(repr=False)
     _site_files: Mapping[Path, SiteFile] = field(repr=False)
+    _key: SigningKey = field(default_factory=SigningKey.generate, repr=False)
 
     def sample(self, num_rows: int, *, where: Sequence[str] = (), seed: int = 0) -> pd.DataFrame:
         """Draw more synthetic rows; free of further cost.
@@ -60,7 +66,9 @@ class SimulationResult:
         )
 
     def save(self, folder: str | Path) -> Path:
-        """Write the release folder as one whole and return its path.
+        """Write the release folder as one whole, signed, and return its path.
+
+        The key was made for this run and is kept nowhere, so nobody signs with it again.
 
         Raises:
             InputError: if the folder exists and is not empty.
@@ -76,7 +84,18 @@ class SimulationResult:
             )
             for path, file in self._site_files.items():
                 file.write(staging / SITES_FOLDER / path)
+            sign_release(staging, self.report, self._attest())
         return target
+
+    def _attest(self) -> Attestation:
+        return Attestation(
+            key=self._key,
+            coordinator=COORDINATOR,
+            study=self.study,
+            schema_digest=self._sites.schema.digest(),
+            seed=self._seed,
+            sites=self._events,
+        )
 
 
 def run_simulation(
@@ -119,6 +138,8 @@ def run_simulation(
             outcome=outcome,
             synthetic=synthetic,
             report=report,
+            _seed=settings.seed,
+            _events=find_events(home, study.name, len(sites.names), SITES_FOLDER),
             _sites=sites,
             _site_files=read_site_files(home),
         )

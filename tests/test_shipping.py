@@ -51,6 +51,7 @@ def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(built: Buil
     assert names == ours
     assert {"fedsynth/py.typed", "server/report/template.html"} <= names
     assert "simulations/data/adult.parquet" in names
+    assert "server/attestation/release-1.schema.json" in names
 
 
 def test_the_wheel_holds_the_licence_and_stays_small(built: Built) -> None:
@@ -88,6 +89,7 @@ def test_the_wheel_alone_simulates_and_founds_site_and_coordinator(
         ("site", "check", "tiny.toml", "--site", "north"),
         ("server", "init", "coordinator", "--name", "Flu", "--host", "localhost"),
         ("simulate", *SIMULATE),
+        ("verify", "release"),
     ):
         if find_unknown(list(words)):
             continue  # a command that is still to come

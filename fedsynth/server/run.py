@@ -44,10 +44,11 @@ def run(asked: AskedStudy) -> None:
         InputError: if something given cannot be used; no site was asked.
         StudyFailed: if the study cannot go on now.
     """
-    server, order = _read(asked)
+    folder, order = _read(asked)
+    server = load_server(folder)
     with quiet_flower(), StudyProgress(screen) as progress:
         try:
-            report = run_study(load_server(server), order, progress)
+            report = run_study(server, order, progress)
         except StudyFailed as failure:
             raise StudyFailed(f"{failure.reason} {_GO_ON}") from None
         except OSError as error:
@@ -59,6 +60,7 @@ def run(asked: AskedStudy) -> None:
             stopped.sentence = "stopped; what the study has is kept, run it again to go on."
             raise
     show_summary(screen, report, order.out)
+    say(screen, f"This coordinator signs releases with {server.load_signing_key().public.hex}")
 
 
 def give_up(asked: AskedStudy) -> None:

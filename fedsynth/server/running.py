@@ -80,6 +80,7 @@ def _show_table(server: ServerFolder, status: ServerStatus) -> None:
     for what, state in rows.items():
         add_row(table, [what, state])
     screen.print(table)
+    say(screen, f"This coordinator signs releases with {status.public_key.hex}")
 
 
 def _as_json(status: ServerStatus) -> dict[str, object]:
@@ -93,6 +94,7 @@ def _as_json(status: ServerStatus) -> dict[str, object]:
         "online": list(status.online),
         "revoked": list(status.revoked),
         "last_study": None if study is None else study.to_dict(),
+        "public_key": status.public_key.hex,
     }
 
 

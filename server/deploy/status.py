@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from privacy import PublicKey
 from server.deploy.certificates import last_day
 from server.deploy.control import NotRunning, open_control
 from server.deploy.folder import LOOPBACK, ServerFolder
@@ -28,6 +29,7 @@ class ServerStatus:
         online: those of them that are connected.
         revoked: sites that may not any more.
         last_study: how far the one is whose events were written last.
+        public_key: of the coordinator, which signs releases.
     """
 
     superlink: bool
@@ -38,6 +40,7 @@ class ServerStatus:
     online: tuple[str, ...]
     revoked: tuple[str, ...]
     last_study: StudyState | None
+    public_key: PublicKey
 
 
 def read_status(server: ServerFolder) -> ServerStatus:
@@ -57,6 +60,7 @@ def read_status(server: ServerFolder) -> ServerStatus:
         online=online_sites(server),
         revoked=tuple(site.name for site in registry.sites if site.revoked),
         last_study=_last_study(server),
+        public_key=server.load_signing_key().public,
     )
 
 

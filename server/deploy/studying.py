@@ -14,6 +14,7 @@ from typing import Any
 
 from privacy import PublicKey
 from server.app import Coordinator
+from server.attestation import Attestation, SiteEvents, sign_release
 from server.checkpoint import Checkpoint
 from server.deploy.folder import ServerFolder
 from server.deploy.grid import GRACE_S
@@ -67,6 +68,7 @@ def run_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> Re
         StudyFailed: if the study cannot go on now; run it again when what is missing is there.
     """
     order.study.make_plan()
+    server.load_signing_key()  # what is missing at the end had better be missed now
     with alone(server):
         clear_staging(order.out)
         check_output(order.out)
@@ -82,11 +84,15 @@ def run_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> Re
                 server, deadline_s=LONGEST_START_S, grace_s=order.grace_s, on_event=journal
             ) as grid:
                 outcome = coordinator.run(grid)
-            return _release(order, outcome, names, journal)
+            return _release(server, order, outcome, names, journal)
 
 
 def _release(
-    order: StudyOrder, outcome: StudyOutcome, names: Mapping[int, str], journal: StudyJournal
+    server: ServerFolder,
+    order: StudyOrder,
+    outcome: StudyOutcome,
+    names: Mapping[int, str],
+    journal: StudyJournal,
 ) -> Report:
     estimated = min(max(1, round(outcome.estimated_rows)), MOST_ROWS)
     num_rows = order.num_rows or estimated
@@ -96,8 +102,21 @@ def _release(
         write_release(
             staging, table=table, generator=outcome.generator, schema=order.schema, report=report
         )
+        sign_release(staging, report, _attest(server, order, report))
     journal({"event": "released", "rows": num_rows})
     return report
+
+
+def _attest(server: ServerFolder, order: StudyOrder, report: Report) -> Attestation:
+    planned = SiteEvents(events=order.study.make_plan().events())
+    return Attestation(
+        key=server.load_signing_key(),
+        coordinator=server.config.name,
+        study=order.study,
+        schema_digest=order.schema.digest(),
+        seed=order.study.seed,
+        sites=[planned] * len(report.sites),
+    )
 
 
 @contextmanager

@@ -102,6 +102,9 @@ def test_the_release_verifies(story: Story) -> None:
         receipt = story.release / "receipts" / f"{site}.txt"
         said = story.lab.cli("audit", "ledger", f"{site}/ledger.sqlite", "--receipt", receipt)
         assert "epsilon" in said
+    said = " ".join(story.lab.cli("verify", story.release).split())
+    assert "The release holds:" in said
+    assert "simulation" not in said
 
 
 def test_it_takes_minutes_and_most_of_them_are_work(story: Story) -> None:

@@ -62,6 +62,9 @@ def test_simulate_writes_a_release_and_says_what_it_did(shell: CommandLine) -> N
         "schema.toml",
         "report.json",
         "report.html",
+        "DATA_CARD.md",
+        "croissant.json",
+        "release.intoto.json",
         "receipts",
         "sites",
     }

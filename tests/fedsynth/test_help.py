@@ -23,6 +23,7 @@ def shell(
         ["simulate"],
         ["plan"],
         ["sample"],
+        ["verify"],
         ["schema"],
         ["schema", "draft"],
         ["schema", "check"],

@@ -40,6 +40,7 @@ def test_a_site_that_is_admitted_waits_for_the_start_when_nothing_runs(
     assert load_registry(server).sites == (site,)
     assert load_registry(server).active == (site,)
     status = read_status(server)
+    assert status.public_key == server.load_signing_key().public
     assert status.admitted == ("clinic",)
     assert not (status.superlink or status.proxy or status.supervised)
 

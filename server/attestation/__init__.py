@@ -1,0 +1,25 @@
+"""The signed statement of a release, and how a reader checks it offline.
+
+A reader needs nothing but the release and this package, and waits for neither torch nor Flower.
+"""
+
+from server.attestation.predicate import ENVELOPE_FILE, PREDICATE_TYPE, Predicate, Statement
+from server.attestation.signing import Attestation, SiteEvents, sign_release
+from server.attestation.verdict import Check, ReleaseBroken, Signer, TrustedKeys, Verdict
+from server.attestation.verifying import verify_release
+
+__all__ = [
+    "ENVELOPE_FILE",
+    "PREDICATE_TYPE",
+    "Attestation",
+    "Check",
+    "Predicate",
+    "ReleaseBroken",
+    "Signer",
+    "SiteEvents",
+    "Statement",
+    "TrustedKeys",
+    "Verdict",
+    "sign_release",
+    "verify_release",
+]
