@@ -91,6 +91,7 @@ def draw(curves: Sequence[Curve], path: Path) -> None:
                 axes.set_yscale("log")
                 axes.set_ylabel("processor seconds")
             else:
+                axes.margins(y=0.1)
                 axes.set_ylim(bottom=0)
                 axes.set_ylabel("peak memory, MiB")
             axes.grid(alpha=0.3)
