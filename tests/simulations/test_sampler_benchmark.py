@@ -22,7 +22,7 @@ def test_one_line_tells_all(capsys: pytest.CaptureFixture[str]) -> None:
     (line,) = capsys.readouterr().out.splitlines()
     told = json.loads(line)
     assert list(told) == [
-        *("rows", "seconds", "rows_per_second", "ratio", "ratio_rows"),
+        *("rows", "seconds", "processor_seconds", "rows_per_second", "ratio", "ratio_rows"),
         *("peak_mib", "workers", "workers_speed_up"),
     ]
     assert told["rows"] == 3000
