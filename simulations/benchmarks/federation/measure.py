@@ -75,11 +75,11 @@ def measure_overhead(*, rounds: int = 5, wire_format: WireFormat = WireFormat.FL
 
 
 def measure_ray(*, num_sites: int = 16, rounds: int = 2) -> float:
-    """Return how many times faster Ray's processes are than one process, start included.
+    """Return how many times faster rounds are with Ray's processes than with one.
 
     Args:
         num_sites: sites that train at once as far as there are processors.
-        rounds: of the study, with as many steps as usual.
+        rounds: of the study.
     """
     sites = make_sites(SimulationSettings(sites=num_sites))
     seconds = {}
@@ -88,7 +88,7 @@ def measure_ray(*, num_sites: int = 16, rounds: int = 2) -> float:
             name=f"on-{backend.value}",
             epsilon=10.0,
             rounds=rounds,
-            generator_steps=200,
+            generator_steps=60,
             nominal_rows=sites.num_units // num_sites,
             fit_steps=10,
         )
