@@ -18,7 +18,7 @@ from torch import Tensor
 from client.refusals import MalformedRequest
 from strategies.fields import fields_of
 from strategies.wire_field import Direction
-from strategies.wire_format import unpack
+from strategies.wire_format import is_one_format, unpack
 from synthesis.architecture import GeneratorSettings
 from synthesis.evaluation import EvaluationLayout, ScoreNetwork
 from synthesis.generator import Generator
@@ -52,6 +52,9 @@ def read_arrays(message: Message, record: str) -> dict[str, Tensor]:
         values = unpack(read)
     except ValueError as error:
         raise MalformedRequest(f"weights from the coordinator cannot be read: {error}") from None
+    # The answer has one format, and is held against the question when all is spent.
+    if not is_one_format(arrays):
+        raise MalformedRequest("weights from the coordinator must all be in one format.")
     for each in values.values():
         if each.size and not np.abs(each).max() <= largest:  # also refuses what is not a number
             raise MalformedRequest(

@@ -58,7 +58,7 @@ class ExactSum:
             raise ValueError(f"arrays must all have shape {self._whole.shape}, got {values.shape}")
         if values.size and not np.abs(values).max() <= _LARGEST:
             raise ValueError("values must be finite and at most 2**53 in size")
-        whole = np.floor(values)
+        whole = np.rint(values)  # so that what is left is exact, also of tiny negative values
         fraction = np.rint(np.ldexp(values - whole, _FRACTION_BITS)).astype(np.int64)
         self._fraction += fraction
         self._whole += whole.astype(np.int64) + (self._fraction >> _FRACTION_BITS)

@@ -90,7 +90,7 @@ class FederatedGenerator(Strategy):
     Args:
         nodes: the nodes that accepted the study; no other node is asked.
         minimum_nodes: fewest good replies that make a round count, at least 1.
-        deadline_s: longest time for one round, and for waiting until enough nodes are online.
+        deadline_s: longest time for one round, and until enough nodes are online.
         max_update_norm: largest L2 norm of the difference between a reply and what was sent.
         weights: public weight per node; all equal when left out. Never from row counts.
         pooled_sketch: the pooled statistics, sent to each node until it has given a good reply.
@@ -127,6 +127,7 @@ class FederatedGenerator(Strategy):
         self._receipts = receipts
         self._on_event = on_event
         self._check_settings()
+        self._total_weight = math.fsum(self.weights.values())  # sites may suggest any size
         self._records = list(done)
         self._done_before = len(self._records)
         self._sent: list[Message] = []
@@ -135,7 +136,6 @@ class FederatedGenerator(Strategy):
         self._settled = {node for record in self._records for node in record.valid}
         self._expected: dict[str, ArraySpec] = {}
         self._global: dict[str, FloatArray] = {}
-        self._average = WeightedAverage()
         self._started = 0.0
 
     @property
@@ -266,7 +266,7 @@ class FederatedGenerator(Strategy):
             reply = self._receipts.vet(node, reply)
         if isinstance(reply, Rejection):
             return reply
-        self._average.add(list(reply.arrays.values()), self.weights[node])
+        self._average.add(list(reply.arrays.values()), self.weights[node] / self._total_weight)
         return replace(reply, arrays={})
 
     def _mean(self) -> ArrayRecord:

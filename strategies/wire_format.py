@@ -70,6 +70,18 @@ def format_of(arrays: Mapping[str, Array]) -> WireFormat:
     return next((each for each in reversed(WireFormat) if each.value in dtypes), WireFormat.FLOAT32)
 
 
+def is_one_format(arrays: Mapping[str, Array]) -> bool:
+    """Return whether all arrays are as ``pack`` makes them in one format."""
+    wire_format = format_of(arrays)
+    if wire_format is not WireFormat.INT8:
+        return all(array.dtype == wire_format.value for array in arrays.values())
+    scales = {name for name in arrays if name.endswith(_SCALE)}
+    weights = arrays.keys() - scales
+    return scales == {name + _SCALE for name in weights} and all(
+        array.dtype == ("float16" if name in scales else "int8") for name, array in arrays.items()
+    )
+
+
 def _quantise(values: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
     blocks = np.zeros((_count_blocks(values.size), BLOCK), dtype=np.float32)
     blocks.reshape(-1)[: values.size] = values.reshape(-1)

@@ -217,6 +217,16 @@ def test_declared_weights_are_used_and_renormalised() -> None:
     np.testing.assert_allclose(arrays["bias"], 1 + (1 * 1 + 3 * 3) / 4)
 
 
+def test_a_site_that_suggests_a_huge_size_for_itself_does_not_end_the_study() -> None:
+    def shout(message: Message, arrays: ArrayRecord) -> Message:
+        return reply_with(message, with_bias(arrays, np.full(3, 5e3, np.float32)))
+
+    strategy = make_strategy(weights={101: 1.0, BAD: 1e15, 103: 1.0})
+    arrays = run(strategy, LocalGrid(make_client_app(shout), 3), num_rounds=1)
+    assert strategy.rounds[0].valid == (101, BAD, 103)
+    np.testing.assert_allclose(arrays["bias"], 5e3)
+
+
 def test_no_error_text_reaches_the_coordinator() -> None:
     app = ClientApp()
 
