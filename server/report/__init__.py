@@ -24,6 +24,7 @@ from server.report.evaluation import (
     Noise,
     build_evaluation,
 )
+from server.report.evidence import Attack, Attacks, Audit, SiteAudit
 from server.report.model import FORMAT, STAMP, Report, report_from_json, report_to_json
 from server.report.page import render_html
 from server.report.parts import (
@@ -56,6 +57,9 @@ __all__ = [
     "NOT_PROMISED",
     "SIMULATION_MARK",
     "STAMP",
+    "Attack",
+    "Attacks",
+    "Audit",
     "ColumnPicture",
     "Cost",
     "Evaluation",
@@ -74,6 +78,7 @@ __all__ = [
     "Report",
     "Round",
     "Site",
+    "SiteAudit",
     "SketchNoise",
     "Totals",
     "Traffic",

@@ -6,6 +6,7 @@ from typing import Final, Literal, Self
 from pydantic import AwareDatetime, model_validator
 
 from server.report.evaluation import Evaluation
+from server.report.evidence import Attacks, Audit
 from server.report.parts import (
     Cost,
     Part,
@@ -55,6 +56,10 @@ class Report(Part):
     """How much noise the counts hold; None in reports of earlier versions."""
     evaluation: Evaluation | None = None
     """Figures from noised counts of hold-outs; None where the study had no evaluation."""
+    audit: Audit | None = None
+    """What canaries showed; None where no site planted any."""
+    attacks: Attacks | None = None
+    """What attacks with real records achieved; None where nobody tried any."""
     pictures: Pictures | None = None
     """Real beside synthetic; None where nobody may see all real rows."""
     cost: Cost = Cost()
