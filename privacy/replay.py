@@ -69,10 +69,14 @@ class LedgerSummary:
 
         None above an epsilon of 50 or beyond 50 different events, where it takes minutes.
         """
-        events = [each.event for item in self.reservations for each in item.events]
-        if self.epsilon_pld > _LARGEST_FOR_PRV or len(set(events)) > _MOST_FOR_PRV:
+        if self.epsilon_pld > _LARGEST_FOR_PRV or len(set(self.events)) > _MOST_FOR_PRV:
             return None
-        return compute_epsilon(events, self.policy.delta, "prv")
+        return compute_epsilon(self.events, self.policy.delta, "prv")
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Everything that was reserved, in order."""
+        return tuple(each.event for item in self.reservations for each in item.events)
 
     @property
     def is_within_budget(self) -> bool:
