@@ -12,20 +12,26 @@ from synthesis.quality.comparison import (
     one_way,
 )
 from synthesis.quality.detection import two_sample_auc
+from synthesis.quality.groups import GroupQuality, choose_group_columns, score_groups
 from synthesis.quality.marginals import marginal_distance, pairwise_distances
-from synthesis.quality.prediction import Scores, train_and_test
+from synthesis.quality.prediction import Predictions, Scores, predict, train_and_test
 from synthesis.quality.score import Quality, score
 
 __all__ = [
     "ColumnComparison",
     "Comparison",
+    "GroupQuality",
+    "Predictions",
     "Quality",
     "Scores",
+    "choose_group_columns",
     "compare_tables",
     "marginal_distance",
     "one_way",
     "pairwise_distances",
+    "predict",
     "score",
+    "score_groups",
     "train_and_test",
     "two_sample_auc",
 ]

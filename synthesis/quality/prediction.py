@@ -31,6 +31,25 @@ class Scores:
     f1: float
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predictions:
+    """What a model says of test rows.
+
+    Attributes:
+        truth: code of the label of every row, shape (n_rows,).
+        probabilities: of every level of the label, shape (n_rows, n_levels).
+    """
+
+    truth: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.float64]
+
+    def score(self, rows: npt.NDArray[np.bool_] | None = None) -> Scores:
+        """Return how right they are on all rows, or on at least one that `rows` marks."""
+        if rows is None:
+            return _scores(self.truth, self.probabilities)
+        return _scores(self.truth[rows], self.probabilities[rows])
+
+
 def train_and_test(
     schema: Schema,
     train: pd.DataFrame,
@@ -38,6 +57,20 @@ def train_and_test(
     model: Literal["boosting", "logistic"],
 ) -> Scores:
     """Return how well a model fitted on `train` predicts the label of `test`.
+
+    Raises:
+        InputError: a table cannot be compared or the model is unknown.
+    """
+    return predict(schema, train, test, model).score()
+
+
+def predict(
+    schema: Schema,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    model: Literal["boosting", "logistic"],
+) -> Predictions:
+    """Return what a model fitted on `train` says of the label of `test`.
 
     A table with one class yields the constant prediction; a class that `train` lacks is never
     predicted and has probability zero.
@@ -61,7 +94,7 @@ def train_and_test(
         probabilities[:, classes] = _boosting(features, train, target, test)
     else:
         probabilities[:, classes] = _logistic(features, train, target, test)
-    return _scores(truth, probabilities)
+    return Predictions(truth=truth, probabilities=probabilities)
 
 
 def _boosting(

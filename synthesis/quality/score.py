@@ -6,7 +6,7 @@ import pandas as pd
 
 from synthesis.quality.detection import two_sample_auc
 from synthesis.quality.marginals import marginal_distance
-from synthesis.quality.prediction import Scores, train_and_test
+from synthesis.quality.prediction import Predictions, Scores, predict, train_and_test
 from synthesis.schema import Schema
 
 
@@ -31,7 +31,12 @@ class Quality:
 
 
 def score(
-    schema: Schema, synthetic: pd.DataFrame, train: pd.DataFrame, test: pd.DataFrame
+    schema: Schema,
+    synthetic: pd.DataFrame,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    *,
+    boosting: Predictions | None = None,
 ) -> Quality:
     """Return every quality figure of `synthetic`, measured on real rows without noise.
 
@@ -40,12 +45,14 @@ def score(
         synthetic: the table to judge.
         train: real rows it should resemble.
         test: real rows that nothing was trained on.
+        boosting: what boosting trained on `synthetic` says of `test`, if it is known already.
 
     Raises:
         InputError: a table is empty, lacks a column or holds undeclared categories.
     """
+    boosting = boosting or predict(schema, synthetic, test, "boosting")
     return Quality(
-        boosting=train_and_test(schema, synthetic, test, "boosting"),
+        boosting=boosting.score(),
         logistic=train_and_test(schema, synthetic, test, "logistic"),
         one_way=marginal_distance(schema, synthetic, train, 1),
         two_way=marginal_distance(schema, synthetic, train, 2),
