@@ -113,6 +113,7 @@ class Coordinator:
             phases=tuple(self._conversation.phases),
             rounds=strategy.rounds,
             evaluation=evaluation,
+            left_out=dict(self._conversation.left_out),
             receipts={
                 node: Attested(public_key=key, receipt=receipt)
                 for node, key in self.receipts.keys.items()

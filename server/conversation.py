@@ -34,6 +34,7 @@ class Conversation:
 
     Attributes:
         phases: how long each question took and what it moved.
+        left_out: fixed code per node whose answer did not count, by question.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Conversation:
         on_event: OnEvent,
     ) -> None:
         self.phases: list[PhaseRecord] = []
+        self.left_out: dict[str, Mapping[int, str]] = {}
         self._deadline_s = deadline_s
         self._receipts = receipts
         self._checkpoint = checkpoint
@@ -96,9 +98,11 @@ class Conversation:
             self._checkpoint.keep_answers(kind, answers, self._receipts.keys)
             self._checkpoint.keep_receipts(self._receipts.latest)
             self._emit(_finished(kind, answers))
+        name = kind.removeprefix("query.")
+        self.left_out[name] = answers.rejected
         self.phases.append(
             PhaseRecord(
-                name=kind.removeprefix("query."),
+                name=name,
                 seconds=answers.seconds,
                 bytes_down=answers.bytes_down,
                 bytes_up=answers.bytes_up,

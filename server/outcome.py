@@ -66,6 +66,7 @@ class StudyOutcome:
         rounds: one record per adversarial round.
         evaluation: of the generator on hold-outs, if the study has one.
         receipts: what is held of every site's ledger, by node.
+        left_out: fixed code per node whose answer did not count, by question (hello, sketch).
     """
 
     generator: Generator
@@ -78,3 +79,4 @@ class StudyOutcome:
     rounds: tuple[RoundRecord, ...]
     evaluation: Evaluation | None = None
     receipts: Mapping[int, Attested] = field(default_factory=dict)
+    left_out: Mapping[str, Mapping[int, str]] = field(default_factory=dict)

@@ -7,12 +7,16 @@ from collections.abc import Callable
 import pandas as pd
 
 from server.outcome import StudyOutcome
-from server.report import Pictures, Utility, UtilityRow, build_pictures, build_utility_row
+from server.report import Group, Pictures, Utility, UtilityRow, build_pictures, build_utility_row
 from simulations.sites import SimulatedSites
 from synthesis.quality import (
+    Predictions,
+    Scores,
     compare_tables,
     marginal_distance,
+    predict,
     score,
+    score_groups,
     train_and_test,
     two_sample_auc,
 )
@@ -37,24 +41,45 @@ def evaluate(
         on_step: called with tables scored and tables in all.
     """
     schema, train, test = sites.schema, sites.train, sites.test
+    learned: dict[str, Predictions] = {}  # by boosting, from the table named
+
+    def score_real() -> UtilityRow:
+        learned["real"] = predict(schema, train, test, "boosting")
+        return _real_row(sites, learned["real"].score())
 
     def score_sketch() -> UtilityRow:
         sketch = sample_table(outcome.sketch_generator, schema, len(synthetic), seed=seed)
         return build_utility_row("sketch", score(schema, sketch, train, test))
 
+    def score_release() -> UtilityRow:
+        learned["release"] = predict(schema, synthetic, test, "boosting")
+        quality = score(schema, synthetic, train, test, boosting=learned["release"])
+        return build_utility_row("final" if outcome.rounds else "sketch", quality)
+
     tasks: list[Callable[[], UtilityRow]] = [
-        lambda: _real_row(sites, train),
+        score_real,
         lambda: _floor_row(sites, train),
-        score_sketch,
+        *((score_sketch, score_release) if outcome.rounds else (score_release,)),
     ]
-    if outcome.rounds:
-        tasks.append(lambda: build_utility_row("final", score(schema, synthetic, train, test)))
     rows = []
     for task in tasks:
         rows.append(task())
         if on_step is not None:
             on_step(len(rows), len(tasks))
-    utility = Utility(train_rows=len(train), test_rows=len(test), rows=tuple(rows))
+    groups = score_groups(
+        schema,
+        synthetic,
+        train,
+        test,
+        boosting=learned["release"],
+        real_boosting=learned["real"],
+    )
+    utility = Utility(
+        train_rows=len(train),
+        test_rows=len(test),
+        rows=tuple(rows),
+        groups=tuple(Group.model_validate(group, from_attributes=True) for group in groups),
+    )
     return utility, build_pictures(compare_tables(schema, train, synthetic))
 
 
@@ -67,9 +92,8 @@ def _floor_row(sites: SimulatedSites, train: pd.DataFrame) -> UtilityRow:
     )
 
 
-def _real_row(sites: SimulatedSites, train: pd.DataFrame) -> UtilityRow:
-    boosting = train_and_test(sites.schema, train, sites.test, "boosting")
-    logistic = train_and_test(sites.schema, train, sites.test, "logistic")
+def _real_row(sites: SimulatedSites, boosting: Scores) -> UtilityRow:
+    logistic = train_and_test(sites.schema, sites.train, sites.test, "logistic")
     return UtilityRow(
         kind="real",
         boosting_auc=boosting.auc,

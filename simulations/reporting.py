@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from privacy import Ledger, Unit, replay_ledger
+from privacy import Ledger, LedgerSummary, Unit, replay_ledger
 from server.attestation import SiteEvents
-from server.outcome import StudyOutcome
+from server.outcome import Attested, StudyOutcome
 from server.report import (
     LOCAL_TRUST,
     NOT_PROMISED,
@@ -23,11 +23,12 @@ from server.report import (
     Utility,
     build_cost,
     build_evaluation,
+    build_gain,
+    build_refusals,
     build_site,
     build_sketch_noise,
     build_software,
 )
-from server.report import Site as SiteReport
 from server.study import Study
 from simulations.backends import SimulationRun
 from simulations.exact_figures import measure_exactly
@@ -68,6 +69,8 @@ def make_report(
         num_rows: rows of the release.
         command: what a reader would run to get the same release.
     """
+    names = name_nodes(sites, run.partitions)
+    ledgers = _replay_ledgers(home, outcome, len(sites.names))
     return Report(
         private=True,
         title=f"Synthetic {sites.schema.name} from {len(sites.names)} sites",
@@ -85,14 +88,21 @@ def make_report(
             trust_model=LOCAL_TRUST,
             not_promised=NOT_PROMISED,
         ),
-        sites=_replay_sites(home, study, outcome, len(sites.names)),
+        sites=tuple(
+            build_site(ledger, adversarial_share=study.adversarial_share, attested=attested)
+            for ledger, attested in ledgers
+        ),
+        refusals=build_refusals(outcome.left_out, names),
+        gain=build_gain(
+            [ledger.events for ledger, _ in ledgers], epsilon=study.epsilon, delta=study.delta
+        ),
         utility=assessment.utility,
         evaluation=_report_evaluation(outcome, sites, run),
         sketch_noise=build_sketch_noise(outcome),
         pictures=assessment.pictures,
         cost=build_cost(
             outcome,
-            name_nodes(sites, run.partitions),
+            names,
             after=(assessment.scoring,),
             traffic=_count_traffic(sites, run),
         ),
@@ -117,24 +127,18 @@ def _report_evaluation(
     return build_evaluation(outcome.evaluation, name_nodes(sites, run.partitions), exact)
 
 
-def _replay_sites(
-    home: Path, study: Study, outcome: StudyOutcome, num_sites: int
-) -> tuple[SiteReport, ...]:
+def _replay_ledgers(
+    home: Path, outcome: StudyOutcome, num_sites: int
+) -> list[tuple[LedgerSummary, Attested | None]]:
     """Read every ledger, and hold it to the receipt that the coordinator has of it."""
     held = {attested.public_key: attested for attested in outcome.receipts.values()}
-    reports = []
+    ledgers = []
     for partition in range(num_sites):
         path = site_folder(home, partition) / LEDGER_FILE
         attested = held.get(Ledger.open(path).header.public_key)
         receipts = () if attested is None else (attested.receipt,)
-        reports.append(
-            build_site(
-                replay_ledger(path, receipts=receipts),
-                adversarial_share=study.adversarial_share,
-                attested=attested,
-            )
-        )
-    return tuple(reports)
+        ledgers.append((replay_ledger(path, receipts=receipts), attested))
+    return ledgers
 
 
 def find_events(home: Path, study: str, num_sites: int, kept_in: str) -> tuple[SiteEvents, ...]:

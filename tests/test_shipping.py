@@ -49,9 +49,10 @@ def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(built: Buil
     names = {name for name in wheel_names(built) if ".dist-info/" not in name}
     ours = {name for name in files_under(built.checkout) if name.partition("/")[0] in MAY_IMPORT}
     assert names == ours
-    assert {"fedsynth/py.typed", "server/report/template.html"} <= names
+    assert {"fedsynth/py.typed", "server/report/templates/page.html"} <= names
     assert "simulations/data/adult.parquet" in names
     assert "server/attestation/release-1.schema.json" in names
+    assert "server/report/report-1.schema.json" in names
 
 
 def test_the_wheel_holds_the_licence_and_stays_small(built: Built) -> None:

@@ -15,6 +15,8 @@ from server.report import (
     Report,
     build_cost,
     build_evaluation,
+    build_gain,
+    build_refusals,
     build_site_from_plan,
     build_sketch_noise,
     build_software,
@@ -64,6 +66,8 @@ def make_report(
             build_site_from_plan(name_of(node), study.name, plan, outcome.receipts.get(node))
             for node in sorted(outcome.nodes, key=name_of)
         ),
+        refusals=build_refusals(outcome.left_out, names),
+        gain=build_gain([plan.events()], epsilon=study.epsilon, delta=study.delta),
         evaluation=(
             None if outcome.evaluation is None else build_evaluation(outcome.evaluation, names)
         ),

@@ -7,6 +7,7 @@ pictures, the cost and the limits, in plain words. Nothing is measured or decide
 from server.report.build import (
     build_cost,
     build_event,
+    build_history,
     build_pictures,
     build_policy,
     build_receipt,
@@ -16,6 +17,7 @@ from server.report.build import (
     build_software,
     build_utility_row,
 )
+from server.report.cost import Cost, Phase, Rejection, Round, Traffic
 from server.report.evaluation import (
     Evaluation,
     ExactFigures,
@@ -25,28 +27,27 @@ from server.report.evaluation import (
     build_evaluation,
 )
 from server.report.evidence import Attack, Attacks, Audit, SiteAudit
+from server.report.gain import Belief, Gain, Rates, build_gain
 from server.report.model import FORMAT, STAMP, Report, report_from_json, report_to_json
 from server.report.page import render_html
 from server.report.parts import (
     SIMULATION_MARK,
     ColumnPicture,
-    Cost,
     Event,
+    Group,
     HeldReceipt,
-    Phase,
     Pictures,
     Policy,
     Promise,
-    Rejection,
     Release,
-    Round,
     Site,
+    Spending,
     Totals,
-    Traffic,
     Utility,
     UtilityRow,
     Version,
 )
+from server.report.refusals import Refusal, build_refusals
 from server.report.sketch_noise import SketchNoise, build_sketch_noise
 from server.report.wording import LOCAL_TRUST, NOT_PROMISED
 from server.report.write import write_report
@@ -60,12 +61,15 @@ __all__ = [
     "Attack",
     "Attacks",
     "Audit",
+    "Belief",
     "ColumnPicture",
     "Cost",
     "Evaluation",
     "Event",
     "ExactFigures",
     "Figure",
+    "Gain",
+    "Group",
     "HeldReceipt",
     "HoldOutSize",
     "Noise",
@@ -73,6 +77,8 @@ __all__ = [
     "Pictures",
     "Policy",
     "Promise",
+    "Rates",
+    "Refusal",
     "Rejection",
     "Release",
     "Report",
@@ -80,6 +86,7 @@ __all__ = [
     "Site",
     "SiteAudit",
     "SketchNoise",
+    "Spending",
     "Totals",
     "Traffic",
     "Utility",
@@ -88,9 +95,12 @@ __all__ = [
     "build_cost",
     "build_evaluation",
     "build_event",
+    "build_gain",
+    "build_history",
     "build_pictures",
     "build_policy",
     "build_receipt",
+    "build_refusals",
     "build_round",
     "build_site",
     "build_site_from_plan",

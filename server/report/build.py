@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 from privacy import Event as LedgerEvent
 from privacy import LedgerSummary, SampledGaussianEvent, SitePlan, compute_epsilon
 from privacy import Policy as PolicyInForce
+from server.report.cost import Cost, Phase, Rejection, Round, Traffic
 from server.report.parts import (
     ColumnPicture,
-    Cost,
     Event,
     HeldReceipt,
-    Phase,
     Pictures,
     Policy,
-    Rejection,
-    Round,
     Site,
+    Spending,
     Totals,
-    Traffic,
     UtilityRow,
     Version,
 )
@@ -29,6 +26,8 @@ if TYPE_CHECKING:  # reading a record takes no Flower
     from server.outcome import Attested, StudyOutcome
     from strategies.federated_generator import RoundRecord
 
+MOST_STUDIES = 20
+"""Studies whose running totals are computed: each is an accounting of its own."""
 LIBRARIES = ("fedsynth", "flwr", "torch", "opacus", "dp-accounting", "numpy")
 EventState: TypeAlias = Literal["reserved", "running", "done", "failed"]
 
@@ -63,11 +62,31 @@ def build_site(
         ),
         total=Totals(pld=summary.epsilon_pld, rdp=summary.epsilon_rdp, prv=summary.epsilon_prv),
         left=summary.remaining,
+        history=build_history(summary),
         adversarial_share=adversarial_share,
         ledger_head=summary.head,
         receipt=build_receipt(attested) if attested else None,
         policy=build_policy(summary.policy),
     )
+
+
+def build_history(summary: LedgerSummary) -> tuple[Spending, ...]:
+    """Return what the ledger had spent after each study; of very many after the last ones."""
+    history: list[Spending] = []
+    events: list[LedgerEvent] = []
+    skipped = len(summary.reservations) - MOST_STUDIES
+    for number, reservation in enumerate(summary.reservations):
+        events += [entry.event for entry in reservation.events]
+        if number >= skipped:
+            history.append(
+                Spending(
+                    study=reservation.study,
+                    reserved=reservation.reserved_at,
+                    alone=reservation.epsilon,
+                    total=compute_epsilon(events, summary.policy.delta),
+                )
+            )
+    return tuple(history)
 
 
 def build_site_from_plan(

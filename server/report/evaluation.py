@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from server.report.parts import Count, NotNegative, Part, Rejection, Share
+from server.report.cost import Rejection
+from server.report.parts import Count, NotNegative, Part, Share
 
 if TYPE_CHECKING:  # reading a record takes neither Flower nor torch
     from server.outcome import Evaluation as EvaluationOutcome

@@ -1,14 +1,16 @@
 """The report: everything a reader needs to judge a release, as one frozen value."""
 
+import json
 from datetime import datetime
 from typing import Final, Literal, Self
 
 from pydantic import AwareDatetime, model_validator
 
+from server.report.cost import Cost
 from server.report.evaluation import Evaluation
 from server.report.evidence import Attacks, Audit
+from server.report.gain import Belief, Gain, list_beliefs
 from server.report.parts import (
-    Cost,
     Part,
     Pictures,
     Promise,
@@ -17,6 +19,7 @@ from server.report.parts import (
     Utility,
     Version,
 )
+from server.report.refusals import Refusal
 from server.report.sketch_noise import SketchNoise
 
 FORMAT: Final = "fedsynth-report/1"
@@ -50,6 +53,10 @@ class Report(Part):
     """What every site was promised."""
     sites: tuple[Site, ...]
     """Their ledgers."""
+    refusals: tuple[Refusal, ...] | None = None
+    """Sites that were asked and are not in the release; None in reports of earlier versions."""
+    gain: Gain | None = None
+    """What an attacker could gain at most; None without privacy and in earlier versions."""
     utility: Utility | None = None
     """Figures against real rows; None where nobody may see all real rows."""
     sketch_noise: SketchNoise | None = None
@@ -71,6 +78,22 @@ class Report(Part):
     def is_planned(self) -> bool:
         """Whether sites show what the study planned, because nobody has read their ledgers."""
         return self.private and any(site.ledger_head is None for site in self.sites)
+
+    @property
+    def worst_epsilon(self) -> float | None:
+        """The most any unit of one site is exposed to; None without privacy."""
+        if not self.private or self.promise.epsilon is None:
+            return None
+        spent = [site.total.pld for site in self.sites if site.total is not None]
+        return max([self.promise.epsilon, *spent])
+
+    @property
+    def beliefs(self) -> tuple[Belief, ...]:
+        """How far beliefs can move; nothing without privacy."""
+        if self.gain is not None:
+            return self.gain.beliefs
+        epsilon = self.worst_epsilon
+        return () if epsilon is None else list_beliefs(epsilon)
 
     @model_validator(mode="before")
     @classmethod
@@ -117,3 +140,13 @@ def report_from_json(text: str) -> Report:
         pydantic.ValidationError: if the text is no report of this format.
     """
     return Report.model_validate_json(text)
+
+
+def render_json_schema() -> str:
+    """Return the JSON Schema of report.json, as it is shipped beside this module."""
+    content = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:fedsynth:report:1",
+        **Report.model_json_schema(mode="serialization"),
+    }
+    return json.dumps(content, indent=2) + "\n"

@@ -6,6 +6,7 @@ from importlib.resources import files
 import jinja2
 from markupsafe import Markup
 
+from privacy.budget import Unit
 from server.report import wording
 from server.report.assessment import answer_questions
 from server.report.bars import Bars, choose_bars
@@ -16,39 +17,47 @@ from server.report.changes import (
     summarise_changes,
     write_figure,
 )
-from server.report.guarantee import (
-    PRIORS,
-    compute_belief,
-    compute_detection_rate,
-    worst_epsilon,
-)
+from server.report.cost import Round
+from server.report.evidence_page import show_attacks, show_audit
 from server.report.model import STAMP, Report
-from server.report.parts import SIMULATION_MARK, ColumnPicture, Event, Pictures, Policy, Round, Site
+from server.report.parts import SIMULATION_MARK, ColumnPicture, Pictures, UtilityRow
 from server.report.pictures import draw_bins, draw_distances, draw_levels
+from server.report.sites_page import draw_gauge, group_events, group_histories, group_policies
 
 MAX_PICTURED = 36
 MAX_ROUNDS = 24
+_FILTERS = (
+    *("numeral", "plural", "percent", "rate", "upper", "lower", "plain", "size", "duration"),
+    *("moment", "unit_words", "adjacency_words", "mechanism_words", "accountant"),
+)
 
 
 def render_html(report: Report) -> str:
     """Return the page; the same report always gives the same text."""
-    epsilon, delta = worst_epsilon(report), report.promise.delta
     pictures, utility = report.pictures, report.utility
     changes = list_changes(utility) if utility else ()
     return _template().render(
         report=report,
+        promise=report.promise,
+        person="record" if report.promise.unit is Unit.RECORD else "person",
+        sites=len(report.sites),
+        planned=report.is_planned,
         stamp=STAMP,
-        epsilon=epsilon,
-        beliefs=[compute_belief(epsilon, prior) for prior in PRIORS] if epsilon else [],
-        even=compute_belief(epsilon, 0.5) if epsilon else None,
-        detection=compute_detection_rate(epsilon, delta, 0.01) if epsilon and delta else None,
-        event_groups=_group_events(report.sites),
-        policy_groups=_group_policies(report.sites),
+        epsilon=report.worst_epsilon,
+        even=next((belief for belief in report.beliefs if belief.before == 0.5), None),
+        gauges=[draw_gauge(site, report.study) for site in report.sites],
+        event_groups=group_events(report.sites),
+        history_groups=group_histories(report.sites),
+        policy_groups=group_policies(report.sites),
+        is_adversarial=any(event.steps for site in report.sites for event in site.events),
+        **show_audit(report.audit),
+        **show_attacks(report.attacks),
         measures=MEASURES,
         changes=changes,
         changes_summary=summarise_changes(changes),
         released=_released(report),
         real=find_row(utility, "real") if utility else None,
+        group_rows=utility.groups if utility else (),
         questions=answer_questions(report),
         column_pictures=_draw_columns(pictures) if pictures else [],
         heat_map=_draw_heat_map(pictures) if pictures else None,
@@ -58,48 +67,34 @@ def render_html(report: Report) -> str:
 
 @cache
 def _template() -> jinja2.Template:
-    folder = files("server.report")
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.PackageLoader("server.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    for name in (
-        *("numeral", "plural", "percent", "upper", "lower", "plain", "size", "duration", "moment"),
-        *("unit_words", "adjacency_words", "mechanism_words", "accountant"),
-    ):
+    for name in _FILTERS:
         environment.filters[name] = getattr(wording, name)
     environment.filters["figure"] = write_figure
     environment.globals.update(
-        style=Markup(folder.joinpath("style.css").read_text(encoding="utf-8")),
+        style=Markup(files("server.report").joinpath("style.css").read_text(encoding="utf-8")),
         trained_on=wording.TRAINED_ON,
         explained=wording.EXPLAINED,
         purposes=wording.PURPOSES,
         simulation_mark=SIMULATION_MARK,
         hold_out_figures=wording.HOLD_OUT_FIGURES,
+        gain_rows=wording.GAIN_ROWS,
+        attack_kinds=wording.ATTACK_KINDS,
     )
-    return environment.from_string(folder.joinpath("template.html").read_text(encoding="utf-8"))
+    return environment.get_template("page.html")
 
 
-def _released(report: Report) -> object:
+def _released(report: Report) -> UtilityRow | None:
     """Return the figures of what was published: after the rounds, or else the sketch's."""
     if report.utility is None:
         return None
     return find_row(report.utility, "final") or find_row(report.utility, "sketch")
-
-
-def _group_events(sites: tuple[Site, ...]) -> list[tuple[list[str], tuple[Event, ...]]]:
-    """Put sites with the same ledger together: with sixty sites that is one table, not sixty."""
-    groups: dict[tuple[Event, ...], list[str]] = {}
-    for site in sites:
-        groups.setdefault(site.events, []).append(site.name)
-    return [(names, events) for events, names in groups.items()]
-
-
-def _group_policies(sites: tuple[Site, ...]) -> list[tuple[list[str], Policy]]:
-    groups: dict[Policy, list[str]] = {}
-    for site in sites:
-        if site.policy is not None:
-            groups.setdefault(site.policy, []).append(site.name)
-    return [(names, policy) for policy, names in groups.items()]
 
 
 def _draw_columns(pictures: Pictures) -> list[tuple[ColumnPicture, Bars, Markup]]:

@@ -117,6 +117,19 @@ class HeldReceipt(Part):
     """The whole receipt in one line, with which a copy of the ledger can be checked."""
 
 
+class Spending(Part):
+    """What a site's ledger had spent after one study, whatever became of the study."""
+
+    study: str
+    """The study."""
+    reserved: str
+    """When it was written into the ledger: UTC, ISO 8601."""
+    alone: NotNegative
+    """Epsilon of this study by itself."""
+    total: NotNegative
+    """Epsilon of everything in the ledger up to it, by PLD."""
+
+
 class Site(Part):
     """One site: its ledger, or the study's plan for it where nobody has read the ledger."""
 
@@ -133,6 +146,8 @@ class Site(Part):
     """What all events together cost; None without privacy."""
     left: NotNegative | None
     """What the ledger still allows; None where it was not read."""
+    history: tuple[Spending, ...] = ()
+    """The studies in the ledger, oldest first; of very many the last ones. Empty if not read."""
     adversarial_share: Share | None = None
     """Part of this study's budget, counted as 1 / noise squared, for the adversarial rounds."""
     ledger_head: str | None = None
@@ -165,6 +180,23 @@ class UtilityRow(Part):
     """How well trees tell this table from real training rows, 0.5 is best."""
 
 
+class Group(Part):
+    """How good the release is for real rows with one value of a column."""
+
+    column: str
+    """The column; which ones are looked at follows from the public schema."""
+    level: str
+    """The value."""
+    test_rows: Count
+    """Real test rows with this value; a group with too few has no other figure."""
+    auc: Share | None = None
+    """Gradient boosting trained on the whole release, tested on these test rows."""
+    real_auc: Share | None = None
+    """The same trained on all real training rows."""
+    two_way: Share | None = None
+    """Mean distance of pairs of columns to real training rows, among rows with this value."""
+
+
 class Utility(Part):
     """Figures measured on real rows without noise; only a simulation has them."""
 
@@ -176,6 +208,8 @@ class Utility(Part):
     """Real rows that nothing was trained on."""
     rows: tuple[UtilityRow, ...]
     """One entry per table compared."""
+    groups: tuple[Group, ...] = ()
+    """The release within groups of up to two columns; empty where no column has few values."""
 
 
 class ColumnPicture(Part):
@@ -210,67 +244,6 @@ class Pictures(Part):
     """One entry per column."""
     pairwise: tuple[tuple[Share, ...], ...]
     """Distances of all pairs of columns; of the columns themselves on the diagonal."""
-
-
-class Phase(Part):
-    """One phase of the study."""
-
-    name: str
-    """What was done."""
-    seconds: NotNegative
-    """Time on the clock."""
-
-
-class Rejection(Part):
-    """One reply that was not used."""
-
-    site: str
-    """Who sent it."""
-    reason: str
-    """A fixed code; never the site's own text."""
-
-
-class Round(Part):
-    """One round of messages."""
-
-    number: Count
-    """From 1; 0 is before training."""
-    seconds: NotNegative
-    """Time on the clock."""
-    asked: Count
-    """Sites asked."""
-    valid: Count
-    """Replies used."""
-    changed: bool = True
-    """Whether the global generator was replaced; false when too few replies were valid."""
-    rejected: tuple[Rejection, ...] = ()
-    """Replies not used."""
-    bytes_down: Count | None = None
-    """From the coordinator to all sites; None where the transport does not count."""
-    bytes_up: Count | None = None
-    """From all sites to the coordinator."""
-
-
-class Traffic(Part):
-    """What crossed the wire of one site in the whole study."""
-
-    site: str
-    """The site."""
-    bytes_down: Count | None
-    """Received by it."""
-    bytes_up: Count | None
-    """Sent by it."""
-
-
-class Cost(Part):
-    """What the study took."""
-
-    phases: tuple[Phase, ...] = ()
-    """In the order they ran."""
-    rounds: tuple[Round, ...] = ()
-    """In order."""
-    traffic: tuple[Traffic, ...] = ()
-    """One entry per site."""
 
 
 class Version(Part):

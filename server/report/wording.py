@@ -53,6 +53,30 @@ HOLD_OUT_FIGURES = {
         "last level of the label against all others, scores in 20 bins; best 1, guessing 0.5",
     ),
 }
+GAIN_ROWS = (
+    (
+        "Share of those who took part that it finds while it wrongly accuses 1 % of the others",
+        "true_positive_1_percent",
+        0.01,
+    ),
+    ("The same while it wrongly accuses 0.1 % of the others", "true_positive_0_1_percent", 0.001),
+    (
+        "How sure an accusation is for somebody who was fifty-fifty, at 1 % wrongly accused",
+        "posterior_1_percent",
+        0.5,
+    ),
+    ("The same at 0.1 % wrongly accused", "posterior_0_1_percent", 0.5),
+    (
+        "Right answers to whether one took part, given about everybody, where half did",
+        "right_guesses",
+        0.5,
+    ),
+)
+ATTACK_KINDS = {
+    "membership": "membership: was this record trained on?",
+    "attribute": "attribute inference: what is a record's hidden value?",
+    "singling-out": "singling out: does a rare combination point to one record?",
+}
 _GAP = "\N{NO-BREAK SPACE}"
 _NUMERALS = "no one two three four five six seven eight nine ten eleven twelve".split()
 
@@ -84,6 +108,20 @@ def percent(share: float) -> str:
     far = min(share, 1 - share)
     digits = 1 if far >= 0.001 or far <= 0 else min(6, math.ceil(-math.log10(far) - 1e-9) - 2)
     return f"{100 * share:.{digits}f}".removesuffix(".0") + f"{_GAP}%"
+
+
+def rate(share: float) -> str:
+    r"""Write what an attacker reaches with three digits, rounded up.
+
+    >>> rate(0.0197749), rate(0.00238402), rate(0.7311), rate(1.0)
+    ('1.98\xa0%', '0.239\xa0%', '73.2\xa0%', '100\xa0%')
+    """
+    if share <= 0:
+        return f"0{_GAP}%"
+    digits = max(0, 2 - math.floor(math.log10(100 * share) + 1e-9))
+    rounded = math.ceil(100 * share * 10**digits - 1e-7) / 10**digits
+    text = f"{rounded:.{digits}f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}{_GAP}%"
 
 
 def upper(epsilon: float) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from example_evidence import example_attacks, example_audit, example_gain, example_groups
 
 import simulations
 from privacy import Policy, Receipt, SigningKey
@@ -28,6 +29,8 @@ from server.report import (
     Report,
     Round,
     Site,
+    SketchNoise,
+    Spending,
     Totals,
     Traffic,
     Utility,
@@ -68,7 +71,12 @@ def example_report(num_rounds: int = 8) -> Report:
         ),
         sites=tuple(example_site(name) for name in SITES),
         utility=example_utility(),
+        refusals=(),
+        sketch_noise=SketchNoise(units=39_120, pooled_std=412.3, site_std=206.15),
+        gain=example_gain(),
         evaluation=example_evaluation(),
+        audit=example_audit(),
+        attacks=example_attacks(),
         pictures=example_pictures(),
         cost=example_cost(num_rounds),
         limits=(
@@ -105,6 +113,11 @@ def example_site(name: str) -> Site:
         ),
         total=Totals(pld=0.99871, rdp=1.1043, prv=1.0087),
         left=0.00129,
+        history=(
+            Spending(
+                study=STUDY, reserved="2026-11-22T18:01:11+00:00", alone=0.99871, total=0.99871
+            ),
+        ),
         adversarial_share=0.3,
         ledger_head=attest(name).receipt.head,
         receipt=build_receipt(attest(name)),
@@ -136,6 +149,7 @@ def example_utility() -> Utility:
         train_rows=39_074,
         test_rows=9_768,
         rows=tuple(UtilityRow.model_validate(dict(zip(keys, row, strict=True))) for row in rows),
+        groups=example_groups(),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import re
 
-from example_report import example_evaluation, example_report
+from example_report import example_evaluation
+from report_states import deployed, evaluated, without_pictures
 
 from server.report import Evaluation, Report, render_html
 
@@ -13,22 +14,6 @@ from server.report import Evaluation, Report, render_html
 def words(page: str) -> str:
     text = re.sub(r"<style.*?</style>", " ", page, flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
-
-
-def without_pictures() -> Report:
-    return example_report().model_copy(update={"pictures": None})
-
-
-def deployed() -> Report:
-    absent = {"utility": None, "pictures": None, "evaluation": None}
-    return example_report().model_copy(update=absent)
-
-
-def deployed_with_evaluation() -> Report:
-    evaluation = example_evaluation()
-    figures = tuple(f.model_copy(update={"exact": None}) for f in evaluation.figures)
-    known = evaluation.model_copy(update={"figures": figures})
-    return deployed().model_copy(update={"evaluation": known})
 
 
 def too_few_answers() -> Report:
@@ -60,7 +45,7 @@ def test_an_interval_that_misses_says_so() -> None:
 
 
 def test_a_deployed_study_shows_what_was_measured_under_noise_and_nothing_exact() -> None:
-    text = words(render_html(deployed_with_evaluation()))
+    text = words(render_html(evaluated()))
     assert "0.84 to 0.95 How well a model trained on the invented rows predicts" in text
     assert "0.041 0.000 to 0.112" in text
     assert "inside" not in text and "drawn from real rows" not in text

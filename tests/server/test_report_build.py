@@ -23,10 +23,10 @@ from server.report import (
     build_site,
     build_site_from_plan,
     build_utility_row,
-    guarantee,
+    gain,
     wording,
 )
-from server.report.guarantee import compute_belief, compute_detection_rate
+from server.report.gain import compute_belief
 from strategies.federated_generator import RoundRecord
 from synthesis.quality import Quality, Scores
 
@@ -105,7 +105,7 @@ def test_a_utility_row_holds_all_figures() -> None:
     assert (row.boosting_accuracy, row.boosting_auc, row.two_way) == (0.8, None, 0.03)
 
 
-@pytest.mark.parametrize("module", [wording, guarantee])
+@pytest.mark.parametrize("module", [wording, gain])
 def test_examples_in_docstrings_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 
@@ -117,14 +117,3 @@ def test_beliefs_move_by_the_factor_epsilon_allows() -> None:
     assert before / least == pytest.approx(7.389056)
     assert compute_belief(0.0, 0.3).most == pytest.approx(0.3)
     assert compute_belief(900.0, 0.5).most == 1.0 and compute_belief(900.0, 0.5).least == 0.0
-
-
-@pytest.mark.parametrize("epsilon", [0.1, 1.0, 5.0, 60.0])
-def test_no_gaussian_attack_beats_the_detection_bound(epsilon: float) -> None:
-    from scipy.stats import norm
-
-    from privacy import calibrate_gaussian
-
-    noise = calibrate_gaussian(Budget(epsilon=epsilon, delta=1e-5))
-    best_attack = norm.cdf(norm.ppf(0.01) + 1 / noise)
-    assert best_attack <= compute_detection_rate(epsilon, 1e-5, 0.01) <= 1

@@ -7,13 +7,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from example_report import SITES, STUDY, example_cost, example_report
+from example_report import STUDY, example_cost, example_report
+from report_states import deployed, not_private, without_pictures
 
 from server.report import (
     STAMP,
     Event,
     Report,
-    Site,
     Totals,
     UtilityRow,
     render_html,
@@ -34,34 +34,12 @@ def rendered(name: str) -> str:
     return render_html(VARIANTS[name]())
 
 
-def deployed() -> Report:
-    report = example_report()
-    promise = report.promise.model_copy(update={"randomness": "system"})
-    absent = {"utility": None, "pictures": None, "evaluation": None}
-    unread = {"ledger_head": None, "policy": None, "left": None}
-    sites = tuple(site.model_copy(update=unread) for site in report.sites)
-    return report.model_copy(update=absent | {"promise": promise, "sites": sites})
-
-
-def not_private() -> Report:
-    report = example_report()
-    content = report.model_dump(exclude={"stamp"})
-    content["promise"] |= {"epsilon": None, "delta": None}
-    sites = [Site(name=name, budget=None, delta=None, total=None, left=None) for name in SITES]
-    return Report.model_validate(content | {"private": False, "sites": sites})
-
-
 VARIANTS: dict[str, Callable[[], Report]] = {
     "simulated": example_report,
     "deployed": deployed,
     "not private": not_private,
 }
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
-
-
-def without_pictures() -> Report:
-    """The example, quick to render."""
-    return example_report().model_copy(update={"pictures": None})
 
 
 def words(page: str) -> str:
@@ -125,7 +103,7 @@ def test_the_same_report_gives_the_same_page_quickly(page: str) -> None:
 
 def test_the_first_words_say_what_epsilon_means(page: str) -> None:
     text = words(page)
-    beginning = text[: text.index("What was promised")]
+    beginning = text[: text.index("1. How large is the privacy loss?")]
     assert "Four sites made this table together: 39,074 invented rows with 13 columns" in beginning
     assert "ε = 1" in beginning
     assert "50 % → 73.1 %" in beginning
@@ -146,7 +124,7 @@ def test_the_promise_is_whole(page: str) -> None:
         "seeded simulation",
         "even if they work together",
         "What is not promised",
-        "1 % of those who did not take part finds at most 2.7 % of those who did",
+        "it finds while it wrongly accuses 1 % of the others 1 % 1.98 % 2.72 %",
     ):
         assert phrase in text
 
@@ -168,7 +146,7 @@ def test_what_the_rounds_changed_is_said_up_and_down(page: str) -> None:
 
 def test_everything_drawn_from_real_rows_is_marked(page: str) -> None:
     assert page.count("simulation: drawn from real rows") >= 4
-    assert page.count("<svg") == 14
+    assert page.count("<svg") == 16
     assert "exactly 0" in page
 
 
@@ -218,7 +196,7 @@ def test_titles_and_categories_cannot_break_out_of_the_page() -> None:
 
 
 def test_a_ledger_with_earlier_studies_sets_the_figures() -> None:
-    report = without_pictures()
+    report = without_pictures().model_copy(update={"gain": None})
     older = Event(
         study="older", purpose="sketch", mechanism="gaussian", noise_multiplier=2, epsilon=1.9
     )
@@ -231,10 +209,10 @@ def test_a_ledger_with_earlier_studies_sets_the_figures() -> None:
         }
     )
     text = words(render_html(report.model_copy(update={"sites": (north, *report.sites[1:])})))
-    assert "What epsilon 2.2 means" in text
+    assert "What epsilon 2.2 means for a belief" in text
     assert "50 % → 90 %" in text
     assert "earlier study older" in text
-    assert "the ledgers also hold 1 earlier study" in text
+    assert "the ledgers also hold one earlier study" in text
     assert "Events in the ledgers of south, east and west" in text
 
 

@@ -1,0 +1,90 @@
+"""What was tried against the example's release, and what its promise means; all made up."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from server.report import Attack, Attacks, Audit, Gain, Group, Rates, SiteAudit
+from server.report.gain import list_beliefs
+
+
+def example_groups() -> tuple[Group, ...]:
+    keys = ("column", "level", "test_rows", "auc", "real_auc", "two_way")
+    rows = (
+        ("gender", "Female", 3_221, 0.9017, 0.9492, 0.0391),
+        ("gender", "Male", 6_547, 0.8709, 0.9066, 0.0344),
+        ("race", "Amer-Indian-Eskimo", 101, 0.8533, 0.9241, 0.2117),
+        ("race", "Asian-Pac-Islander", 298, 0.8610, 0.9012, 0.1402),
+        ("race", "Black", 931, 0.9043, 0.9447, 0.0713),
+        ("race", "Other", 41, None, None, None),
+        ("race", "White", 8_397, 0.8964, 0.9260, 0.0332),
+    )
+    return tuple(Group.model_validate(dict(zip(keys, row, strict=True))) for row in rows)
+
+
+def example_gain() -> Gain:
+    return Gain(
+        epsilon=1.0,
+        delta=1e-5,
+        beliefs=list_beliefs(1.0),
+        from_losses=Rates(
+            true_positive_1_percent=0.0197751,
+            true_positive_0_1_percent=0.0023840,
+            posterior_1_percent=0.6641493,
+            posterior_0_1_percent=0.7044943,
+            right_guesses=0.5532871,
+        ),
+        from_epsilon_delta=Rates(
+            true_positive_1_percent=0.0271928,
+            true_positive_0_1_percent=0.0027283,
+            posterior_1_percent=0.7311306,
+            posterior_0_1_percent=0.7317788,
+            right_guesses=0.7310613,
+        ),
+    )
+
+
+def example_audit() -> Audit:
+    keys = ("site", "claim", "canaries", "guesses", "right", "one_run", "f_dp", "ceiling")
+    rows = (
+        ("north", 0.8216, 500, 100, 57, 0.0, 0.041, 3.4911),
+        ("south", 0.8216, 500, 100, 61, 0.0712, 0.2034, 3.4911),
+        ("east", 0.8216, 250, 50, None, None, None, 2.7812),
+    )
+    return Audit(
+        release="sketch",
+        confidence=0.95,
+        sites=tuple(
+            SiteAudit.model_validate(
+                dict(zip(keys, row, strict=True))
+                | {"commitment": sha256(row[0].encode()).hexdigest(), "refutes": False}
+            )
+            for row in rows
+        ),
+    )
+
+
+def example_attacks() -> Attacks:
+    common = {"tried": 2_000, "succeeds": False}
+    guessing = {"measure": "auc", "baseline": 0.5}
+    other = {"measure": "share"}
+    rows: tuple[dict[str, object], ...] = (
+        {"kind": "membership", "name": "distance to the closest published row", "found": 0.503}
+        | guessing
+        | {"low": 0.485, "high": 0.521, "control": 0.987},
+        {"kind": "membership", "name": "density of published rows", "found": 0.497}
+        | guessing
+        | {"low": 0.479, "high": 0.515, "control": 0.941},
+        {"kind": "attribute", "name": "income from all other columns", "found": 0.846}
+        | other
+        | {"low": 0.829, "high": 0.861, "baseline": 0.842}
+        | {"baseline_low": 0.825, "baseline_high": 0.857, "control": 0.992},
+        {"kind": "singling-out", "name": "rare combinations of three columns", "found": 0.021}
+        | other
+        | {"low": 0.015, "high": 0.028, "baseline": 0.019}
+        | {"baseline_low": 0.014, "baseline_high": 0.026},
+        {"kind": "copies", "name": "rows that are equal in all columns", "found": 0.031}
+        | other
+        | {"low": 0.024, "high": 0.040, "baseline": 0.029},
+    )
+    return Attacks(attacks=tuple(Attack.model_validate(common | row) for row in rows))
