@@ -83,7 +83,8 @@ class Page:
         path.write_bytes(base64.b64decode(found["data"]))
 
     def print(self, path: Path) -> None:
-        """Save the page as a PDF of A4 sheets, with the page's own margins."""
+        """Save the page as a PDF, on the sheets and with the margins that it asks for."""
+        self.call("Emulation.setEmulatedMedia", media="print")
         found = self.call("Page.printToPDF", preferCSSPageSize=True, printBackground=False)
         path.write_bytes(base64.b64decode(found["data"]))
 
@@ -111,7 +112,7 @@ def browser(profile: Path) -> Iterator[Page]:
     words = [program, *_SWITCHES, f"--user-data-dir={profile}"]
     process = subprocess.Popen(
         # The browser's ends of the pipes must be descriptors 3 and 4.
-        ["sh", "-c", f'exec "$0" "$@" 3<&{from_us} 4>&{to_us}', *words],
+        ["bash", "-c", f'exec "$0" "$@" 3<&{from_us} 4>&{to_us}', *words],
         pass_fds=(from_us, to_us),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 REQUIRED = "FEDSYNTH_REQUIRE_SERVICES"
-PROGRAMS = {"postgresql": "postgres", "nginx": "nginx", "iproute2": "ip", "faketime": "faketime"}
+PROGRAMS = {
+    "postgresql": "postgres",
+    "nginx": "nginx",
+    "iproute2": "ip",
+    "faketime": "faketime",
+    "chromium": "chromium",
+}
 _PLACES = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 
 
