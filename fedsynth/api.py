@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fedsynth.sampling import sample, sample_batches, write_sample
+from server.publication import load_publication
 from simulations.settings import SimulationSettings, read_settings
 from simulations.simulate import SimulationResult, run_simulation
 
@@ -74,7 +75,11 @@ def simulate(
         },
     )
     return run_simulation(
-        content, settings, out=None if out is None else Path(out), on_event=on_event
+        content,
+        settings,
+        out=None if out is None else Path(out),
+        on_event=on_event,
+        publication=load_publication(study),
     )
 
 

@@ -5,7 +5,6 @@ What takes seconds to import is imported by the command that needs it.
 
 from __future__ import annotations
 
-import shlex
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -86,10 +85,7 @@ def simulate(
     backend: Annotated[str | None, typer.Option(help="local or ray. (default: local)")] = None,
 ) -> None:
     """Run a whole federation on this machine and write a release."""
-    from fedsynth.api import resolve
-    from fedsynth.progress import StudyProgress
-    from fedsynth.summary import show_summary
-    from simulations.simulate import run_simulation
+    from fedsynth.simulate_command import simulate_to_folder
 
     simulation = {
         "demo": demo,
@@ -103,11 +99,7 @@ def simulate(
         "backend": backend,
     }
     changes = {"epsilon": epsilon, "delta": delta, "rounds": rounds}
-    content, settings = resolve(study, changes, simulation)
-    command = shlex.join(["fedsynth", *sys.argv[1:]])
-    with StudyProgress(screen) as progress:
-        result = run_simulation(content, settings, out=out, command=command, on_event=progress)
-    show_summary(screen, result.report, out)
+    simulate_to_folder(screen, study, changes, simulation, out=out)
 
 
 @app.command()

@@ -19,6 +19,7 @@ from synthesis.schema import Column, Continuous, Datetime, LevelColumn, Schema
 CROISSANT_FILE: Final = "croissant.json"
 _RECORDS: Final = "rows"
 _MOST_LEVELS: Final = 50
+_SPDX: Final = "https://spdx.org/licenses/"
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]+")
 _TERMS: Final = (
     *("citeAs", "column", "extract", "field", "fileProperty", "fileObject", "fileSet", "format"),
@@ -44,7 +45,7 @@ _CONTEXT: Final[dict[str, Any]] = {
 def write_croissant(folder: Path, table: str, schema: Schema, report: Report) -> None:
     """Write the metadata of a release into its folder.
 
-    Licence and creator are left out: the coordinator does not know them.
+    Licence and creator are left out where nobody said them.
 
     Args:
         folder: the release.
@@ -77,6 +78,7 @@ def write_croissant(folder: Path, table: str, schema: Schema, report: Report) ->
         ],
         "dateCreated": report.created.date().isoformat(),
         "keywords": ["synthetic data", "differential privacy"],
+        **_publication(report),
         **_responsible_use(report),
         "distribution": [file],
         "recordSet": [
@@ -94,6 +96,17 @@ def write_croissant(folder: Path, table: str, schema: Schema, report: Report) ->
     }
     text = json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
     (folder / CROISSANT_FILE).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _publication(report: Report) -> dict[str, object]:
+    """Return licence and creator as catalogues want them."""
+    found: dict[str, object] = {}
+    if report.licence is not None:
+        is_address = report.licence.startswith(("http://", "https://"))
+        found["license"] = report.licence if is_address else f"{_SPDX}{report.licence}"
+    if report.creator is not None:
+        found["creator"] = {"@type": "sc:Organization", "name": report.creator}
+    return found
 
 
 def _responsible_use(report: Report) -> dict[str, object]:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from server.report import Evaluation, Report, Utility
+from server.report.answers import find_audit_words
 from server.report.wording import (
     HOLD_OUT_FIGURES,
     PURPOSES,
     adjacency_words,
     plain,
     plural,
+    rate,
     unit_words,
     upper,
 )
@@ -34,6 +36,7 @@ def render_data_card(report: Report) -> str:
         "What it is": _what(report),
         "What is promised": _promise(report),
         "How it was made": _making(report),
+        "What was tried against it": find_audit_words(report),
         "How good it is": _quality(report),
         "What it is not": [*report.promise.not_promised, *report.limits],
         "How to check it": [
@@ -66,6 +69,10 @@ def _what(report: Report) -> Iterator[str]:
         f"Made on {report.created:%Y-%m-%d} in study {_escape(report.study)} by "
         f"{len(report.sites)} sites: {', '.join(_escape(site.name) for site in report.sites)}."
     )
+    if report.creator is not None:
+        yield f"Published by {_escape(report.creator)}."
+    if report.licence is not None:
+        yield f"Licence: {_escape(report.licence)}."
     yield "Evidence for your own assessment of it, which it does not replace."
 
 
@@ -87,6 +94,13 @@ def _promise(report: Report) -> Iterator[str]:
     if totals:
         spent = "what each site planned" if report.is_planned else "what each ledger holds"
         yield f"Computed from {spent}: epsilon {upper(max(totals))} at the site that spent most."
+    if report.gain is not None:
+        most = report.gain.from_losses
+        yield (
+            "The best test for whether one took part finds at most "
+            f"{rate(most.true_positive_1_percent)} of those who did while it wrongly accuses 1 % "
+            f"of the others, and answers {rate(most.right_guesses)} rightly where a coin has 50 %."
+        )
     if promise.randomness == "seeded":
         yield "**A simulation only**: noise came from a seed, so nobody is protected."
 

@@ -159,7 +159,8 @@ def load_study(path: str | Path) -> Study:
         InputError: if the file is missing, is no TOML, or has a setting that it must not.
     """
     content = read_toml(path, argument="study")
-    content.pop("simulation", None)
+    for table in ("simulation", "release"):
+        content.pop(table, None)
     name = Path(path).name
     if content.get("adversarial_share") == AUTO:
         raise InputError(

@@ -80,14 +80,7 @@ def make_report(
         command=command,
         software=build_software(),
         release=Release(rows=num_rows, columns=sites.schema.names, label=sites.schema.label),
-        promise=Promise(
-            epsilon=study.epsilon,
-            delta=study.delta,
-            unit=Unit(sites.schema.unit.kind),
-            randomness="seeded",
-            trust_model=LOCAL_TRUST,
-            not_promised=NOT_PROMISED,
-        ),
+        promise=_promise_of(study, sites),
         sites=tuple(
             build_site(ledger, adversarial_share=study.adversarial_share, attested=attested)
             for ledger, attested in ledgers
@@ -110,6 +103,17 @@ def make_report(
             "This is a simulation: all rows were on one machine and the noise came from a seed, so "
             "the folder shows how a study works and protects nobody.",
         ),
+    )
+
+
+def _promise_of(study: Study, sites: SimulatedSites) -> Promise:
+    return Promise(
+        epsilon=study.epsilon,
+        delta=study.delta,
+        unit=Unit(sites.schema.unit.kind),
+        randomness="seeded",
+        trust_model=LOCAL_TRUST,
+        not_promised=NOT_PROMISED,
     )
 
 

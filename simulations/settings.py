@@ -105,6 +105,7 @@ def read_settings(
     """
     content = {} if path is None else read_toml(path, argument="study")
     table = content.pop("simulation", {})
+    content.pop("release", None)
     if path is not None and isinstance(table, dict):
         for key in ("data", "schema"):
             if isinstance(table.get(key), str):

@@ -17,6 +17,7 @@ from privacy import SigningKey
 from server.app import Coordinator, make_server_app
 from server.attestation import Attestation, SiteEvents, sign_release
 from server.outcome import StudyOutcome
+from server.publication import Publication
 from server.release import check_output, staged_folder, write_release
 from server.report import Phase, Report
 from server.study import Study
@@ -105,6 +106,7 @@ def run_simulation(
     out: Path | None = None,
     command: str | None = None,
     on_event: OnEvent | None = None,
+    publication: Publication | None = None,
 ) -> SimulationResult:
     """Check everything, run the study, score the release and, if asked, save it.
 
@@ -114,6 +116,7 @@ def run_simulation(
         out: folder for the release, new or empty; nothing is kept when left out.
         command: what a reader would run to get the same release.
         on_event: called with small dicts of plain values as the work goes on.
+        publication: licence and creator, where they are known.
 
     Raises:
         InputError: for anything wrong with settings or data; nothing is written or spent.
@@ -137,7 +140,7 @@ def run_simulation(
             study=study,
             outcome=outcome,
             synthetic=synthetic,
-            report=report,
+            report=(publication or Publication()).write_into(report),
             _seed=settings.seed,
             _events=find_events(home, study.name, len(sites.names), SITES_FOLDER),
             _sites=sites,

@@ -12,6 +12,7 @@ from fedsynth.summary import show_summary
 from server.deploy.folder import load_server
 from server.deploy.grid import GRACE_S
 from server.deploy.studying import StudyOrder, give_up_study, run_study
+from server.publication import load_publication
 from server.study import load_study
 from strategies.environment import quiet_flower
 from strategies.errors import StudyFailed
@@ -96,5 +97,6 @@ def _read(asked: AskedStudy) -> tuple[Path, StudyOrder]:
         num_rows=asked.rows,
         out=asked.out or asked.server / RELEASES_FOLDER / study.name,
         grace_s=asked.grace_s,
+        publication=load_publication(asked.study),
     )
     return asked.server, order

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from server.deploy.link import alone, open_run
 from server.deploy.registry import AdmittedSite, load_registry
 from server.deploy.reporting import make_report
 from server.outcome import StudyOutcome
+from server.publication import Publication
 from server.release import check_output, clear_staging, staged_folder, write_release
 from server.report import Report
 from server.study import Study
@@ -50,6 +51,7 @@ class StudyOrder:
         num_rows: rows of the release; about as many as the sites hold if None.
         out: folder of the release, new or empty.
         grace_s: longest wait for sites that went away when all others have answered.
+        publication: licence and creator of the release, where they are known.
     """
 
     study: Study
@@ -58,6 +60,7 @@ class StudyOrder:
     num_rows: int | None
     out: Path
     grace_s: float = GRACE_S
+    publication: Publication = field(default_factory=Publication)
 
 
 def run_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> Report:
@@ -96,7 +99,9 @@ def _release(
 ) -> Report:
     estimated = min(max(1, round(outcome.estimated_rows)), MOST_ROWS)
     num_rows = order.num_rows or estimated
-    report = make_report(order.study, order.schema, outcome, names, num_rows)
+    report = order.publication.write_into(
+        make_report(order.study, order.schema, outcome, names, num_rows)
+    )
     table = sample_table(outcome.generator, order.schema, num_rows, seed=order.study.seed)
     with staged_folder(order.out) as staging:
         write_release(

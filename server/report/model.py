@@ -41,6 +41,10 @@ class Report(Part):
     """The schema's name."""
     study: str
     """Identifier of the study."""
+    licence: str | None = None
+    """Under which the table is published: SPDX identifier or address; None if nobody said."""
+    creator: str | None = None
+    """Who publishes it; None if nobody said."""
     created: AwareDatetime
     """When the report was written."""
     command: str | None = None

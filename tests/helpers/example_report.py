@@ -55,6 +55,8 @@ def example_report(num_rounds: int = 8) -> Report:
         title="Synthetic census from four sites",
         dataset=schema.name,
         study=STUDY,
+        licence="CC-BY-4.0",
+        creator="Northern Statistics Office",
         created=datetime(2026, 11, 22, 18, 5, tzinfo=UTC),
         command="fedsynth simulate --demo adult --epsilon 1.0 --sites 4 --seed 0",
         software=tuple(

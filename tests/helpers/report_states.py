@@ -128,7 +128,7 @@ def not_private() -> Report:
     content = report.model_dump(exclude={"stamp"})
     content["promise"] |= {"epsilon": None, "delta": None}
     sites = [Site(name=name, budget=None, delta=None, total=None, left=None) for name in SITES]
-    absent = dict.fromkeys(("gain", "refusals", "audit", "evaluation"))
+    absent = dict.fromkeys(("gain", "refusals", "audit", "evaluation", "sketch_noise"))
     return Report.model_validate(content | absent | {"private": False, "sites": sites})
 
 

@@ -103,8 +103,30 @@ def test_the_promise_stands_in_the_fields_for_responsible_use(metadata: dict[str
     assert len(metadata["rai:dataLimitations"]) >= 4
 
 
-def test_nobody_invents_a_licence_or_a_creator(metadata: dict[str, Any]) -> None:
+def test_licence_and_creator_are_those_of_the_report(metadata: dict[str, Any]) -> None:
+    assert metadata["license"] == "https://spdx.org/licenses/CC-BY-4.0"
+    assert metadata["creator"] == {
+        "@type": "sc:Organization",
+        "name": "Northern Statistics Office",
+    }
+
+
+def test_nobody_invents_a_licence_or_a_creator(folder: Path, schema: Schema) -> None:
+    silent = example_report().model_copy(update={"licence": None, "creator": None})
+    write_croissant(folder, "synthetic.parquet", schema, silent)
+    metadata = json.loads((folder / CROISSANT_FILE).read_text())
     assert not {"license", "creator", "publisher", "citeAs", "url", "version"} & set(metadata)
+
+
+def test_an_address_of_a_licence_stays_as_it_is(folder: Path, schema: Schema) -> None:
+    address = "https://example.org/licence"
+    write_croissant(
+        folder,
+        "synthetic.parquet",
+        schema,
+        example_report().model_copy(update={"licence": address}),
+    )
+    assert json.loads((folder / CROISSANT_FILE).read_text())["license"] == address
 
 
 @pytest.mark.filterwarnings("default")  # what others warn of is theirs

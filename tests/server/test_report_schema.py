@@ -5,30 +5,17 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
+from report_schema import SCHEMA_FILE, find_errors
 from report_states import STATES
 
-import server.report
 from server.report import Report, report_to_json
 from server.report.model import render_json_schema
-
-SCHEMA_FILE = Path(server.report.__path__[0]) / "report-1.schema.json"
 
 needs_jsonschema = pytest.mark.skipif(
     importlib.util.find_spec("jsonschema") is None, reason="needs jsonschema"
 )
-
-
-def find_errors(content: Any) -> list[str]:
-    from jsonschema import Draft202012Validator
-
-    schema = json.loads(SCHEMA_FILE.read_text())
-    Draft202012Validator.check_schema(schema)
-    found = Draft202012Validator(schema).iter_errors(content)
-    return ["/".join(map(str, error.absolute_path)) for error in found]
 
 
 def test_the_shipped_json_schema_is_that_of_the_code() -> None:

@@ -1,0 +1,131 @@
+"""What the page says of audits, attacks, refusals and budgets: the bad is loud."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from example_report import example_report
+from report_states import (
+    STATES,
+    deployed,
+    evaluated,
+    failed_audit,
+    persons,
+    refused_site,
+    succeeding_attack,
+    without_pictures,
+)
+
+from server.report import Refusal, SiteAudit, build_refusals, render_html
+from server.report.evidence_page import MAX_LANES, show_audit
+
+
+def words(page: str) -> str:
+    text = re.sub(r"<(style|svg).*?</\1>", " ", page, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+
+
+def test_a_refuted_claim_is_loud_at_the_top_in_the_picture_and_in_the_table() -> None:
+    page = render_html(failed_audit())
+    text = words(page)
+    assert text.index("REFUTED. The audit at south") < text.index("Fourteen questions What NIST")
+    assert "south 0.822 2.417 2.903 3.491 97 of 100 500 REFUTED" in text
+    drawing = page[page.index("Claimed epsilon of each site") : page.index("lower bounds:")]
+    assert "south (REFUTED)" in drawing and "var(--bad)" in drawing
+
+
+def test_an_audit_without_findings_is_no_proof() -> None:
+    text = words(render_html(evaluated()))
+    assert "REFUTED" not in text and "empirical" not in text
+    assert "A bound of 0 means no violation shown" in text
+    assert "north 0.822 0 0.041 3.491 57 of 100 500 no violation shown" in text
+    assert "95 %" in text
+
+
+def test_a_site_that_did_not_open_is_named() -> None:
+    text = words(render_html(evaluated()))
+    assert "east did not open its coins" in text
+    assert "2.781 \N{EN DASH} of 50 250 did not open its coins" in text
+
+
+def test_without_canaries_one_sentence_says_so() -> None:
+    assert "Claimed against audited No site planted canaries" in words(render_html(deployed()))
+
+
+def test_of_many_audited_sites_those_that_matter_are_drawn() -> None:
+    audit = example_report().audit
+    assert audit is not None
+    first, second, silent = audit.sites
+    refuted = second.model_copy(update={"site": "bad", "refutes": True})
+
+    def named(number: int) -> SiteAudit:
+        return first.model_copy(update={"site": f"s{number}"})
+
+    sites = (*(named(number) for number in range(60)), silent, refuted)
+    shown = show_audit(audit.model_copy(update={"sites": sites}))["audits"]
+    assert len(shown) == MAX_LANES and refuted in shown and silent in shown
+
+
+def test_a_succeeding_attack_is_loud() -> None:
+    text = words(render_html(succeeding_attack()))
+    assert "AN ATTACK SUCCEEDED. distance to the closest published row" in text
+    assert "0.731 0.714 to 0.748 0.500 guessing 0.987 2,000 SUCCEEDS" in text
+    assert "SUCCE" not in words(render_html(without_pictures()))
+
+
+def test_attacks_stand_beside_baseline_and_control_and_are_marked() -> None:
+    page = render_html(without_pictures())
+    part = words(page[page.index('id="attacks"') : page.index('id="promise"')])
+    assert "simulation: drawn from real rows" in part
+    assert "0.846 0.829 to 0.861 0.842 0.825 to 0.857 0.992 2,000 no better than its" in part
+    assert "not tried" in part
+
+
+def test_copies_are_a_duplicate_check_and_no_figure_of_privacy() -> None:
+    for state in (without_pictures, succeeding_attack):
+        page = render_html(state())
+        text = words(page)
+        assert "Duplicate check, which is no measure of privacy" in text
+        assert not re.search(r"\bDCR\b|privacy score|empirical epsilon", page)
+        table = page[page.index('<th scope="col">Attack</th>') : page.index("Duplicate check")]
+        assert "equal in all columns" not in table
+
+
+def test_the_forbidden_word_and_score_occur_in_no_state() -> None:
+    for state in STATES.values():
+        page = render_html(state().model_copy(update={"pictures": None}))
+        assert "anonym" not in page.lower() and "DCR" not in page
+
+
+def test_sites_that_were_lost_are_named_with_their_code_and_its_meaning() -> None:
+    text = words(render_html(refused_site()))
+    assert "Not in this release: west, island" in text
+    assert "west whether it takes part no-reply no answer came in time" in text
+    assert "refused-budget-exceeded its budget for life has too little left" in text
+    assert "every site that was asked took part" in words(render_html(deployed()))
+    unknown = deployed().model_copy(update={"refusals": None})
+    assert "Not recorded in this report" in words(render_html(unknown))
+
+
+def test_refusals_keep_the_order_in_which_sites_were_lost() -> None:
+    left_out = {"sketch": {5: "refused-policy-models"}, "hello": {9: "expired"}, "fit": {1: "x"}}
+    found = build_refusals(left_out, {9: "north"})
+    assert [(each.site, each.phase) for each in found] == [("north", "hello"), ("5", "sketch")]
+    assert found[1].meaning.startswith("its policy")
+    assert Refusal(site="a", phase="hello", reason="odd").meaning == ""
+
+
+def test_a_budget_shows_earlier_studies_this_one_and_what_is_left() -> None:
+    page = render_html(persons())
+    text = words(page)
+    assert "older 2025-02-03 1.524 1.524" in text
+    assert "this study 2026-11-22 0.999 1.903" in text
+    assert '<i style="width:63.4%"></i><i class="earlier" style="width:50.8%"></i>' in page
+    assert "hold this study alone, reserved on 2026-11-22" in words(render_html(without_pictures()))
+
+
+def test_groups_are_compared_with_real_rows_and_small_ones_named() -> None:
+    text = words(render_html(without_pictures()))
+    assert "race: Other 41 too few rows to say" in text
+    assert "gender: Female 3,221 0.902 0.949 0.0391" in text
