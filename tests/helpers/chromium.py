@@ -12,6 +12,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ _SWITCHES = (
 class Page:
     """One page of a running browser."""
 
-    def __init__(self, to_browser: int, from_browser: int) -> None:
-        self._to, self._from = to_browser, os.fdopen(from_browser, "rb", buffering=0)
+    def __init__(self, to_browser: int, answers: RawIOBase) -> None:
+        self._to, self._from = to_browser, answers
         self._number, self._rest, self._session = 0, b"", ""
         self.requests: list[str] = []
         self.loaded = False
@@ -120,12 +121,12 @@ def browser(profile: Path) -> Iterator[Page]:
     )
     os.close(from_us)
     os.close(to_us)
-    try:
-        yield Page(to_browser, from_browser)
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        os.close(to_browser)
+    with os.fdopen(to_browser, "wb", buffering=0), os.fdopen(from_browser, "rb", 0) as answers:
+        try:
+            yield Page(to_browser, answers)
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
 
 
 def _far_pipe() -> tuple[int, int]:

@@ -185,6 +185,8 @@ def test_a_bad_sketch_is_not_counted(home: Path, twist) -> None:
     assert outcome.nodes == (101, 102)
     assert set(outcome.noise_multipliers) == {101, 102}
     assert torch.isfinite(weights_of(outcome)).all()
+    assert outcome.left_out["hello"] == {}
+    assert set(outcome.left_out["sketch"]) == {103}  # so that the report can name it
 
 
 def test_bad_sketches_of_too_many_end_the_study(home: Path) -> None:
