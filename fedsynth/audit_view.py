@@ -8,7 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from fedsynth.console import add_row, make_table, say
-from simulations.audits import Bounds, Rehearsal, StepAudit
+from privacy.audits import Bounds
+from simulations.audits import Rehearsal, StepAudit
 
 
 def show_step_audit(console: Console, audit: StepAudit) -> None:
