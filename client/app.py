@@ -27,7 +27,7 @@ from flwr.app import (
 from flwr.clientapp import ClientApp
 
 from client.answering import answer_once
-from client.canaries import COMMITMENT, NUMBER, describe_canaries, find_opening
+from client.canaries import NUMBER, describe_canaries, find_opening
 from client.evaluating import release_evaluation
 from client.hello import answer_hello
 from client.incoming import build_generator, read_arrays
@@ -41,6 +41,7 @@ from client.sketching import release_sketch
 from client.study_folder import study_folder
 from client.training import train_round
 from privacy import AlreadyReleased, Receipt
+from privacy.audits.canaries import COMMITMENT
 from strategies import protocol
 from strategies.gate import check_incoming
 from strategies.protocol import (

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 from client.settings import StudyRequest
 from client.study_folder import study_folder
 from privacy import Part
-from privacy.audits.canaries import ROWS_OF_A_PERSON, Opening, draw_canaries, flip_coins
+from privacy.audits.canaries import (
+    COMMITMENT,
+    ROWS_OF_A_PERSON,
+    Opening,
+    draw_canaries,
+    flip_coins,
+)
 from synthesis import InputError
 from synthesis.durable_file import replace_file
 
@@ -22,8 +28,8 @@ if TYPE_CHECKING:
     from client.site import Site
     from synthesis.units import Units
 
-NUMBER, COMMITMENT = "canaries", "canary-commitment"
-"""Details of a reservation in the ledger, by which receipts cover them."""
+NUMBER = "canaries"
+"""Detail of a reservation in the ledger; as the commitment, it is covered by receipts."""
 _FILE = "canaries.json"
 
 

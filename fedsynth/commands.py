@@ -84,6 +84,9 @@ def simulate(
     ] = None,
     out: Annotated[Path, typer.Option(help="New or empty folder for the release.")] = DEFAULT_OUT,
     backend: Annotated[str | None, typer.Option(help="local or ray. (default: local)")] = None,
+    canaries: Annotated[
+        int | None, typer.Option(help="Made-up records of each site, to audit it. (default: 0)")
+    ] = None,
 ) -> None:
     """Run a whole federation on this machine and write a release."""
     from fedsynth.api import resolve
@@ -101,6 +104,7 @@ def simulate(
         "seed": seed,
         "rows": rows,
         "backend": backend,
+        "canaries": canaries,
     }
     changes = {"epsilon": epsilon, "delta": delta, "rounds": rounds}
     content, settings = resolve(study, changes, simulation)

@@ -3,8 +3,9 @@
 A conversation is ``query.hello``, then ``query.sketch``, then ``train`` once per round, then
 ``query.evaluate`` if the study has an evaluation, ``query.open`` to sites that planted canaries,
 and in the end ``query.close``. A question may be asked again word for word, and then has the same
-answer. A message carries at most three kinds of records: public settings (``config``), weights of networks (``arrays``) and noisy statistics
-(``sketch`` and ``evaluation`` up, ``pooled-sketch`` down).
+answer. A message carries at most three kinds of records: public settings (``config``), weights of
+networks (``arrays``) and noisy statistics (``sketch`` and ``evaluation`` up, ``pooled-sketch``
+down).
 
 ``FIELDS`` in ``strategies.fields`` lists each key with the reason it is safe;
 ``strategies.gate.check_outgoing`` holds a reply against that table before it leaves a site.

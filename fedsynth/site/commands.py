@@ -67,6 +67,9 @@ def init(
     ] = 0.1,
     expires: Expires = None,
     approver: Approvers = None,
+    canaries: Annotated[
+        int, typer.Option(help="Made-up units planted in every study, for its audit.")
+    ] = 0,
     query: Query = None,
     dataset: Dataset = None,
     user: User = None,
@@ -100,6 +103,7 @@ def init(
             holdout=holdout,
             expires=None if expires is None else expires.date(),
             approvers=tuple(approver or ()),
+            canaries=canaries,
             coordinator=coordinator,
         )
     )

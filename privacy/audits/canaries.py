@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from privacy.random_stream import RandomStream, keystream
 
 __all__ = [
+    "COMMITMENT",
     "FEWEST",
     "MOST",
     "ROWS_OF_A_PERSON",
@@ -35,6 +36,9 @@ FEWEST, MOST = 50, 2000
 """Fewer show nothing; more are in each other's way and are felt in the table."""
 ROWS_OF_A_PERSON = 3
 """Equal rows of a canary where a unit is a person."""
+
+COMMITMENT = "canary-commitment"
+"""Detail of a reservation in a site's ledger: the digest of salt and coins."""
 
 _DOMAIN = b"fedsynth canary coins 1"
 _SALT_BYTES = 32
