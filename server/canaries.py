@@ -35,8 +35,7 @@ from synthesis.layout import SketchLayout, compute_sketch
 from synthesis.schema import Schema
 
 MODEL_ERROR = 1.0
-"""Error of what is expected in a cell, as a share of it; chosen by simulation, see `docs/audits.md`.
-"""
+"""Error of what is expected in a cell, as a share of it; `docs/audits.md` says why."""
 MODEL_ROWS = 100_000
 """Rows that are drawn from the generator to tell what it expects in each cell."""
 
