@@ -41,7 +41,7 @@ from client.sketching import release_sketch
 from client.study_folder import study_folder
 from client.training import train_round
 from privacy import AlreadyReleased, Receipt
-from privacy.audits.canaries import COMMITMENT
+from privacy.canaries import COMMITMENT
 from strategies import protocol
 from strategies.gate import check_incoming
 from strategies.protocol import (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from client.settings import StudyRequest
 from client.study_folder import study_folder
 from privacy import Part
-from privacy.audits.canaries import (
+from privacy.canaries import (
     COMMITMENT,
     ROWS_OF_A_PERSON,
     Opening,

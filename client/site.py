@@ -27,7 +27,7 @@ from privacy import (
     Receipt,
     SigningKey,
 )
-from privacy.audits.canaries import check_number
+from privacy.canaries import check_number
 from privacy.checks import check_one_line
 from privacy.secret_files import read_secret
 from synthesis import InputError

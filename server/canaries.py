@@ -18,7 +18,7 @@ from scipy import sparse
 
 from privacy import SeededRandomness
 from privacy.audits import score_projections
-from privacy.audits.canaries import Opening, count_guesses, draw_canaries
+from privacy.canaries import Opening, count_guesses, draw_canaries
 from server.attestation.canaries import CanaryStatement, SiteCanaries
 from server.conversation import Conversation
 from server.outcome import Planted, StudyOutcome

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy import PublicKey, Receipt
-from privacy.audits.canaries import Opening
+from privacy.canaries import Opening
 from strategies.federated_generator import RoundRecord
 from synthesis.evaluation import HoldOutFigures, ScoreNetwork
 from synthesis.generator import Generator

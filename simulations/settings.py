@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from privacy import SitePlan
-from privacy.audits.canaries import check_number
+from privacy.canaries import check_number
 from server.planning.split import SHARE, parse_open_study, settle_share
 from server.study import AUTO, Study, explain_settings, parse_study, read_toml
 from synthesis import InputError

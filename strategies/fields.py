@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from privacy.audits.canaries import FEWEST, MOST
+from privacy.canaries import FEWEST, MOST
 from strategies import protocol
 from strategies.field_rows import (
     HEX,

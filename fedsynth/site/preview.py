@@ -17,7 +17,7 @@ from client.hello import answer_hello
 from client.settings import StudyRequest
 from client.site import Site
 from privacy import SitePlan
-from privacy.audits.canaries import Opening
+from privacy.canaries import Opening
 from server.question import hello_of
 from server.study import Study
 from strategies import protocol

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError
 
 from privacy import Event, GaussianEvent, compute_epsilon
-from privacy.audits.canaries import FEWEST, MOST, Opening, count_guesses
+from privacy.canaries import FEWEST, MOST, Opening, count_guesses
 from server.attestation.checks import shown
 from server.attestation.predicate import Digest, Fields, Line, Predicate
 from server.attestation.verdict import Check

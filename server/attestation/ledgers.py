@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from privacy import LedgerBroken, PublicKey, Receipt
-from privacy.audits.canaries import COMMITMENT
+from privacy.canaries import COMMITMENT
 from privacy.ledger_book import Book
 from privacy.ledger_store import read_book
 from server.attestation.canaries import CanaryStatement

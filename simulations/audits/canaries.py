@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from client.sketching import count_for_sketch
 from privacy import Randomness
-from privacy.audits.canaries import ROWS_OF_A_PERSON
+from privacy.canaries import ROWS_OF_A_PERSON
 from simulations.audits.rows import draw_codes
 from synthesis.contributions import find_contributions
 from synthesis.layout import Counts, SketchLayout

@@ -33,7 +33,7 @@ from privacy.audits import (
     rehearse_training,
     score_projections,
 )
-from privacy.audits.canaries import count_guesses
+from privacy.canaries import count_guesses
 from server.study import Study
 from simulations.audits.canaries import Canaries, draw_canaries
 from simulations.audits.claims import CONTROL, AuditedClaim, Rehearsal

@@ -30,7 +30,7 @@ from client.site import Site, load_site
 from client.site_file import render_site_file
 from client.study_folder import study_folder
 from privacy import Part, State
-from privacy.audits.canaries import COMMITMENT, Opening, draw_canaries
+from privacy.canaries import COMMITMENT, Opening, draw_canaries
 from strategies import protocol
 from synthesis import InputError
 from synthesis.units import Units

@@ -14,7 +14,7 @@ from tiny_sites import make_study
 from tiny_world import SCHEMA, make_generator
 
 from privacy import Envelope, Receipt, SeededRandomness, SigningKey
-from privacy.audits.canaries import flip_coins
+from privacy.canaries import flip_coins
 from server.attestation import (
     ENVELOPE_FILE,
     Attestation,

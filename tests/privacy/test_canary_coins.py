@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privacy import SeededRandomness, SystemRandomness
-from privacy.audits.canaries import (
+from privacy.canaries import (
     FEWEST,
     MOST,
     Opening,

@@ -10,7 +10,7 @@ import pytest
 
 from privacy import GaussianEvent, Part, SeededRandomness, compute_epsilon, gaussian_mechanism
 from privacy.audits import Bounds, guess_members, judge
-from privacy.audits.canaries import count_guesses, draw_canaries
+from privacy.canaries import count_guesses, draw_canaries
 from server.canaries import score_canaries
 from server.study import Study
 from simulations.demos import load_demo
