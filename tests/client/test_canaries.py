@@ -23,6 +23,7 @@ from asking import (
 )
 from tiny_persons import draw_persons, write_person_site
 from tiny_sites import make_config, make_request, write_site
+from tiny_world import SCHEMA, draw_table
 
 from client import sketching, training
 from client.canaries import find_opening, prepare_canaries, read_training_units
@@ -33,6 +34,8 @@ from privacy import Part, State
 from privacy.canaries import COMMITMENT, Opening, draw_canaries
 from strategies import protocol
 from synthesis import InputError
+from synthesis.layout import SketchLayout
+from synthesis.tables import write_table
 from synthesis.units import Units
 
 NUMBER = 60
@@ -158,6 +161,22 @@ def test_every_private_phase_reads_the_same_canaries_and_the_hold_out_none(
     for units in seen:
         np.testing.assert_array_equal(units.codes, expected)
     assert site.read_units(Part.HOLD_OUT).n_units + real.n_units == 137
+
+
+def test_a_real_unit_moves_a_sketch_beside_canaries_as_without_them(tmp_path: Path) -> None:
+    layout = SketchLayout.from_schema(SCHEMA)
+    moved = []
+    for name, canaries in (("without", 0), ("beside", NUMBER)):
+        counts = []
+        for rows in (40, 41):
+            site = write_site(tmp_path / name / "site-1", rows=40, canaries=canaries)
+            write_table(draw_table(41).iloc[:rows], site.folder / "rows.parquet")
+            prepare_canaries(site, make_request())
+            units = read_training_units(site, make_request())
+            counts.append(sketching.count_for_sketch(layout, units)[0])
+        moved.append(counts[1] - counts[0])
+    np.testing.assert_array_equal(moved[1], moved[0])
+    assert np.linalg.norm(moved[1]) == pytest.approx(layout.sensitivity)
 
 
 def test_a_person_canary_is_one_unit_of_three_rows_and_nobody_real(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_a_study_with_a_quarter_of_the_noise_is_refuted(
     broken.quarter_noise_in_the_sketch(monkeypatch)
     audit = fedsynth.audit_study(simulate(tmp_path))
     assert audit.is_refuted
-    assert all(site["refutes"] for site in audit.sites)
+    assert sum(site["refutes"] for site in audit.sites) >= 2  # of four; power is not certainty
 
 
 def test_a_number_of_canaries_that_shows_nothing_is_refused_before_anything_runs() -> None:
