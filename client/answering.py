@@ -17,7 +17,7 @@ from client.phases import (
 )
 from client.settings import StudyRequest
 from client.site import Site
-from client.state import StudyState
+from client.study_folder import study_folder
 from privacy import Receipt
 from strategies import protocol
 from strategies.gate import check_outgoing
@@ -53,7 +53,7 @@ def answer_once(
     if phase is None:
         content = work()
     else:
-        kept = KeptAnswers(StudyState(site.folder, request.study).folder)
+        kept = KeptAnswers(study_folder(site.folder, request.study))
         with kept.alone():
             found = kept.find(phase, message)
             content = found or _make(site, request, phase, message, work)

@@ -1,4 +1,4 @@
-"""The ClientApp of a data site: five questions, each answered through the gate.
+"""The ClientApp of a data site: six questions, each answered through the gate.
 
 A handler reads the request, lets the site work, and builds a reply that the table of the wire
 allows. Whatever goes wrong leaves as one of a few fixed codes; the reason stays in the site's log.
@@ -27,17 +27,21 @@ from flwr.app import (
 from flwr.clientapp import ClientApp
 
 from client.answering import answer_once
+from client.canaries import NUMBER, describe_canaries, find_opening
 from client.evaluating import release_evaluation
 from client.hello import answer_hello
 from client.incoming import build_generator, read_arrays
+from client.kept import KeptAnswers
 from client.patience import patience_of
-from client.phases import close_study
+from client.phases import close_study, open_phase
 from client.refusals import MalformedRequest, describe, refusal_of
 from client.settings import StudyRequest
 from client.site import Site, load_site
 from client.sketching import release_sketch
+from client.study_folder import study_folder
 from client.training import train_round
 from privacy import AlreadyReleased, Receipt
+from privacy.canaries import COMMITMENT
 from strategies import protocol
 from strategies.gate import check_incoming
 from strategies.protocol import (
@@ -77,6 +81,9 @@ def sketch(site: Site, request: StudyRequest, message: Message) -> RecordDict:
         protocol.NOISE_MULTIPLIER: float(release.plan.sketch_noise_multiplier or 0.0),
         protocol.PLAN_EPSILON: float(release.plan.epsilon),
     }
+    if planted := describe_canaries(site, request.study):
+        public[protocol.CANARIES] = int(planted[NUMBER])
+        public[protocol.CANARY_COMMITMENT] = planted[COMMITMENT]
     statistics = Array(release.statistics.astype(np.float32))
     return RecordDict({SKETCH: ArrayRecord({STATISTICS: statistics}), CONFIG: ConfigRecord(public)})
 
@@ -104,6 +111,18 @@ def evaluate(site: Site, request: StudyRequest, message: Message) -> RecordDict:
     counts = {purpose: Array(c.astype(np.float32)) for purpose, c in release.counts.items()}
     noise = {NOISE_OF[purpose]: float(n) for purpose, n in release.noise_multipliers.items()}
     return RecordDict({EVALUATION: ArrayRecord(counts), CONFIG: ConfigRecord(dict(noise))})
+
+
+def open_coins(site: Site, request: StudyRequest, message: Message) -> RecordDict:
+    """Open the coins of the canaries that this site planted; nothing of the study runs after it."""
+    opening = find_opening(site, request.study)
+    if opening is None:
+        raise MalformedRequest("this site planted no canaries in this study.")
+    with KeptAnswers(study_folder(site.folder, request.study)).alone():  # no phase is at work
+        open_phase(site, request)
+    words = opening.to_texts()
+    public = {protocol.CANARY_SALT: words["salt"], protocol.CANARY_COINS: words["coins"]}
+    return RecordDict({CONFIG: ConfigRecord(dict(public))})
 
 
 def close(site: Site, request: StudyRequest, message: Message) -> RecordDict:
@@ -198,6 +217,11 @@ def _sketch(message: Message, context: Context) -> Message:
 @app.query(protocol.EVALUATE_ACTION)
 def _evaluate(message: Message, context: Context) -> Message:
     return answer(evaluate, message, context)
+
+
+@app.query(protocol.OPEN_ACTION)
+def _open(message: Message, context: Context) -> Message:
+    return answer(open_coins, message, context)
 
 
 @app.query(protocol.CLOSE_ACTION)

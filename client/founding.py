@@ -29,6 +29,7 @@ def found_site(
     data: str | SqlSource,
     schema: Schema,
     policy: Policy,
+    canaries: int = 0,
     simulation_seed: int | None = None,
 ) -> Site:
     """Make the folder of a data site.
@@ -39,6 +40,7 @@ def found_site(
         data: the table: a path from the folder, or a query.
         schema: the public schema that the site has approved.
         policy: what it allows; its unit must be the schema's.
+        canaries: made-up units that it plants in every study; 0, or in [50, 2000].
         simulation_seed: makes keys and noise repeatable; for simulations only.
 
     Raises:
@@ -57,6 +59,7 @@ def found_site(
             "data": data,
             "schema": SCHEMA_FILE,
             "policy": policy,
+            "canaries": canaries,
             "simulation_seed": simulation_seed,
         }
     )

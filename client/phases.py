@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from client.refusals import REFUSALS
-from client.reserving import find_reservation
+from client.refusals import REFUSALS, MalformedRequest
+from client.reserving import check_study, find_reservation
 from client.settings import StudyRequest
 from client.site import Site
 from privacy import AlreadyReleased, LedgerEntry, State
@@ -23,6 +23,8 @@ EVALUATION_PHASE = "evaluation"
 MOST_ATTEMPTS = 3
 KEPT = "-kept"
 """End of the note that an answer is on the site's disk."""
+OPENED = "opened"
+"""The note that the coins of a study's canaries may be known outside."""
 _ROUND = "round-"
 _HARMLESS = (OSError, sqlite3.Error, InputError, SourceUnavailable, *REFUSALS)
 """What goes wrong for reasons that have nothing to do with the noise that was drawn."""
@@ -37,10 +39,12 @@ def begin_phase(site: Site, reservation: str, phase: str) -> None:
     """Write into the ledger that a phase begins; call it before the first record is read.
 
     Raises:
-        AlreadyReleased: if an answer of this phase was made before, a later round has begun, or it
-            was interrupted too often.
+        AlreadyReleased: if an answer of this phase was made before, a later round has begun, it
+            was interrupted too often, or the coins of the study's canaries were opened.
     """
     notes = _notes(site, reservation)
+    if OPENED in notes:
+        raise AlreadyReleased("the canaries of this study were opened; nothing of it runs any more")
     attempts = sum(note == phase or note.startswith(f"{phase}-again-") for note in notes)
     if f"{phase}{KEPT}" in notes or f"{phase}-spoiled" in notes:
         raise AlreadyReleased(f"{phase} of this study was answered before.")
@@ -77,6 +81,31 @@ def spoil_phase(site: Site, request: StudyRequest, phase: str, error: Exception)
     notes = _notes(site, reservation)
     if phase in notes and not {f"{phase}{KEPT}", f"{phase}-spoiled"} & notes:
         site.ledger.mark(reservation, State.RUNNING, f"{phase}-spoiled")
+
+
+def open_phase(site: Site, request: StudyRequest) -> None:
+    """Let nothing of a study begin any more, because the coins of its canaries leave now.
+
+    The coordinator says with its question that all rounds are over. Nothing of a real unit is at
+    stake. But from here on whoever asks may know who of the canaries is in, and an audit of what is
+    released after that would show nothing: questions, and the choice which of them to ask, could
+    then depend on the coins. So coins are opened last, and nothing follows them.
+
+    Raises:
+        MalformedRequest: if the sketch, which is what is audited, has not been answered.
+        StudyChanged: if the study was reserved with other settings.
+    """
+    try:
+        reservation = find_reservation(site, request.study)
+    except ValueError:
+        raise MalformedRequest("coins can be opened only after the sketch.") from None
+    check_study(site, request)
+    notes = _notes(site, reservation)
+    if f"{SKETCH_PHASE}{KEPT}" not in notes:
+        raise MalformedRequest("coins can be opened only after the sketch.")
+    is_over = site.ledger.state(reservation) in (State.DONE, State.FAILED)
+    if not is_over and OPENED not in notes:
+        site.ledger.mark(reservation, State.RUNNING, OPENED)
 
 
 def close_study(site: Site, study: str, *, is_finished: bool, by: str = "site") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from client.canaries import describe_canaries, prepare_canaries
 from client.refusals import MalformedRequest
 from client.settings import StudyRequest
 from client.site import Site
@@ -32,6 +33,7 @@ def reserve_study(site: Site, request: StudyRequest) -> tuple[SitePlan, str]:
     """
     _check_before_accounting(site, request)
     plan = request.make_plan()
+    prepare_canaries(site, request)
     reservation = site.ledger.reserve(
         request.study,
         plan.events(),
@@ -122,4 +124,4 @@ def _details(site: Site, request: StudyRequest) -> dict[str, str]:
         "expected-batch-size": str(request.expected_batch_size),
         "max-grad-norm": repr(request.max_grad_norm),
         "randomness": "seeded" if site.randomness.is_seeded else "operating system",
-    }
+    } | describe_canaries(site, request.study)

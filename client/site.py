@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from client.data_source import Data, SqlSource, check_path, dataset_of, read_parts
 from client.patience import read_patiently
@@ -27,6 +27,7 @@ from privacy import (
     Receipt,
     SigningKey,
 )
+from privacy.canaries import check_number
 from privacy.checks import check_one_line
 from privacy.secret_files import read_secret
 from synthesis import InputError
@@ -52,6 +53,7 @@ class SiteConfig(BaseModel):
         schema_file: the public schema the site has approved (``schema`` in the file).
         ledger: the ledger of this data set.
         policy: what the site allows on this data set.
+        canaries: made-up units planted in every study, by which others may audit it; 0 for none.
         simulation_seed: makes noise repeatable, for simulations only; a deployed site has none.
     """
 
@@ -62,6 +64,7 @@ class SiteConfig(BaseModel):
     data: Data
     schema_file: Annotated[str, Field(alias="schema")]
     ledger: str = "ledger.sqlite"
+    canaries: Annotated[int, AfterValidator(check_number)] = 0
     simulation_seed: Annotated[int | None, Field(ge=0)] = None
     policy: Policy
 

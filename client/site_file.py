@@ -24,6 +24,7 @@ _COMMENTS = {
     "data": "the table, from this folder: a CSV or Parquet file, or a folder of them",
     "schema": "the public schema that the site has approved",
     "ledger": "what was ever released from this data set",
+    "canaries": "made-up units planted in every study, for the audit of it; 0, or 50 to 2000",
     "simulation_seed": "makes noise repeatable, so it protects nobody; for simulations only",
     "epsilon": "the most that all studies in the life of the data set may cost one unit",
     "delta": "failure probability of that promise",

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from client.canaries import read_training_units
 from client.phases import SKETCH_PHASE, begin_phase
 from client.reserving import reserve_study
 from client.settings import StudyRequest
 from client.site import Site
-from privacy import Part, SitePlan, gaussian_mechanism
+from privacy import SitePlan, gaussian_mechanism
 from synthesis.layout import Counts, SketchLayout, compute_sketch
 from synthesis.units import Units
 
@@ -35,7 +36,7 @@ def release_sketch(site: Site, request: StudyRequest) -> SketchRelease:
     plan, reservation = reserve_study(site, request)
     begin_phase(site, reservation, SKETCH_PHASE)
     layout = SketchLayout.from_schema(site.schema)
-    units = site.read_units(Part.TRAINING)
+    units = read_training_units(site, request)
     if plan.sketch_noise_multiplier is None:
         raise ValueError("a study needs a sketch; adversarial-share must be below 1.")
     counts, sensitivity = count_for_sketch(layout, units)

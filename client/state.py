@@ -5,13 +5,13 @@ Everything kept here is public or already private: the discriminator saw records
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from client.study_folder import study_folder
 from synthesis.durable_file import replace_file
 
 _POOLED = "pooled-sketch"
@@ -27,8 +27,7 @@ class StudyState:
     """
 
     def __init__(self, folder: Path, study: str) -> None:
-        # An identifier from outside never becomes a path.
-        self.folder = folder / "state" / hashlib.sha256(study.encode()).hexdigest()[:16]
+        self.folder = study_folder(folder, study)
 
     def save_pooled_sketch(self, pooled: Tensor) -> None:
         """Keep the pooled sketch, which is not sent again once a round succeeded."""

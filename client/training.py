@@ -14,6 +14,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from client.canaries import read_training_units
 from client.phases import begin_phase, round_phase
 from client.refusals import MalformedRequest
 from client.reserving import reserve_study
@@ -21,7 +22,6 @@ from client.settings import StudyRequest
 from client.site import Site
 from client.state import StudyState
 from privacy import (
-    Part,
     PrivateTrainer,
     RandomStream,
     SampledGaussianEvent,
@@ -157,7 +157,7 @@ def _train_discriminator(
 
     So a person with many rows moves a step by no more than one clip.
     """
-    sizes, units = site.schema.sizes, site.read_units(Part.TRAINING)
+    sizes, units = site.schema.sizes, read_training_units(site, request)
 
     def take_rows(chosen: Tensor) -> Tensor:
         draws = picks.uniform((len(chosen),))

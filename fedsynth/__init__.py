@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fedsynth.api import SimulationResult, simulate
     from fedsynth.audits import Rehearsal, StepAudit, audit_step, rehearse
     from fedsynth.sampling import sample, sample_batches, write_sample
+    from fedsynth.study_audit import StudyAudit, audit_study
     from privacy.errors import BudgetExceeded
     from strategies.errors import StudyFailed
     from synthesis.errors import InputError
@@ -29,8 +30,10 @@ __all__ = [
     "Rehearsal",
     "SimulationResult",
     "StepAudit",
+    "StudyAudit",
     "StudyFailed",
     "audit_step",
+    "audit_study",
     "rehearse",
     "sample",
     "sample_batches",
@@ -44,8 +47,10 @@ _HOMES = {
     "Rehearsal": "fedsynth.audits",
     "SimulationResult": "fedsynth.api",
     "StepAudit": "fedsynth.audits",
+    "StudyAudit": "fedsynth.study_audit",
     "StudyFailed": "strategies.errors",
     "audit_step": "fedsynth.audits",
+    "audit_study": "fedsynth.study_audit",
     "rehearse": "fedsynth.audits",
     "sample": "fedsynth.sampling",
     "sample_batches": "fedsynth.sampling",

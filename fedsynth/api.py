@@ -29,6 +29,7 @@ def simulate(
     seed: int | None = None,
     rows: int | None = None,
     backend: str | None = None,
+    canaries: int | None = None,
     out: str | Path | None = None,
     on_event: Callable[[Mapping[str, object]], None] | None = None,
 ) -> SimulationResult:
@@ -52,6 +53,7 @@ def simulate(
         seed: makes the simulation repeatable.
         rows: synthetic rows; as many as training rows when left out.
         backend: ``"local"`` or ``"ray"``.
+        canaries: made-up units that each site plants for an audit; 0, or in [50, 2000].
         out: new or empty folder for the release.
         on_event: called with small dicts of plain values as the study goes on.
 
@@ -72,6 +74,7 @@ def simulate(
             "seed": seed,
             "rows": rows,
             "backend": backend,
+            "canaries": canaries,
         },
     )
     return run_simulation(

@@ -1,4 +1,4 @@
-"""``fedsynth audit``: check what a site has spent, and try out what this version promises."""
+"""``fedsynth audit``: check what a site has spent, and try out what is promised."""
 
 from __future__ import annotations
 
@@ -90,4 +90,22 @@ def rehearse(
     else:
         show_rehearsal(screen, audit)
     if audit.is_refuted:
+        raise typer.Exit(1)
+
+
+@audit_app.command()
+def study(
+    release: Annotated[Path, typer.Argument(metavar="DIR", help="A release folder.")],
+    as_json: Json = False,
+) -> None:
+    """Find again, offline, what canaries showed in the study that made a release."""
+    from fedsynth.audit_view import show_json, show_study_audit
+    from fedsynth.study_audit import audit_study
+
+    audit = audit_study(release)
+    if as_json:
+        show_json(screen, audit.to_dict())
+    else:
+        show_study_audit(screen, audit)
+    if not audit.holds:
         raise typer.Exit(1)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from fedsynth.console import add_row, make_table, say
-from simulations.audits import Bounds, Rehearsal, StepAudit
+from server.attestation.canaries import CONFIDENCE
+
+if TYPE_CHECKING:  # what runs them takes torch; a reader of a release needs none of it
+    from fedsynth.study_audit import StudyAudit
+    from privacy.audits import Bounds
+    from simulations.audits import Rehearsal, StepAudit
 
 
 def show_step_audit(console: Console, audit: StepAudit) -> None:
@@ -55,6 +60,35 @@ def show_rehearsal(console: Console, audit: Rehearsal) -> None:
         "nothing was spent.",
     )
     say(console, audit.sentence())
+
+
+def show_study_audit(console: Console, audit: StudyAudit) -> None:
+    """Print claims beside what canaries show in a real study, and what that means."""
+    if audit.sites:
+        table = make_table(
+            f"Canaries of study {audit.study}, sketches: epsilon at delta {audit.delta:g}",
+            ["site"],
+            ["canaries", "claim", "at least\n(one-run)", "at least\n(f-DP)", "ceiling"],
+        )
+        table.add_column("verdict")
+        for site in audit.sites:
+            add_row(table, _study_cells(site))
+        console.print(table)
+        say(
+            console,
+            "Made-up records or persons, each in or out by a fair coin of the site's, committed to "
+            "before its sketch and opened after the last round. The ceiling is the one-run bound "
+            f"if every guess had been right; each bound holds with {CONFIDENCE:.0%} confidence.",
+        )
+    say(console, audit.sentence())
+
+
+def _study_cells(site: dict[str, Any]) -> list[str]:
+    numbers = [str(site["canaries"]), f"{site['claim']:.3f}"]
+    if site["right"] is None:
+        return [site["site"], *numbers, "", "", f"{site['ceiling']:.2f}", "not opened"]
+    bounds = [f"{site[name]:.2f}" for name in ("one_run", "f_dp", "ceiling")]
+    return [site["site"], *numbers, *bounds, "REFUTED" if site["refutes"] else "not refuted"]
 
 
 def show_json(console: Console, content: dict[str, Any]) -> None:

@@ -20,6 +20,15 @@ from fedsynth.server import server_app
 from fedsynth.site import site_app
 
 DEFAULT_OUT = Path("release")
+Partition = Annotated[
+    str | None, typer.Option(help="iid, dirichlet[:NAME] or column:NAME. (default: iid)")
+]
+SyntheticRows = Annotated[
+    int | None, typer.Option(help="Synthetic rows. (default: as many as real)")
+]
+Canaries = Annotated[
+    int | None, typer.Option(help="Made-up records at each site, for an audit. (default: 0)")
+]
 
 app = typer.Typer(
     name="fedsynth",
@@ -62,9 +71,7 @@ def simulate(
     data: Annotated[Path | None, typer.Option(help="Your own table: CSV or Parquet.")] = None,
     schema: Annotated[Path | None, typer.Option(help="Its schema (TOML).")] = None,
     sites: Annotated[int | None, typer.Option(help="Number of sites. (default: 4)")] = None,
-    partition: Annotated[
-        str | None, typer.Option(help="iid, dirichlet[:NAME] or column:NAME. (default: iid)")
-    ] = None,
+    partition: Partition = None,
     alpha: Annotated[
         float | None, typer.Option(help="Dirichlet concentration. (default: 0.5)")
     ] = None,
@@ -78,11 +85,10 @@ def simulate(
         int | None, typer.Option(help="Adversarial rounds; 0 is the sketch alone. (default: 5)")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Makes it repeatable. (default: 0)")] = None,
-    rows: Annotated[
-        int | None, typer.Option(help="Synthetic rows. (default: as many as real)")
-    ] = None,
+    rows: SyntheticRows = None,
     out: Annotated[Path, typer.Option(help="New or empty folder for the release.")] = DEFAULT_OUT,
     backend: Annotated[str | None, typer.Option(help="local or ray. (default: local)")] = None,
+    canaries: Canaries = None,
 ) -> None:
     """Run a whole federation on this machine and write a release."""
     from fedsynth.simulate_command import simulate_to_folder
@@ -97,6 +103,7 @@ def simulate(
         "seed": seed,
         "rows": rows,
         "backend": backend,
+        "canaries": canaries,
     }
     changes = {"epsilon": epsilon, "delta": delta, "rounds": rounds}
     simulate_to_folder(screen, study, changes, simulation, out=out)

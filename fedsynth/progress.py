@@ -23,6 +23,7 @@ TITLES = {
     "fit": "fit",
     "train": "adversarial rounds",
     "query.evaluate": "evaluation",
+    "query.open": "canaries",
     CLOSING: "goodbye",
     SCORING: SCORING,
 }
@@ -31,6 +32,7 @@ PLAIN = {
     "query.sketch": "sketch: one noisy release of each site",
     "fit": "fit: the generator learns the sum of the sketches",
     "query.evaluate": "evaluation: one noisy release from each hold-out",
+    "query.open": "canaries: sites open the coins that they committed to",
     CLOSING: "goodbye: sites hear that the study is over",
     "train": "adversarial rounds: sites train discriminators and improve the generator",
     SCORING: SCORING,

@@ -67,10 +67,14 @@ def square_norms(layer: FormulaLayer, given: Tensor, grads: Tensor) -> Tensor:
         given: its input, records first.
         grads: gradients of its output, records first; record i's are those of its own loss.
     """
+    with_bias = layer.bias is not None and layer.bias.requires_grad
+    if isinstance(layer, nn.Linear) and grads.dim() == 2:
+        lengths = _square_lengths(given) if layer.weight.requires_grad else torch.zeros(())
+        return _square_lengths(grads) * (lengths + 1 if with_bias else lengths)
     total = torch.zeros_like(grads.flatten(1)[:, 0])
     if layer.weight.requires_grad:
         total += _square_norms_of_weight(layer, given, grads)
-    if layer.bias is not None and layer.bias.requires_grad:
+    if with_bias:
         total += _square_lengths(_sum_positions(layer, grads))
     return total
 
@@ -120,8 +124,6 @@ def build_gradients(layer: nn.Module, given: list[Tensor], grads: Tensor) -> Gra
 
 
 def _square_norms_of_weight(layer: FormulaLayer, given: Tensor, grads: Tensor) -> Tensor:
-    if isinstance(layer, nn.Linear) and grads.dim() == 2:
-        return _square_lengths(given) * _square_lengths(grads)
     chunk = max(1, _CHUNK // _numbers_per_record(layer, grads))
     parts = zip(given.split(chunk), grads.split(chunk), strict=True)
     return torch.cat([_square_norms_of_chunk(layer, *part) for part in parts])

@@ -3,15 +3,15 @@
 A path such as `("site", 3, "sketch")` names a use of randomness. Different paths give independent
 streams, so that adding a use never shifts another.
 
-Everything private (noise, Poisson coins, the choice of a person's row) uses `.stream`: bits of the
-operating system, or a cipher's keystream in a simulation. `.numpy` and `.torch` are for public
-randomness, such as initial weights and fake rows: their generators are not cryptographic, and who
-sees many exact outputs could in principle rebuild their state.
+Everything private (noise, Poisson coins, the choice of a person's row) uses `.stream`: the ChaCha20
+keystreams of fresh keys from the operating system, or that of a seed's key in a simulation.
+`.numpy` and `.torch` are for public randomness, such as initial weights and fake rows: their
+generators are not cryptographic, and who sees many exact outputs could in principle rebuild their
+state.
 """
 
 import hashlib
 import json
-import os
 import secrets
 from typing import Protocol
 
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from privacy.checks import check_whole_number
-from privacy.random_stream import RandomStream, keystream
+from privacy.random_stream import RandomStream, fresh_keystream, keystream
 
 __all__ = ["RandomStream", "Randomness", "SeededRandomness", "SystemRandomness"]
 
@@ -71,7 +71,8 @@ class SeededRandomness:
 
     def stream(self, *path: str | int) -> RandomStream:
         """Return the ChaCha20 keystream of this path; each call starts it again."""
-        return RandomStream(keystream(self._digest("stream", path)))
+        read = keystream(self._digest("stream", path))
+        return RandomStream(lambda: read)
 
     def numpy(self, *path: str | int) -> np.random.Generator:
         """Return the NumPy generator of this path; each call starts the stream again."""
@@ -102,9 +103,12 @@ class SystemRandomness:
         return False
 
     def stream(self, *path: str | int) -> RandomStream:
-        """Return a stream of the operating system's bits; the path is checked, nothing else."""
+        """Return a stream whose every call has a key of its own from the operating system.
+
+        The path is checked and has no other effect.
+        """
         _check_path(path)
-        return RandomStream(lambda number: os.urandom(number))
+        return RandomStream(fresh_keystream)
 
     def numpy(self, *path: str | int) -> np.random.Generator:
         """Return a fresh NumPy generator; the path is checked and has no other effect."""

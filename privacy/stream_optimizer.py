@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from opacus.optimizers import DPOptimizerFastGradientClipping
 from opacus.optimizers.optimizer import _check_processed_flag, _mark_as_processed
@@ -13,8 +14,8 @@ class StreamNoiseOptimizer(DPOptimizerFastGradientClipping):  # type: ignore[mis
     """Adds noise of standard deviation noise_multiplier x max_grad_norm once per step.
 
     Everything else is Opacus': one accumulation per step, the declared divisor, and the step hook
-    that its accountants use. The noise is drawn in float64 and added in the gradient's own type;
-    the rounding of that sum is not covered by any proof here.
+    that its accountants use. The noise is computed in float64, rounded once to the gradient's own
+    type and added in it; the rounding of that sum is not covered by any proof here.
 
     Args:
         optimizer: the wrapped optimiser.
@@ -56,10 +57,11 @@ class StreamNoiseOptimizer(DPOptimizerFastGradientClipping):  # type: ignore[mis
             _check_processed_flag(parameter.summed_grad)
         noise_std = self.noise_multiplier * self.max_grad_norm
         sizes = [parameter.numel() for parameter in self.params]
-        drawn = torch.zeros(sum(sizes), dtype=torch.float64)
+        single = all(parameter.dtype == torch.float32 for parameter in self.params)
+        drawn = np.zeros(sum(sizes), np.float32 if single else np.float64)
         if noise_std:
-            drawn = torch.from_numpy(self._stream.normal(sum(sizes))).mul_(noise_std)
-        for parameter, noise in zip(self.params, drawn.split(sizes), strict=True):
+            drawn = self._stream.normal(drawn.shape, std=noise_std, dtype=drawn.dtype)
+        for parameter, noise in zip(self.params, torch.from_numpy(drawn).split(sizes), strict=True):
             summed = parameter.summed_grad
-            parameter.grad = noise.view_as(summed).to(summed, copy=True).add_(summed)
+            parameter.grad = noise.view_as(summed).to(summed).add_(summed)
             _mark_as_processed(summed)

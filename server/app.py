@@ -1,4 +1,4 @@
-"""The ServerApp: hello, sketch, fit, adversarial rounds, evaluation; a list of calls.
+"""The ServerApp: hello, sketch, fit, adversarial rounds, evaluation, audit; a list of calls.
 
 The coordinator sees only what is already private. It learns no row count, unless a site says that
 its own is public: sites weigh in by the size that their noisy sketches suggest.
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from privacy import SeededRandomness
 from server.acceptance import check_acceptance
+from server.canaries import CanaryAuditor
 from server.checkpoint import Checkpoint
 from server.conversation import Conversation, OnEvent
 from server.evaluating import LEAST_NOISE_SHARE, Evaluator
@@ -83,6 +84,7 @@ class Coordinator:
             checkpoint=self._checkpoint,
             on_event=self._emit,
         )
+        self._auditor = CanaryAuditor(study, schema, self._conversation, self.receipts)
 
     def run(self, grid: Grid, context: Context | None = None) -> StudyOutcome:
         """Run the whole study, or what is left of it.
@@ -102,6 +104,7 @@ class Coordinator:
         strategy = self._make_strategy(hello, sketches, pooled)
         generator = self._run_rounds(grid, strategy, fitted, targets)
         evaluation = self._evaluate(grid, list(sketches.valid), generator, targets.rows)
+        canaries = self._auditor.open_coins(grid, sketches, fitted)
         self._close(grid, list(hello))
         self.outcome = StudyOutcome(
             generator=generator,
@@ -114,6 +117,7 @@ class Coordinator:
             rounds=strategy.rounds,
             evaluation=evaluation,
             left_out=dict(self._conversation.left_out),
+            canaries=canaries,
             receipts={
                 node: Attested(public_key=key, receipt=receipt)
                 for node, key in self.receipts.keys.items()
@@ -140,7 +144,11 @@ class Coordinator:
 
     def _collect_sketches(self, grid: Grid, nodes: list[int]) -> Answers:
         planned = self.study.make_plan().sketch_noise_multiplier or 0.0
-        pool = SketchPool(self._layout, least_noise=planned * LEAST_NOISE_SHARE)
+        pool = SketchPool(
+            self._layout,
+            self._auditor.find_contributions,
+            least_noise=planned * LEAST_NOISE_SHARE,
+        )
 
         def accept(answers: Answers) -> Answers:
             answers.require(self.study.minimum_sites, "a sketch")

@@ -140,7 +140,7 @@ class Conversation:
         **wanted: Any,
     ) -> Answers:
         is_hello = kind == protocol.QUERY_HELLO
-        must_grow = kind != protocol.QUERY_CLOSE
+        must_grow = kind not in (protocol.QUERY_OPEN, protocol.QUERY_CLOSE)
 
         def vet(node: int, reply: Reply) -> Reply | Rejection:
             known = self._receipts.vet(node, reply, must_grow=must_grow)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from privacy import PublicKey, Receipt
+from privacy.canaries import Opening
 from strategies.federated_generator import RoundRecord
 from synthesis.evaluation import HoldOutFigures, ScoreNetwork
 from synthesis.generator import Generator
@@ -43,6 +47,23 @@ class Evaluation:
     network: ScoreNetwork
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Planted:
+    """The canaries of one site, when all is over.
+
+    Attributes:
+        public_key: the site's, from which the rows of its canaries follow.
+        commitment: digest of its salt and coins, given with the sketch.
+        opening: salt and coins; None where the site did not open them, or others.
+        scores: one for each canary; higher means more likely in.
+    """
+
+    public_key: PublicKey
+    commitment: str
+    opening: Opening | None
+    scores: NDArray[np.float64]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Attested:
     """What the coordinator holds of a site's ledger: who signed it, and its last receipt."""
@@ -62,11 +83,12 @@ class StudyOutcome:
         noise_multipliers: the sketch noise that each site stated.
         estimated_rows: records in all, estimated from the noisy sketch.
         sketch_noise_std: standard deviation of the noise in a count of the pooled sketch.
-        phases: hello, sketch and fit, and the evaluation if there was one.
+        phases: hello, sketch and fit, and evaluation and opening of coins if there were any.
         rounds: one record per adversarial round.
         evaluation: of the generator on hold-outs, if the study has one.
         receipts: what is held of every site's ledger, by node.
         left_out: fixed code per node whose answer did not count, by question (hello, sketch).
+        canaries: of the sites that planted some, by node.
     """
 
     generator: Generator
@@ -80,3 +102,4 @@ class StudyOutcome:
     evaluation: Evaluation | None = None
     receipts: Mapping[int, Attested] = field(default_factory=dict)
     left_out: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    canaries: Mapping[int, Planted] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from server.attestation.canaries import CANARIES_FILE, CanaryStatement
 from server.croissant import write_croissant
 from server.data_card import write_data_card
 from server.report import Report, write_report
@@ -138,9 +139,24 @@ def _move_content(staging: Path, target: Path) -> None:
 
 
 def write_release(
-    folder: Path, *, table: pd.DataFrame, generator: Generator, schema: Schema, report: Report
+    folder: Path,
+    *,
+    table: pd.DataFrame,
+    generator: Generator,
+    schema: Schema,
+    report: Report,
+    canaries: CanaryStatement | None = None,
 ) -> None:
-    """Write all files of a release into an existing folder."""
+    """Write all files of a release into an existing folder.
+
+    Args:
+        folder: an empty one.
+        table: the synthetic rows.
+        generator: that they are from.
+        schema: public.
+        report: what is said of them.
+        canaries: what is opened of the sites' canaries, if any site planted some.
+    """
     write_table(table, folder / SYNTHETIC_FILE)
     save_generator(folder, generator, schema)
     (folder / SCHEMA_FILE).write_text(dump_schema(schema), encoding="utf-8")
@@ -148,6 +164,8 @@ def write_release(
     write_data_card(folder, report)
     write_croissant(folder, SYNTHETIC_FILE, schema, report)
     write_receipts(report, folder / RECEIPTS_FOLDER)
+    if canaries is not None:
+        (folder / CANARIES_FILE).write_text(canaries.to_text(), encoding="utf-8")
 
 
 def write_receipts(report: Report, folder: Path) -> None:

@@ -1,10 +1,16 @@
-"""The sites' sketches on their way to one: each is folded in as it comes, and then forgotten."""
+"""The sites' sketches on their way to one: each is folded in as it comes, and then forgotten.
+
+Of a site that planted canaries the counts that these touch are kept, for the audit.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from server.acceptance import LARGEST_NOISE
 from strategies import protocol
@@ -18,32 +24,57 @@ from synthesis.targets import estimate_rows
 
 _ROWS = "rows"
 _VARIANCE = "noise-variance"
+_TOUCHED = "canaries/"
+
+Contributions = Callable[[int, int], Any]
+"""From a node and its number of canaries to what each adds to its sketch, a sparse matrix."""
 
 
 class SketchPool:
-    """Folds in sketches, and remembers of each site only how many rows its sketch suggests.
+    """Folds in sketches, and remembers of each site how many rows its sketch suggests.
+
+    Half of every canary is taken out of a sketch before it is folded in: as much as is known of it
+    while its coin is not.
 
     Args:
         layout: where the counts lie.
+        contributions: what the canaries of a site add to its sketch.
         least_noise: smallest noise multiplier that a site may state. One site must not end a study,
             and none has reason to release more than its ledger allows.
     """
 
-    def __init__(self, layout: SketchLayout, *, least_noise: float) -> None:
+    def __init__(
+        self, layout: SketchLayout, contributions: Contributions, *, least_noise: float
+    ) -> None:
         self._layout = layout
+        self._contributions = contributions
         self._least_noise = least_noise
         self._sum = SketchSum()
         self._rows: dict[int, float] = {}
+        self._touched: dict[int, NDArray[np.float32]] = {}
 
     def take(self, node: int, reply: Reply) -> Reply | Rejection:
-        """Fold in one site's sketch, or leave out a site that states no noise or too little."""
+        """Fold in one site's sketch, or leave out a site that states no noise or too little.
+
+        One that names canaries and commits to no coins, or the other way round, is left out too.
+        """
         noise = noise_of(reply)
         if not self._least_noise <= noise <= LARGEST_NOISE:
             return Rejection(code=ProblemCode.VALUE_NOT_ALLOWED.value)
-        sketch = reply.arrays[STATISTICS]
+        if (number_of(reply) > 0) != (protocol.CANARY_COMMITMENT in reply.config):
+            return Rejection(code=ProblemCode.MISSING_KEY.value)
+        sketch = self._without_canaries(node, reply)
         self._sum.add(sketch, noise)
-        self._rows[node] = estimate_rows(self._layout, sketch.astype(np.float64))
+        self._rows[node] = estimate_rows(self._layout, sketch)
         return replace(reply, arrays={})
+
+    def _without_canaries(self, node: int, reply: Reply) -> NDArray[np.float64]:
+        sketch = reply.arrays[STATISTICS]
+        if number_of(reply) == 0:
+            return sketch.astype(np.float64)
+        contributions = self._contributions(node, number_of(reply))
+        self._touched[node] = sketch[np.unique(contributions.indices)].astype(np.float32)
+        return np.asarray(sketch.astype(np.float64) - 0.5 * contributions.sum(axis=0))
 
     def seal(self, answers: Answers) -> Answers:
         """Put the sum beside the answers that it is made of; there must be one at least."""
@@ -53,12 +84,27 @@ class SketchPool:
             _VARIANCE: np.array([pooled.noise_variance]),
             _ROWS: np.array([self._rows[node] for node in answers.valid]),
         }
+        sums |= {
+            f"{_TOUCHED}{node}": values
+            for node, values in self._touched.items()
+            if node in answers.valid
+        }
         return replace(answers, sums=sums)
 
 
 def noise_of(reply: Reply) -> float:
     """Return the noise multiplier that came with a sketch."""
     return float(str(reply.config[protocol.NOISE_MULTIPLIER]))
+
+
+def number_of(reply: Reply) -> int:
+    """Return how many canaries the site of a sketch planted, mostly 0."""
+    return int(str(reply.config.get(protocol.CANARIES, 0)))
+
+
+def kept_values(answers: Answers, node: int) -> NDArray[np.float64]:
+    """Return the noisy counts of the cells that the canaries of a site touch, in order."""
+    return answers.sums[f"{_TOUCHED}{node}"].astype(np.float64)
 
 
 def pooled_of(answers: Answers) -> PooledSketch:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from privacy import Ledger, LedgerSummary, Unit, replay_ledger
 from server.attestation import SiteEvents
+from server.attestation.canaries import CanaryStatement
 from server.outcome import Attested, StudyOutcome
 from server.report import (
     LOCAL_TRUST,
@@ -21,6 +22,7 @@ from server.report import (
     Report,
     Traffic,
     Utility,
+    build_audit,
     build_cost,
     build_evaluation,
     build_gain,
@@ -56,6 +58,7 @@ def make_report(
     home: Path,
     num_rows: int,
     command: str | None,
+    canaries: CanaryStatement | None = None,
 ) -> Report:
     """Put everything a reader of the release may want to know into one value.
 
@@ -68,6 +71,7 @@ def make_report(
         home: folder of the sites' folders, with their ledgers.
         num_rows: rows of the release.
         command: what a reader would run to get the same release.
+        canaries: what is opened of the sites' canaries.
     """
     names = name_nodes(sites, run.partitions)
     ledgers = _replay_ledgers(home, outcome, len(sites.names))
@@ -92,6 +96,7 @@ def make_report(
         utility=assessment.utility,
         evaluation=_report_evaluation(outcome, sites, run),
         sketch_noise=build_sketch_noise(outcome),
+        audit=build_audit(canaries, study),
         pictures=assessment.pictures,
         cost=build_cost(
             outcome,

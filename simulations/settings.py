@@ -7,9 +7,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from privacy import SitePlan
+from privacy.canaries import check_number
 from server.planning.split import SHARE, parse_open_study, settle_share
 from server.study import AUTO, Study, explain_settings, parse_study, read_toml
 from synthesis import InputError
@@ -43,6 +44,7 @@ class SimulationSettings(BaseModel):
         backend: where the sites run.
         holdout: share of each site's units that are kept for the evaluation and never trained on;
             0.1 where the study has an evaluation, else 0, when left out.
+        canaries: made-up units that each site plants for an audit; 0, or in [50, 2000].
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -57,6 +59,7 @@ class SimulationSettings(BaseModel):
     rows: Annotated[int | None, Field(ge=1)] = None
     backend: Backend = Backend.LOCAL
     holdout: Annotated[float | None, Field(ge=0, le=0.5)] = None
+    canaries: Annotated[int, AfterValidator(check_number)] = 0
 
     def holdout_for(self, study: Study) -> float:
         """Return the share of units to hold out.

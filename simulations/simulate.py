@@ -16,6 +16,8 @@ from client.app import app as client_app
 from privacy import SigningKey
 from server.app import Coordinator, make_server_app
 from server.attestation import Attestation, SiteEvents, sign_release
+from server.attestation.canaries import CanaryStatement
+from server.canaries import state_canaries
 from server.outcome import StudyOutcome
 from server.publication import Publication
 from server.release import check_output, staged_folder, write_release
@@ -24,7 +26,7 @@ from server.study import Study
 from simulations.backends import SimulationRun, run_local
 from simulations.evaluate import evaluate
 from simulations.events import Events, OnEvent
-from simulations.reporting import Assessment, find_events, make_report
+from simulations.reporting import Assessment, find_events, make_report, name_nodes
 from simulations.settings import Backend, SimulationSettings, make_study, plan_of
 from simulations.site_files import SiteFile, read_site_files
 from simulations.sites import SimulatedSites, check_study, make_sites, write_sites
@@ -54,6 +56,7 @@ class SimulationResult:
     _events: Sequence[SiteEvents] = field(repr=False)
     _sites: SimulatedSites = field(repr=False)
     _site_files: Mapping[Path, SiteFile] = field(repr=False)
+    _canaries: CanaryStatement | None = field(repr=False)
     _key: SigningKey = field(default_factory=SigningKey.generate, repr=False)
 
     def sample(self, num_rows: int, *, where: Sequence[str] = (), seed: int = 0) -> pd.DataFrame:
@@ -82,6 +85,7 @@ class SimulationResult:
                 generator=self.outcome.generator,
                 schema=self._sites.schema,
                 report=self.report,
+                canaries=self._canaries,
             )
             for path, file in self._site_files.items():
                 file.write(staging / SITES_FOLDER / path)
@@ -128,13 +132,25 @@ def run_simulation(
     holdout = settings.holdout_for(study)
     with tempfile.TemporaryDirectory(prefix="fedsynth-") as folder:
         home = Path(folder) / SITES_FOLDER
-        write_sites(sites, study, home, holdout=holdout, seed=settings.seed)
+        write_sites(
+            sites, study, home, holdout=holdout, seed=settings.seed, canaries=settings.canaries
+        )
         events = Events(on_event, study=study, names=sites.names, home=home)
         outcome, run = run_study(study, sites, settings.backend, home, events)
         num_rows = settings.rows or len(sites.train)
         synthetic, assessment = _assess(outcome, sites, num_rows, settings.seed, events)
+        nodes = name_nodes(sites, run.partitions)
+        canaries = state_canaries(study, sites.schema, outcome, nodes)
         report = make_report(
-            study, sites, outcome, run, assessment, home=home, num_rows=num_rows, command=command
+            study,
+            sites,
+            outcome,
+            run,
+            assessment,
+            home=home,
+            num_rows=num_rows,
+            command=command,
+            canaries=canaries,
         )
         result = SimulationResult(
             study=study,
@@ -145,6 +161,7 @@ def run_simulation(
             _events=find_events(home, study.name, len(sites.names), SITES_FOLDER),
             _sites=sites,
             _site_files=read_site_files(home),
+            _canaries=canaries,
         )
     if out is not None:
         result.save(out)

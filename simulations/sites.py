@@ -102,7 +102,13 @@ def check_study(study: Study, sites: SimulatedSites) -> None:
 
 
 def write_sites(
-    sites: SimulatedSites, study: Study, folder: Path, *, holdout: float, seed: int
+    sites: SimulatedSites,
+    study: Study,
+    folder: Path,
+    *,
+    holdout: float,
+    seed: int,
+    canaries: int = 0,
 ) -> None:
     """Found one site per table: keys, policy, ledger and rows, as an installed site has them."""
     policy = Policy(
@@ -120,6 +126,7 @@ def write_sites(
             data=ROWS_FILE,
             schema=sites.schema,
             policy=policy,
+            canaries=canaries,
             simulation_seed=seed,
         )
         write_table(table, home / ROWS_FILE)

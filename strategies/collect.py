@@ -21,8 +21,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-import numpy as np
 from flwr.app import Message, RecordDict
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
@@ -46,7 +46,8 @@ class Answers:
         seconds: wall time from the first message to the last reply.
         bytes_down: size of what was sent, summed over nodes, headers not counted.
         bytes_up: the same of what came back.
-        sums: arrays into which those of the valid replies were folded, by name.
+        sums: arrays into which those of the valid replies were folded, and what else is kept of
+            them, by name.
     """
 
     valid: Mapping[int, Reply]
@@ -54,7 +55,7 @@ class Answers:
     seconds: float
     bytes_down: int
     bytes_up: int
-    sums: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    sums: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def require(self, minimum: int, what: str) -> None:
         """Raise StudyFailed when fewer than ``minimum`` sites gave ``what``."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from privacy.canaries import FEWEST, MOST
 from strategies import protocol
 from strategies.field_rows import (
     HEX,
@@ -29,6 +30,7 @@ from strategies.protocol import (
     QUERY_CLOSE,
     QUERY_EVALUATE,
     QUERY_HELLO,
+    QUERY_OPEN,
     QUERY_SKETCH,
     SKETCH,
     STATISTICS,
@@ -135,6 +137,23 @@ _SKETCH: Final = (
     ),
     noise(QUERY_SKETCH, protocol.NOISE_MULTIPLIER),
     noise(QUERY_SKETCH, protocol.PLAN_EPSILON),
+    up(
+        QUERY_SKETCH,
+        protocol.CANARIES,
+        WireType.INTEGER,
+        "how many made-up units the site planted, as its people chose; no record enters it",
+        low=FEWEST,
+        high=MOST,
+        optional=True,
+    ),
+    up(
+        QUERY_SKETCH,
+        protocol.CANARY_COMMITMENT,
+        WireType.STRING,
+        "digest of a random salt and of coins that were flipped before any record was read",
+        pattern=HEX,
+        optional=True,
+    ),
     receipt(QUERY_SKETCH),
 )
 _TRAIN: Final = (
@@ -180,6 +199,24 @@ _EVALUATE: Final = (
     *(noise(QUERY_EVALUATE, key) for key in NOISE_OF.values()),
     receipt(QUERY_EVALUATE),
 )
+_OPEN: Final = (
+    *settings(QUERY_OPEN, STUDY),
+    up(
+        QUERY_OPEN,
+        protocol.CANARY_SALT,
+        WireType.STRING,
+        "random salt, flipped with the coins",
+        pattern=HEX,
+    ),
+    up(
+        QUERY_OPEN,
+        protocol.CANARY_COINS,
+        WireType.STRING,
+        "coins of made-up units, flipped before any record was read and independent of all records",
+        pattern=rf"[0-9a-f]{{14,{MOST // 4}}}",
+    ),
+    receipt(QUERY_OPEN),
+)
 _CLOSE: Final = (
     *settings(QUERY_CLOSE, STUDY),
     WireField(
@@ -195,7 +232,14 @@ _CLOSE: Final = (
     receipt(QUERY_CLOSE),
 )
 
-FIELDS: Final[tuple[WireField, ...]] = (*_HELLO, *_SKETCH, *_TRAIN, *_EVALUATE, *_CLOSE)
+FIELDS: Final[tuple[WireField, ...]] = (
+    *_HELLO,
+    *_SKETCH,
+    *_TRAIN,
+    *_EVALUATE,
+    *_OPEN,
+    *_CLOSE,
+)
 
 
 def fields_of(message: str, direction: Direction) -> tuple[WireField, ...]:

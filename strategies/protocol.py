@@ -1,10 +1,11 @@
 """The names on the wire: message types, records, keys, and the table of every field.
 
 A conversation is ``query.hello``, then ``query.sketch``, then ``train`` once per round, then
-``query.evaluate`` if the study has an evaluation, and in the end ``query.close``. A question may be
-asked again word for word, and then has the same answer. A message carries at most three kinds of
-records: public settings (``config``), weights of networks (``arrays``) and noisy statistics
-(``sketch`` and ``evaluation`` up, ``pooled-sketch`` down).
+``query.evaluate`` if the study has an evaluation, ``query.open`` to sites that planted canaries,
+and in the end ``query.close``. A question may be asked again word for word, and then has the same
+answer. A message carries at most three kinds of records: public settings (``config``), weights of
+networks (``arrays``) and noisy statistics (``sketch`` and ``evaluation`` up, ``pooled-sketch``
+down).
 
 ``FIELDS`` in ``strategies.fields`` lists each key with the reason it is safe;
 ``strategies.gate.check_outgoing`` holds a reply against that table before it leaves a site.
@@ -22,7 +23,7 @@ from privacy import EVALUATION_SHARES
 if TYPE_CHECKING:
     from flwr.app import Message
 
-PROTOCOL_VERSION: Final = 4
+PROTOCOL_VERSION: Final = 5
 MAX_EPSILON: Final = 1000.0  # that a site accepts; the arrays of accounting grow with it
 MAX_STEPS: Final = 1_000_000  # of a whole study, and rows of a batch, that a site accepts
 MAX_PRIVATE_STEPS: Final = 100_000  # of a whole study; accounting takes longer with more
@@ -31,13 +32,22 @@ MAX_ROWS_DRAWN: Final = 2_000_000_000  # steps of a whole study times rows of a 
 QUERY_HELLO: Final = "query.hello"
 QUERY_SKETCH: Final = "query.sketch"
 QUERY_EVALUATE: Final = "query.evaluate"
+QUERY_OPEN: Final = "query.open"
 QUERY_CLOSE: Final = "query.close"
 TRAIN: Final = "train"
-MESSAGE_TYPES: Final = (QUERY_HELLO, QUERY_SKETCH, TRAIN, QUERY_EVALUATE, QUERY_CLOSE)
+MESSAGE_TYPES: Final = (
+    QUERY_HELLO,
+    QUERY_SKETCH,
+    TRAIN,
+    QUERY_EVALUATE,
+    QUERY_OPEN,
+    QUERY_CLOSE,
+)
 # Flower routes "query.hello" to the function registered with ``@app.query(HELLO_ACTION)``.
 HELLO_ACTION: Final = "hello"
 SKETCH_ACTION: Final = "sketch"
 EVALUATE_ACTION: Final = "evaluate"
+OPEN_ACTION: Final = "open"
 CLOSE_ACTION: Final = "close"
 
 # Records.
@@ -77,6 +87,10 @@ UNIT_COUNT: Final = "unit-count"
 POLICY_EPSILON: Final = "policy-max-epsilon-per-study"
 POLICY_NOISE: Final = "policy-smallest-noise-multiplier"
 POLICY_ROUNDS: Final = "policy-max-rounds"
+CANARIES: Final = "canaries"
+CANARY_COMMITMENT: Final = "canary-commitment"
+CANARY_SALT: Final = "canary-salt"
+CANARY_COINS: Final = "canary-coins"
 ENDING: Final = "ending"
 FINISHED: Final = "finished"  # an ending: there is a release
 GIVEN_UP: Final = "given-up"  # an ending: the study will not go on

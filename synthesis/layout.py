@@ -195,6 +195,25 @@ def compute_sketch(
     return np.concatenate(parts)
 
 
+def locate_cells(layout: SketchLayout, codes: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return where each row is counted in a flat sketch: one cell in every block.
+
+    Args:
+        layout: where the counts lie.
+        codes: encoded rows, ``(n_rows, n_columns)``.
+
+    Returns:
+        Shape ``(n_rows, blocks)``, in the order of ``layout.blocks``.
+    """
+    given = dict(_find_cells(layout, codes))
+    found = np.empty((len(codes), len(layout.blocks)), dtype=np.int64)
+    start = 0
+    for number, block in enumerate(layout.blocks):
+        found[:, number] = start + given[block.features] % block.size  # less the label, where due
+        start += block.size
+    return found
+
+
 def _count(
     layout: SketchLayout,
     given: dict[tuple[int, ...], NDArray[Any]],
@@ -202,18 +221,30 @@ def _count(
     weights: Counts | None,
 ) -> None:
     """Add rows to the counts given the label."""
+    for features, cells in _find_cells(layout, codes):
+        given[features] += np.bincount(cells, weights, minlength=len(given[features]))
+
+
+def _find_cells(
+    layout: SketchLayout, codes: NDArray[np.integer]
+) -> Iterator[tuple[tuple[int, ...], NDArray[np.intp]]]:
+    """Yield the features of every block given the label, and the cell of each row in it."""
     labels = codes[:, layout.label_index].astype(np.intp)
     fine = [codes[:, column].astype(np.intp) for column in layout.features]
     grouped = [groups[column] for groups, column in zip(layout.groups, fine, strict=True)]
     with_label = [labels * size + g for size, g in zip(layout.group_sizes, grouped, strict=True)]
-    for features, counts in given.items():
-        if len(features) == 2:
-            first, second = features
-            cells = with_label[first] * layout.group_sizes[second] + grouped[second]
+    for block in layout.blocks:
+        if not block.is_given_label:
+            continue
+        if len(block.features) == 2:
+            first, second = block.features
+            yield (
+                block.features,
+                with_label[first] * layout.group_sizes[second] + grouped[second],
+            )
         else:
-            (feature,) = features
-            cells = labels * len(layout.groups[feature]) + fine[feature]
-        counts += np.bincount(cells, weights, minlength=len(counts))
+            (feature,) = block.features
+            yield block.features, labels * len(layout.groups[feature]) + fine[feature]
 
 
 def group_cells(column: Column, max_groups: int, *, group_levels: bool = False) -> Groups:

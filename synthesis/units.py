@@ -110,6 +110,27 @@ class Units:
         chosen: NDArray[np.int64] = self._rows_by_unit[self._starts[units] + place]
         return chosen
 
+    def add(self, codes: Codes, rows_of_a_person: int) -> Units:
+        """Return these units and, after them, one more for each of the rows given.
+
+        An id that begins with the last of all and goes on is none of them and comes after them, so
+        a new person is never taken for one of the old.
+
+        Args:
+            codes: shape ``(new units, n_columns)``.
+            rows_of_a_person: how often each row stands in the table where units are persons.
+        """
+        if self.ids is None:
+            return Units.from_records(np.concatenate([self.codes, codes]))
+        last = max(self.ids, default="")
+        ids = tuple(f"{last} and {number:09d}" for number in range(len(codes)))
+        unit = self.n_units + np.arange(len(codes))
+        return Units(
+            codes=np.concatenate([self.codes, *[codes] * rows_of_a_person]),
+            unit=np.concatenate([self.unit, *[unit] * rows_of_a_person]),
+            ids=(*self.ids, *ids),
+        )
+
     def split(self, key: bytes, share: float) -> tuple[Units, Units]:
         """Return training and hold-out units; the key alone decides for each unit by itself.
 

@@ -44,6 +44,12 @@ Approvers = Annotated[
 CoordinatorFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="The coordinator's file, coordinator.toml.")
 ]
+MostPerStudy = Annotated[
+    float | None, typer.Option(help="The most one study may cost. (default: all)")
+]
+Canaries = Annotated[
+    int, typer.Option(help="Made-up units to plant in every study, for its audit: 50 to 2000.")
+]
 SiteFolder = Annotated[Path, typer.Option(metavar="DIR", help="The site's folder.")]
 
 site_app = typer.Typer(help="Be a data site.", no_args_is_help=True, rich_markup_mode=None)
@@ -59,14 +65,13 @@ def init(
     schema: Annotated[Path, typer.Option(help="The public schema (TOML).")],
     epsilon: Annotated[float, typer.Option(help="The most all studies may cost, for life.")],
     delta: Annotated[float, typer.Option(help="Failure probability, fixed for life.")],
-    max_epsilon_per_study: Annotated[
-        float | None, typer.Option(help="The most one study may cost. (default: all)")
-    ] = None,
+    max_epsilon_per_study: MostPerStudy = None,
     holdout: Annotated[
         float, typer.Option(help="Share of units kept for evaluation, fixed for life.")
     ] = 0.1,
     expires: Expires = None,
     approver: Approvers = None,
+    canaries: Canaries = 0,
     query: Query = None,
     dataset: Dataset = None,
     user: User = None,
@@ -100,6 +105,7 @@ def init(
             holdout=holdout,
             expires=None if expires is None else expires.date(),
             approvers=tuple(approver or ()),
+            canaries=canaries,
             coordinator=coordinator,
         )
     )

@@ -43,6 +43,7 @@ class NewSite:
     holdout: float
     expires: date | None
     approvers: tuple[str, ...]
+    canaries: int
     coordinator: Path | None = None
 
 
@@ -69,6 +70,7 @@ def init_site(asked: NewSite) -> None:
         data=asked.data,
         schema=schema,
         policy=policy,
+        canaries=asked.canaries,
     )
     if asked.coordinator is not None:
         adopt_coordinator(asked.coordinator, site.folder)

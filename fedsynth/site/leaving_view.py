@@ -16,6 +16,7 @@ _TITLES = {
     protocol.QUERY_SKETCH: "counts under noise",
     protocol.TRAIN: "a generator",
     protocol.QUERY_EVALUATE: "counts of the hold-out under noise",
+    protocol.QUERY_OPEN: "coins of the canaries, after all rounds",
     protocol.QUERY_CLOSE: "at the very end",
 }
 _LONGEST_WORD = 24

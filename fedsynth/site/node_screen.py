@@ -10,12 +10,14 @@ _WORK = {
     "query.hello": "asked whether this site takes part",
     "query.sketch": "asked for the noisy sketch",
     "query.evaluate": "asked for noised counts of the hold-out",
+    "query.open": "asked for the coins of the canaries; no round comes any more",
     "query.close": "told how the study ended",
 }
 _SENT = {
     "query.hello": "hello answered: this site takes part",
     "query.sketch": "sketch sent",
     "query.evaluate": "noised counts sent",
+    "query.open": "coins opened",
     "query.close": "the study is closed in the ledger",
 }
 

@@ -17,6 +17,7 @@ from client.hello import answer_hello
 from client.settings import StudyRequest
 from client.site import Site
 from privacy import SitePlan
+from privacy.canaries import Opening
 from server.question import hello_of
 from server.study import Study
 from strategies import protocol
@@ -100,13 +101,15 @@ def preview_replies(site: Site, study: Study, request: StudyRequest) -> tuple[Le
     receipt = site.ledger.receipt().to_text()
     replies = [
         (protocol.QUERY_HELLO, 1, _hello(site, study, request)),
-        (protocol.QUERY_SKETCH, 1, _sketch(schema, plan)),
+        (protocol.QUERY_SKETCH, 1, _sketch(schema, plan, site.config.canaries)),
     ]
     if request.rounds:
         wire_format = WireFormat(study.wire_format)
         replies.append((protocol.TRAIN, request.rounds, _train(schema, wire_format)))
     if request.evaluation:
         replies.append((protocol.QUERY_EVALUATE, 1, _evaluate(schema, plan)))
+    if site.config.canaries:
+        replies.append((protocol.QUERY_OPEN, 1, _open(_no_coins(site.config.canaries))))
     replies.append((protocol.QUERY_CLOSE, 1, RecordDict({CONFIG: ConfigRecord()})))
     for _, _, content in replies:
         content.config_records[CONFIG][protocol.RECEIPT] = receipt
@@ -118,15 +121,28 @@ def _hello(site: Site, study: Study, request: StudyRequest) -> RecordDict:
     return RecordDict({CONFIG: ConfigRecord(answer_hello(site, request, asked))})
 
 
-def _sketch(schema: Schema, plan: SitePlan) -> RecordDict:
+def _sketch(schema: Schema, plan: SitePlan, canaries: int) -> RecordDict:
     counts = compute_sketch(SketchLayout.from_schema(schema), _no_rows(schema))
     public: dict[str, ConfigRecordValues] = {
         protocol.NOISE_MULTIPLIER: float(plan.sketch_noise_multiplier or 0.0),
         protocol.PLAN_EPSILON: float(plan.epsilon),
     }
+    if canaries:
+        public[protocol.CANARIES] = canaries
+        public[protocol.CANARY_COMMITMENT] = _no_coins(canaries).commit()
     return RecordDict(
         {SKETCH: ArrayRecord({STATISTICS: _array(counts)}), CONFIG: ConfigRecord(public)}
     )
+
+
+def _open(opening: Opening) -> RecordDict:
+    words = opening.to_texts()
+    public = {protocol.CANARY_SALT: words["salt"], protocol.CANARY_COINS: words["coins"]}
+    return RecordDict({CONFIG: ConfigRecord(dict(public))})
+
+
+def _no_coins(canaries: int) -> Opening:
+    return Opening(salt=bytes(32), coins=np.zeros(canaries, dtype=np.bool_))
 
 
 def _train(schema: Schema, wire_format: WireFormat) -> RecordDict:

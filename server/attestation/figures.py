@@ -50,10 +50,11 @@ def check_epsilon(predicate: Predicate) -> Check:
     )
 
 
-def check_report(predicate: Predicate, folder: Path, content: FolderContent) -> Check:
-    """Check that the report and the table say the same as the statement."""
+def check_report(
+    predicate: Predicate, folder: Path, content: FolderContent, report: object
+) -> Check:
+    """Check that the report, as `read_report` returned it, and the table fit the statement."""
     problems = []
-    report = _read_report(folder / REPORT_FILE) if REPORT_FILE in content.digests else None
     if report is None:
         problems.append(f"{REPORT_FILE} is missing or cannot be read")
     else:
@@ -73,9 +74,12 @@ def check_report(predicate: Predicate, folder: Path, content: FolderContent) -> 
     )
 
 
-def _read_report(path: Path) -> object:
+def read_report(folder: Path, content: FolderContent) -> object:
+    """Return the plain JSON of the report, or None if there is none that could be read."""
+    if REPORT_FILE not in content.digests:
+        return None
     try:
-        return json.loads(path.read_bytes())
+        return json.loads((folder / REPORT_FILE).read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
 

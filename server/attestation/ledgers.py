@@ -9,16 +9,28 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from privacy import LedgerBroken, PublicKey, Receipt
+from privacy.canaries import COMMITMENT
 from privacy.ledger_book import Book
 from privacy.ledger_store import read_book
+from server.attestation.canaries import CanaryStatement
 from server.attestation.checks import shown
 from server.attestation.folder import FolderContent
 from server.attestation.predicate import Predicate, SiteClaim
 from server.attestation.verdict import Check
 
 
-def check_ledgers(predicate: Predicate, folder: Path, content: FolderContent) -> Check:
-    """Replay every ledger that is there, and compare its events of this study with the stated."""
+def check_ledgers(
+    predicate: Predicate,
+    folder: Path,
+    content: FolderContent,
+    canaries: CanaryStatement | str | None,
+) -> Check:
+    """Replay every ledger that is there, and compare its events of this study with the stated.
+
+    The commitment to the coins of canaries must stand in it as it is stated.
+    """
+    planted = canaries.sites if isinstance(canaries, CanaryStatement) else ()
+    commitments = {each.site: each.commitment for each in planted}
     sites = [site for site in predicate.sites if site.ledger is not None]
     problems = []
     with tempfile.TemporaryDirectory(prefix="fedsynth-") as scratch:
@@ -27,7 +39,7 @@ def check_ledgers(predicate: Predicate, folder: Path, content: FolderContent) ->
             if isinstance(book, str):
                 problems.append(f"the ledger of site {shown(site.name)} {book}")
                 continue
-            problems += _compare(site, book, predicate)
+            problems += _compare(site, book, predicate, commitments.get(site.name))
     return Check(
         name="ledgers",
         found=f"{len(sites)} of {len(predicate.sites)} sites' ledgers are here and were replayed",
@@ -49,7 +61,9 @@ def _read(site: SiteClaim, folder: Path, content: FolderContent, copy: Path) -> 
     return book
 
 
-def _compare(site: SiteClaim, book: Book, predicate: Predicate) -> Iterator[str]:
+def _compare(
+    site: SiteClaim, book: Book, predicate: Predicate, commitment: str | None
+) -> Iterator[str]:
     name, study = shown(site.name), predicate.study
     entries = [entry for entry in book.of_study(study.name) if entry.event is not None]
     try:
@@ -65,6 +79,8 @@ def _compare(site: SiteClaim, book: Book, predicate: Predicate) -> Iterator[str]
         entry.details.get(key) != digest for entry in entries for key, digest in digests.items()
     ):
         yield f"the ledger of site {name} holds another study of this name"
+    if any(entry.details.get(COMMITMENT) != commitment for entry in entries):
+        yield f"the ledger of site {name} commits to other coins of canaries than are stated"
     policy, guarantee = book.policy, predicate.guarantee
     if (policy.delta, policy.unit) != (guarantee.delta, guarantee.unit):
         yield f"the ledger of site {name} is for another delta or unit"

@@ -25,7 +25,7 @@ Positive = Annotated[float, Field(gt=0)]
 Line = Annotated[str, Field(min_length=1)]
 
 
-class _Fields(BaseModel):
+class Fields(BaseModel):
     """What all parts share: frozen, no unknown fields, no other types, finite numbers."""
 
     model_config = ConfigDict(
@@ -38,7 +38,7 @@ class _Fields(BaseModel):
     )
 
 
-class Guarantee(_Fields):
+class Guarantee(Fields):
     """What every site was promised."""
 
     epsilon: Positive
@@ -55,7 +55,7 @@ class Guarantee(_Fields):
     """Where noise came from; with seeded noise the release is a simulation and protects nobody."""
 
 
-class StudyClaim(_Fields):
+class StudyClaim(Fields):
     """The study that made the release."""
 
     name: Line
@@ -68,7 +68,7 @@ class StudyClaim(_Fields):
     """Digest of the public schema, as it stands in every site's ledger."""
 
 
-class Sampling(_Fields):
+class Sampling(Fields):
     """How the table was drawn from the generator; that is post-processing and costs nothing."""
 
     rows: Annotated[int, Field(ge=0)]
@@ -79,7 +79,7 @@ class Sampling(_Fields):
     """What every row had to meet; nothing if empty."""
 
 
-class VersionClaim(_Fields):
+class VersionClaim(Fields):
     """One piece of software at the coordinator."""
 
     name: Line
@@ -88,7 +88,7 @@ class VersionClaim(_Fields):
     """Its version."""
 
 
-class Gaussian(_Fields):
+class Gaussian(Fields):
     """One release with Gaussian noise."""
 
     mechanism: Literal["gaussian"]
@@ -101,7 +101,7 @@ class Gaussian(_Fields):
     """The units it may touch."""
 
 
-class SampledGaussian(_Fields):
+class SampledGaussian(Fields):
     """Several releases with Gaussian noise, each on a fresh Poisson sample of the units."""
 
     mechanism: Literal["poisson-sampled-gaussian"]
@@ -118,7 +118,7 @@ class SampledGaussian(_Fields):
     """The units they may touch."""
 
 
-class SiteClaim(_Fields):
+class SiteClaim(Fields):
     """One site: what it ran in this study, and what it signed."""
 
     name: Line
@@ -158,7 +158,7 @@ class SiteClaim(_Fields):
         return tuple(event_from_dict(each.model_dump(mode="json")) for each in self.events)
 
 
-class CoordinatorClaim(_Fields):
+class CoordinatorClaim(Fields):
     """Who signs the statement."""
 
     name: Line
@@ -167,7 +167,7 @@ class CoordinatorClaim(_Fields):
     """Its Ed25519 key, hexadecimal."""
 
 
-class Predicate(_Fields):
+class Predicate(Fields):
     """What the coordinator states about the files of a release."""
 
     kind: Literal["federation", "simulation"]
@@ -198,14 +198,14 @@ class Predicate(_Fields):
         return self
 
 
-class Sha256(_Fields):
+class Sha256(Fields):
     """The digest of one file."""
 
     sha256: Digest
     """SHA-256 of its bytes."""
 
 
-class Subject(_Fields):
+class Subject(Fields):
     """One file of the release."""
 
     name: Annotated[str, Field(min_length=1)]
@@ -214,7 +214,7 @@ class Subject(_Fields):
     """What its bytes must hash to."""
 
 
-class Statement(_Fields):
+class Statement(Fields):
     """An in-toto statement about the files of a release."""
 
     type: Literal["https://in-toto.io/Statement/v1"] = Field(

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from privacy import Envelope
 from server.attestation import checks
-from server.attestation.figures import check_epsilon, check_report
+from server.attestation.canaries import check_canaries, read_canaries
+from server.attestation.figures import check_epsilon, check_report, read_report
 from server.attestation.folder import read_folder
 from server.attestation.ledgers import check_ledgers
 from server.attestation.predicate import (
@@ -40,6 +41,7 @@ def verify_release(folder: Path, trusted: TrustedKeys | None = None) -> Verdict:
         content = read_folder(folder)
     except OSError as error:
         raise ReleaseBroken(f"{folder} cannot be listed ({error.strerror}).") from None
+    report, canaries = read_report(folder, content), read_canaries(folder, content)
     signers = checks.find_signers(envelope, predicate, trusted)
     return Verdict(
         statement=statement,
@@ -49,9 +51,10 @@ def verify_release(folder: Path, trusted: TrustedKeys | None = None) -> Verdict:
             checks.check_files(statement, content),
             checks.check_receipts(predicate),
             checks.check_settings(predicate),
-            check_ledgers(predicate, folder, content),
+            check_ledgers(predicate, folder, content, canaries),
             check_epsilon(predicate),
-            check_report(predicate, folder, content),
+            check_report(predicate, folder, content, report),
+            check_canaries(predicate, canaries, report),
             checks.check_trust(signers, trusted),
         ),
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from privacy import Unit
+from server.attestation.canaries import CanaryStatement
 from server.outcome import StudyOutcome
 from server.report import (
     LOCAL_TRUST,
@@ -13,6 +14,7 @@ from server.report import (
     Promise,
     Release,
     Report,
+    build_audit,
     build_cost,
     build_evaluation,
     build_gain,
@@ -31,6 +33,7 @@ def make_report(
     outcome: StudyOutcome,
     names: Mapping[int, str],
     num_rows: int,
+    canaries: CanaryStatement | None = None,
 ) -> Report:
     """Put everything that a reader of the release may want to know into one value.
 
@@ -40,6 +43,7 @@ def make_report(
         outcome: what the coordinator holds.
         names: of the sites, by node.
         num_rows: rows of the release.
+        canaries: what is opened of the sites' canaries.
     """
     plan = study.make_plan()
 
@@ -72,6 +76,7 @@ def make_report(
             None if outcome.evaluation is None else build_evaluation(outcome.evaluation, names)
         ),
         sketch_noise=build_sketch_noise(outcome),
+        audit=build_audit(canaries, study),
         cost=build_cost(outcome, names),
         limits=(
             "What each site spent is what the study planned. A site writes it into its own ledger, "

@@ -15,6 +15,7 @@ from typing import Any
 from privacy import PublicKey
 from server.app import Coordinator
 from server.attestation import Attestation, SiteEvents, sign_release
+from server.canaries import state_canaries
 from server.checkpoint import Checkpoint
 from server.deploy.folder import ServerFolder
 from server.deploy.grid import GRACE_S
@@ -99,13 +100,19 @@ def _release(
 ) -> Report:
     estimated = min(max(1, round(outcome.estimated_rows)), MOST_ROWS)
     num_rows = order.num_rows or estimated
+    canaries = state_canaries(order.study, order.schema, outcome, names)
     report = order.publication.write_into(
-        make_report(order.study, order.schema, outcome, names, num_rows)
+        make_report(order.study, order.schema, outcome, names, num_rows, canaries)
     )
     table = sample_table(outcome.generator, order.schema, num_rows, seed=order.study.seed)
     with staged_folder(order.out) as staging:
         write_release(
-            staging, table=table, generator=outcome.generator, schema=order.schema, report=report
+            staging,
+            table=table,
+            generator=outcome.generator,
+            schema=order.schema,
+            report=report,
+            canaries=canaries,
         )
         sign_release(staging, report, _attest(server, order, report))
     journal({"event": "released", "rows": num_rows})

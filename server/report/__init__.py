@@ -4,6 +4,7 @@ What a reader needs to judge a release belongs here: the promise, the ledgers, t
 pictures, the cost and the limits, in plain words. Nothing is measured or decided here.
 """
 
+from server.report.audit import build_audit
 from server.report.build import (
     build_cost,
     build_event,
@@ -92,6 +93,7 @@ __all__ = [
     "Utility",
     "UtilityRow",
     "Version",
+    "build_audit",
     "build_cost",
     "build_evaluation",
     "build_event",

@@ -185,7 +185,7 @@ def build_cost(
     phases = [Phase(name=phase.name, seconds=phase.seconds) for phase in outcome.phases]
     if outcome.rounds:
         seconds = sum(record.seconds for record in outcome.rounds)
-        before = len(phases) - (outcome.evaluation is not None)
+        before = len(phases) - (outcome.evaluation is not None) - bool(outcome.canaries)
         phases.insert(before, Phase(name="adversarial rounds", seconds=seconds))
     return Cost(
         phases=(*phases, *after),

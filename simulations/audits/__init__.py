@@ -4,13 +4,12 @@
 canaries and tries to find them in what a site would release.
 """
 
-from simulations.audits.claims import AuditedClaim, Bounds, Rehearsal
+from simulations.audits.claims import AuditedClaim, Rehearsal
 from simulations.audits.rehearsal import rehearse
 from simulations.audits.step import Measured, StepAudit, audit_step
 
 __all__ = [
     "AuditedClaim",
-    "Bounds",
     "Measured",
     "Rehearsal",
     "StepAudit",

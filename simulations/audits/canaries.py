@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from client.sketching import count_for_sketch
 from privacy import Randomness
+from privacy.canaries import ROWS_OF_A_PERSON
 from simulations.audits.rows import draw_codes
+from synthesis.contributions import find_contributions
 from synthesis.layout import Counts, SketchLayout
 from synthesis.units import Codes, Units
 
 __all__ = ["Canaries", "draw_canaries"]
 
-ROWS_OF_A_PERSON = 3
 _OUT = -1
 
 
@@ -39,15 +39,11 @@ class Canaries:
 
     def units(self) -> Units:
         """Return the units that take part: all others, then the canaries that are in."""
-        chosen = self.codes[self.included]
-        if not self.is_person:
-            return Units.from_records(np.concatenate([self.beside, chosen]))
-        names = [f"other-{number:09d}" for number in range(len(self.beside))]
-        names += [
-            f"zcanary-{number:09d}" for number in np.flatnonzero(self.included)
-        ] * ROWS_OF_A_PERSON
-        codes = np.concatenate([self.beside, *[chosen] * ROWS_OF_A_PERSON])
-        return Units.from_persons(codes, names)
+        others = Units.from_records(self.beside)
+        if self.is_person:
+            names = [f"other-{number:09d}" for number in range(len(self.beside))]
+            others = Units.from_persons(self.beside, names)
+        return others.add(self.codes[self.included], ROWS_OF_A_PERSON)
 
     def marks(self) -> NDArray[np.int64]:
         """Return the number of the canary that each unit is, or -1, in the order of ``units``."""
@@ -60,11 +56,7 @@ class Canaries:
 
     def contributions(self, layout: SketchLayout) -> Any:
         """Return what each canary adds to the sketch, sparse ``(canaries, dimension)``."""
-        each = [
-            sparse.csr_array(count_for_sketch(layout, Units.from_records(row[None]))[0][None])
-            for row in self.codes
-        ]
-        return sparse.vstack(each, format="csr")
+        return find_contributions(layout, self.codes)
 
 
 def draw_canaries(

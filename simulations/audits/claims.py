@@ -5,41 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from privacy import Event
-from privacy.audits import (
-    Guesses,
-    f_dp_bound,
-    is_curve_refuted,
-    ledger_curve,
-    one_run_bound,
-)
+from privacy.audits import Bounds
 
-__all__ = ["AuditedClaim", "Bounds", "Rehearsal", "judge"]
+__all__ = ["CONTROL", "AuditedClaim", "Rehearsal"]
 
 CONTROL = 4
 """By how much the noise of the control is divided."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bounds:
-    """What one run shows.
-
-    Attributes:
-        guesses: that were made, and how many were right.
-        one_run: lower bound on epsilon, whatever the mechanism.
-        f_dp: lower bound on epsilon, for a mechanism with the curve of a Gaussian.
-        refutes: whether the run refutes the claim: ``one_run`` exceeds it, or the guesses are too
-            good for the privacy loss distribution of the events that the ledger would hold.
-    """
-
-    guesses: Guesses
-    one_run: float
-    f_dp: float
-    refutes: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return vars(self) | {"guesses": vars(self.guesses)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,20 +117,6 @@ class Rehearsal:
             "sentence": self.sentence(),
             "claims": [claim.to_dict() for claim in self.claims],
         }
-
-
-def judge(
-    guesses: Guesses, events: list[Event], *, epsilon: float, delta: float, significance: float
-) -> Bounds:
-    """Hold guesses against the claim that these events cost at most epsilon."""
-    one_run = one_run_bound(guesses, delta=delta, significance=significance)
-    curve = ledger_curve(events, delta)
-    return Bounds(
-        guesses=guesses,
-        one_run=one_run,
-        f_dp=f_dp_bound(guesses, delta=delta, significance=significance),
-        refutes=one_run > epsilon or is_curve_refuted(guesses, curve, significance=significance),
-    )
 
 
 def _join(names: list[str] | tuple[str, ...]) -> str:

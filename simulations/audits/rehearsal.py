@@ -26,14 +26,17 @@ from privacy import (
     gaussian_mechanism,
 )
 from privacy.audits import (
+    Bounds,
     Training,
     guess_members,
+    judge,
     rehearse_training,
     score_projections,
 )
+from privacy.canaries import count_guesses
 from server.study import Study
 from simulations.audits.canaries import Canaries, draw_canaries
-from simulations.audits.claims import CONTROL, AuditedClaim, Bounds, Rehearsal, judge
+from simulations.audits.claims import CONTROL, AuditedClaim, Rehearsal
 from simulations.audits.rows import draw_codes, find_public_rows
 from simulations.settings import plan_of
 from synthesis import InputError
@@ -52,8 +55,6 @@ CONFIDENCE = 0.95
 _USUAL_OTHERS = 5000
 _MOST_FAKES = 1024
 """Fakes, and the divisor of a gradient sum, at most: constants that no canary changes."""
-_GUESSED = 8
-"""One canary in so many is guessed to be in, and one to be out."""
 _ALL = "all together"
 
 Scores = dict[str, NDArray[np.float64]]
@@ -124,7 +125,7 @@ def _judge_claims(
     def bounds(own: list[Event], run: tuple[NDArray[np.bool_], Scores], epsilon: float) -> Bounds:
         included, scores = run
         total = sum((scores[event.purpose] for event in own), np.zeros(len(included)))
-        guesses = guess_members(total, included, made=2 * (len(included) // _GUESSED))
+        guesses = guess_members(total, included, made=count_guesses(len(included)))
         return judge(guesses, own, epsilon=epsilon, delta=delta, significance=significance)
 
     audited = []

@@ -70,9 +70,10 @@ def test_every_message_that_leaves_obeys_the_table(captured: Captured) -> None:
 def test_the_table_lists_nothing_that_is_never_sent(captured: Captured, tmp_path: Path) -> None:
     """A row that no real message uses is a door nobody watches.
 
-    Receipts come back with the first question of a second study, and counts where they are public.
+    Receipts come back with the first question of a second study, counts are sent where they are
+    public, and coins where canaries were planted.
     """
-    public = Captured(tmp_path, "first", "second", epsilon=3.0, row_count_public=True)
+    public = Captured(tmp_path, "first", "second", epsilon=3.0, row_count_public=True, canaries=50)
     sent: set[tuple[str, Direction, str, str]] = set()
     for message, reply in [*captured.seen, *public.seen]:
         kind = message.metadata.message_type

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import broken_releases as broken
 import pytest
 from command_line import CommandLine
+from signed_release import make_canaries, make_release_report, write_signed
 
 import fedsynth
 
@@ -110,6 +111,8 @@ def test_only_a_refuted_claim_ends_with_one(
         (("rehearse", "flu.toml", "--rows", "-1"), "rows must be between 0 and 100,000, got -1"),
         (("rehearse", "flu.toml", "--schema", "no.toml"), "no.toml"),
         (("rehearse", "auto.toml"), "adversarial_share must be a number for an audit"),
+        (("study", "nowhere"), "there is no folder nowhere"),
+        (("study", "."), "release.intoto.json is missing"),
     ],
 )
 def test_what_cannot_be_used_is_said_in_a_sentence(shell: CommandLine, words, said: str) -> None:
@@ -135,3 +138,34 @@ def test_a_simulation_is_audited_with_its_own_schema_and_no_row_of_it(shell: Com
     ended = shell.run("audit", "rehearse", "own.toml", "--rows", "10", "--seed", "2", "--json")
     assert ended.code == 0
     assert json.loads(ended.out)["source"] == "rows drawn uniformly from the schema"
+
+
+def test_the_study_audit_says_what_the_canaries_of_a_release_show(shell: CommandLine) -> None:
+    canaries = make_canaries(south=False)
+    write_signed(shell.home / "release", make_release_report(canaries), canaries)
+    ended = shell.run("audit", "study", "release")
+    assert (ended.code, ended.err) == (0, "")
+    for words in ("north", "not refuted", "south", "not opened", "No violation shown", "2.78"):
+        assert words in ended.out
+    assert widest(ended.out) <= 80
+    content = json.loads(shell.run("audit", "study", "release", "--json").out)
+    assert (content["audit"], content["holds"], content["refuted"]) == ("study", True, False)
+    assert [site["site"] for site in content["sites"]] == ["north", "south"]
+    assert fedsynth.audit_study("release").to_dict() == content
+
+
+def test_an_audit_that_does_not_follow_ends_with_one(shell: CommandLine) -> None:
+    canaries = make_canaries()
+    write_signed(shell.home / "release", make_release_report(canaries), canaries)
+    path = shell.home / "release" / "canaries.json"
+    path.write_text(path.read_text().replace('"guesses": 50', '"guesses": 52', 1))
+    ended = shell.run("audit", "study", "release")
+    assert (ended.code, ended.err) == (1, "")
+    assert "does not follow from the release: canaries.json was altered (and " in ended.out
+
+
+def test_a_release_without_canaries_is_said_to_have_none(shell: CommandLine) -> None:
+    write_signed(shell.home / "release", make_release_report())
+    ended = shell.run("audit", "study", "release")
+    assert ended.code == 0
+    assert ended.out == ("No site planted canaries in this study, so there is nothing to audit.\n")

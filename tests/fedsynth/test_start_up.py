@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from command_line import CommandLine
 from founded_site import FoundedSite
+from signed_release import make_canaries, make_release_report, write_signed
 
 ROOT = Path(__file__).parents[2]
 
@@ -118,6 +119,19 @@ def test_a_coordinator_imports_only_what_calls_its_processes(shell: CommandLine)
     shell.run("server", "init", "hub", "--name", "Hub", "--host", "localhost")
     assert loaded("server", "status", "--server", "hub", code=1) <= CALLING
     assert loaded("server", "sites", "--server", "hub") <= CALLING
+
+
+def test_a_reader_of_a_release_without_canaries_waits_for_no_models(shell: CommandLine) -> None:
+    folder = shell.home / "release"
+    write_signed(folder, make_release_report())
+    assert "torch" not in loaded("audit", "study", str(folder))
+    assert "torch" not in loaded("verify", str(folder))
+
+
+def test_a_reader_of_canaries_waits_for_no_models(shell: CommandLine) -> None:
+    folder, canaries = shell.home / "release", make_canaries()
+    write_signed(folder, make_release_report(canaries), canaries)
+    assert not {"torch", "flwr", "pandas"} & loaded("audit", "study", str(folder))
 
 
 def test_new_keys_wait_for_nothing_else(shell: CommandLine) -> None:

@@ -9,6 +9,7 @@ import torch
 
 from privacy import PrivateStep, poisson_batches
 from simulations.audits import mechanisms
+from synthesis.discriminator import Discriminator
 from synthesis.layout import compute_sketch
 
 
@@ -81,6 +82,41 @@ def batch_mean(patch: pytest.MonkeyPatch) -> None:
             weight.grad *= 32 / (len(real) + len(fake))
 
     patch.setattr(PrivateStep, "sum_clipped_gradients", mean)
+
+
+def clipped_after_averaging(patch: pytest.MonkeyPatch) -> None:
+    """The sum over the batch is clipped, and not each record's gradient."""
+
+    def late(self, real, fake):
+        weights = list(self.discriminator.parameters())
+        losses = torch.nn.functional.softplus(-self.discriminator(real)).sum()
+        losses = losses + torch.nn.functional.softplus(self.discriminator(fake)).sum()
+        gradients = torch.autograd.grad(losses, weights)
+        norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight.grad = gradient * min(1.0, self.max_grad_norm / (float(norm) + 1e-6))
+
+    patch.setattr(PrivateStep, "sum_clipped_gradients", late)
+
+
+def batch_norm(patch: pytest.MonkeyPatch) -> None:
+    """Rows are normalised over their batch, by a function that no look at the layers can see."""
+
+    class Normalised(Discriminator):
+        def forward(self, rows: torch.Tensor) -> torch.Tensor:
+            even = torch.nn.functional.batch_norm(rows, None, None, training=True)
+            return super().forward(even if len(rows) > 1 else rows)
+
+    patch.setattr(mechanisms, "Discriminator", Normalised)
+
+
+def a_batch_norm_layer(patch: pytest.MonkeyPatch) -> None:
+    class Normalised(Discriminator):
+        def __init__(self, width: int, **words) -> None:
+            super().__init__(width, **words)
+            self.layers.insert(1, torch.nn.BatchNorm1d(self.layers[0].out_features))
+
+    patch.setattr(mechanisms, "Discriminator", Normalised)
 
 
 def nothing_clipped(patch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,27 @@ MUTANTS = (
         tests=("tests/privacy/test_private_step.py",),
     ),
     Mutant(
+        name="noise-of-a-known-key",
+        file="privacy/random_stream.py",
+        old="    return keystream(os.urandom(_KEY_BYTES))\n",
+        new="    return keystream(bytes(_KEY_BYTES))\n",
+        tests=("tests/privacy/test_fresh_keys.py",),
+    ),
+    Mutant(
+        name="noise-of-a-short-key",
+        file="privacy/random_stream.py",
+        old="    return keystream(os.urandom(_KEY_BYTES))\n",
+        new="    return keystream(os.urandom(4) + bytes(_KEY_BYTES - 4))\n",
+        tests=("tests/privacy/test_fresh_keys.py",),
+    ),
+    Mutant(
+        name="noise-key-kept",
+        file="privacy/randomness.py",
+        old="        return RandomStream(fresh_keystream)\n",
+        new="        read = fresh_keystream()\n        return RandomStream(lambda: read)\n",
+        tests=("tests/privacy/test_fresh_keys.py",),
+    ),
+    Mutant(
         name="clip-tripled",
         file="privacy/private_step.py",
         old="clip = (self.max_grad_norm / (norms + 1e-6))",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tiny_sites import make_study
 from tiny_world import SCHEMA, make_generator
 
-from privacy import Envelope, Receipt, SigningKey
+from privacy import Envelope, Receipt, SeededRandomness, SigningKey
+from privacy.canaries import flip_coins
 from server.attestation import (
     ENVELOPE_FILE,
     Attestation,
@@ -20,9 +23,11 @@ from server.attestation import (
     Verdict,
     sign_release,
 )
+from server.attestation.canaries import CanaryStatement
 from server.attestation.folder import read_folder
+from server.canaries import state_canaries
 from server.deploy.reporting import make_report
-from server.outcome import Attested, StudyOutcome
+from server.outcome import Attested, Planted, StudyOutcome
 from server.release import write_release
 from server.report import Report
 from synthesis.sampling import sample_table
@@ -31,6 +36,7 @@ KEY = SigningKey.from_seed(b"c" * 32)
 STRANGER = SigningKey.from_seed(b"x" * 32)
 SITES = {7: "north", 9: "south"}
 ROWS, SEED = 40, 3
+CANARIES = 200
 
 
 def key_of(name: str) -> SigningKey:
@@ -65,11 +71,33 @@ def make_outcome() -> StudyOutcome:
     )
 
 
-def make_release_report() -> Report:
-    return make_report(make_study(), SCHEMA, make_outcome(), SITES, ROWS)
+def plant(name: str, *, is_open: bool = True) -> Planted:
+    """The canaries of a site, whose scores are right about two coins of three."""
+    stream = SeededRandomness(sum(name.encode())).stream("coins")
+    opening = flip_coins(CANARIES, stream)
+    is_wrong = np.arange(CANARIES) % 3 == 0
+    return Planted(
+        public_key=key_of(name).public,
+        commitment=opening.commit(),
+        opening=opening if is_open else None,
+        scores=(opening.coins != is_wrong) + np.arange(CANARIES) / 1000,
+    )
 
 
-def write_signed(folder: Path, report: Report) -> None:
+def make_canaries(**closed: bool) -> CanaryStatement:
+    """What a release says of canaries at both sites; a site given as ``False`` opened none."""
+    planted = {n: plant(name, is_open=closed.get(name, True)) for n, name in SITES.items()}
+    outcome = replace(make_outcome(), canaries=planted)
+    stated = state_canaries(make_study(), SCHEMA, outcome, SITES)
+    assert stated is not None
+    return stated
+
+
+def make_release_report(canaries: CanaryStatement | None = None) -> Report:
+    return make_report(make_study(), SCHEMA, make_outcome(), SITES, ROWS, canaries)
+
+
+def write_signed(folder: Path, report: Report, canaries: CanaryStatement | None = None) -> None:
     """Write a release as ``server run`` does, from a report."""
     folder.mkdir()
     generator = make_generator()
@@ -79,6 +107,7 @@ def write_signed(folder: Path, report: Report) -> None:
         generator=generator,
         schema=SCHEMA,
         report=report,
+        canaries=canaries,
     )
     sign_made(folder, report)
 

@@ -73,13 +73,15 @@ def write_site(
     epsilon: float = 1.0,
     schema: Schema = SCHEMA,
     name: str | None = None,
+    canaries: int = 0,
     **more: Any,
 ) -> Site:
     """Found a site with rows and open it; ``more`` are settings of its policy."""
     policy = Policy(epsilon=epsilon, delta=1e-5, unit=Unit(schema.unit.kind), **more)
     if (folder / SITE_FILE).exists():  # the same site, with another configuration
         site = load_site(folder, is_simulated=True)
-        config = site.config.model_copy(update={"policy": policy, "simulation_seed": seed})
+        changes = {"policy": policy, "simulation_seed": seed, "canaries": canaries}
+        config = site.config.model_copy(update=changes)
         (folder / SITE_FILE).write_text(render_site_file(config), encoding="utf-8")
         (folder / "schema.toml").write_text(dump_schema(schema), encoding="utf-8")
     else:
@@ -89,6 +91,7 @@ def write_site(
             data="rows.parquet",
             schema=schema,
             policy=policy,
+            canaries=canaries,
             simulation_seed=seed,
         )
     write_table(draw_table(rows, seed or 0), folder / "rows.parquet")

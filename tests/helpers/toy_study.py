@@ -27,6 +27,10 @@ from strategies.fields import fields_of
 from strategies.protocol import (
     ACCEPTED,
     ARRAYS,
+    CANARIES,
+    CANARY_COINS,
+    CANARY_COMMITMENT,
+    CANARY_SALT,
     CLOSE_ACTION,
     CONFIG,
     ENDING,
@@ -36,6 +40,7 @@ from strategies.protocol import (
     HELLO_ACTION,
     NOISE_MULTIPLIER,
     NOISE_OF,
+    OPEN_ACTION,
     PLAN_EPSILON,
     POLICY_EPSILON,
     POLICY_NOISE,
@@ -45,6 +50,7 @@ from strategies.protocol import (
     QUERY_CLOSE,
     QUERY_EVALUATE,
     QUERY_HELLO,
+    QUERY_OPEN,
     QUERY_SKETCH,
     RECEIPT,
     REFUSAL_CODE,
@@ -122,7 +128,7 @@ def sketch(message: Message, context: Context) -> Message:
     check_incoming(message)
     values = np.full(N_STATISTICS, 10.0 ** site_number(context), dtype=np.float32)
     context.state["rounds"] = ConfigRecord({"done": 0})
-    public = {NOISE_MULTIPLIER: 2.0, PLAN_EPSILON: 0.99}
+    public = {NOISE_MULTIPLIER: 2.0, PLAN_EPSILON: 0.99, CANARIES: 50, CANARY_COMMITMENT: DIGEST}
     config = ConfigRecord(public | {RECEIPT: make_receipt(site_number(context))})
     content = {SKETCH: ArrayRecord({STATISTICS: Array(values)}), CONFIG: config}
     return leave(RecordDict(content), message)
@@ -135,6 +141,14 @@ def evaluate(message: Message, context: Context) -> Message:
     noise = dict.fromkeys(NOISE_OF.values(), 2.0)
     config = ConfigRecord(noise | {RECEIPT: make_receipt(site_number(context))})
     return leave(RecordDict({EVALUATION: ArrayRecord(counts), CONFIG: config}), message)
+
+
+@client_app.query(OPEN_ACTION)
+def open_coins(message: Message, context: Context) -> Message:
+    check_incoming(message)
+    receipt = make_receipt(site_number(context))
+    config = ConfigRecord({CANARY_SALT: DIGEST, CANARY_COINS: "0" * 14, RECEIPT: receipt})
+    return leave(RecordDict({CONFIG: config}), message)
 
 
 @client_app.query(CLOSE_ACTION)
@@ -235,7 +249,8 @@ def make_server_app(
             record=EVALUATION,
             names=tuple(NOISE_OF),
         )
-        put(grid, list(sketches.valid), QUERY_CLOSE, receipts)
+        for kind in (QUERY_OPEN, QUERY_CLOSE):
+            put(grid, list(sketches.valid), kind, receipts)
         results["hello"] = hello
         results["sketches"] = sketches
         results["pooled"] = pooled

@@ -98,7 +98,7 @@ def test_exact_coins_ask_for_more_bits_until_they_are_sure(gamma: Fraction) -> N
             asked.append(number)
             return bytes([content]) * number
 
-        return RandomStream(read)
+        return RandomStream(lambda: read)
 
     low, high = discrete_gaussian._enclose_exp(gamma, digits=60)
     assert 0 <= high - low < Fraction(1, 10**50)

@@ -1,109 +1,20 @@
-"""Numbers from bytes: their law, and that the bytes alone decide everything private."""
+"""Numbers from bytes: their law, and that a seed always gives the same."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+import math
 
 import numpy as np
 import pytest
-import torch
-from private_steps import draw_fakes, make_discriminator, make_step
 from scipy import stats
 
-from privacy import (
-    Randomness,
-    RandomStream,
-    SeededRandomness,
-    SystemRandomness,
-    gaussian_mechanism,
-    poisson_batches,
-)
-from privacy.random_stream import keystream
+from privacy import RandomStream, SeededRandomness, SystemRandomness, poisson_batches
 
 PINNED_BITS = [14632693889586364030, 1634409580590399506, 3829291536975573871]
-UNITS, COUNTS = 300, 1_000
 
 
 def stream(name: str = "numbers") -> RandomStream:
     return SeededRandomness(4).stream(name)
-
-
-def noise_of_a_sketch(randomness: Randomness) -> list[float]:
-    bits = randomness.stream("sketch")
-    noisy = gaussian_mechanism(np.zeros(COUNTS), sensitivity=1, noise_multiplier=1, stream=bits)
-    return noisy.tolist()
-
-
-def coins_of_a_round(randomness: Randomness) -> list[list[int]]:
-    batches = poisson_batches(UNITS, sample_rate=0.3, steps=5, stream=randomness.stream("poisson"))
-    return [batch.tolist() for batch in batches]
-
-
-def noise_of_a_step(randomness: Randomness) -> list[float]:
-    discriminator = make_discriminator()
-    step = make_step(discriminator, noise=1.0, stream=randomness.stream("noise"))
-    step.step(draw_fakes(3, seed=5), draw_fakes())
-    return torch.cat([p.detach().flatten() for p in discriminator.parameters()]).tolist()
-
-
-WEIGHTS = sum(p.numel() for p in make_discriminator().parameters())
-# Each private use of randomness, and how many words of 64 bits it cannot do without.
-USES: list[tuple[Callable[[Randomness], list], int]] = [
-    (noise_of_a_sketch, 5 * COUNTS),  # place, coin, block, sign and acceptance of every draw
-    (coins_of_a_round, 5 * UNITS),
-    (noise_of_a_step, WEIGHTS),
-]
-
-
-@pytest.mark.parametrize(("use", "words"), USES)
-def test_deployed_noise_and_coins_take_all_their_bits_from_the_operating_system(
-    use: Callable[[Randomness], list], words: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    taken: list[int] = []
-    urandom = os.urandom
-
-    def watched(number: int) -> bytes:
-        taken.append(number)
-        return urandom(number)
-
-    monkeypatch.setattr(os, "urandom", watched)
-    use(SystemRandomness())
-    assert sum(taken) >= 8 * words
-
-
-@pytest.mark.parametrize(("use", "_words"), USES)
-def test_nothing_but_the_operating_system_decides_deployed_noise_and_coins(
-    use: Callable[[Randomness], list], _words: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert use(SystemRandomness()) != use(SystemRandomness())
-    found = []
-    for seed in (1, 2):  # the same bytes under other seeds: the same numbers
-        torch.manual_seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
-        monkeypatch.setattr(os, "urandom", keystream(bytes(32)))
-        found.append(use(SystemRandomness()))
-        monkeypatch.undo()
-    assert found[0] == found[1]
-
-
-@pytest.mark.parametrize("randomness", [SystemRandomness(), SeededRandomness(0)])
-def test_private_randomness_works_without_the_generators_of_numpy_and_torch(
-    randomness: Randomness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise AssertionError("a generator that is not cryptographic was used")
-
-    discriminator, real, fake = make_discriminator(), draw_fakes(3), draw_fakes()
-    for name in ("normal", "randn", "rand", "randint", "randperm", "bernoulli", "Generator"):
-        monkeypatch.setattr(torch, name, broken)
-    for name in ("normal_", "uniform_", "bernoulli_", "random_"):
-        monkeypatch.setattr(torch.Tensor, name, broken)
-    for name in ("Generator", "default_rng", "SeedSequence", "normal", "random"):
-        monkeypatch.setattr(np.random, name, broken)
-    noise_of_a_sketch(randomness)
-    coins_of_a_round(randomness)
-    make_step(discriminator, noise=1.0, stream=randomness.stream("noise")).step(real, fake)
 
 
 def test_a_seed_and_a_path_give_the_same_stream_again_and_others_do_not() -> None:
@@ -128,6 +39,19 @@ def test_pinned_streams_do_not_change_between_versions() -> None:
     assert SeededRandomness(0).stream("x").bits(3).tolist() == PINNED_BITS
 
 
+def test_normal_numbers_are_those_of_box_and_muller_scaled_and_rounded_once() -> None:
+    number, half = 20_001, 10_001  # more than a block
+    words = stream("box").bits(2 * half)
+    radii = np.sqrt(-2 * np.log((words[:half].astype(np.float64) + 0.5) * 2.0**-64))
+    angles = words[half:].view(np.int64) * (math.pi * 2.0**-63)
+    lines = np.concatenate([radii * np.cos(angles), radii * np.sin(angles)])
+    drawn = stream("box").normal(number, std=0.7)
+    np.testing.assert_allclose(drawn, 0.7 * lines[:number], rtol=1e-9, atol=1e-12)
+    single = stream("box").normal(number, std=0.7, dtype=np.float32)
+    assert single.dtype == np.float32
+    assert (single == drawn.astype(np.float32)).all()
+
+
 @pytest.mark.parametrize("path", [(), (1.5,), (None,)])
 def test_a_path_without_names_is_refused(path: tuple[object, ...]) -> None:
     for randomness in (SeededRandomness(0), SystemRandomness()):
@@ -149,7 +73,7 @@ def test_numbers_have_their_law_and_shape() -> None:
 
 @pytest.mark.parametrize("content", [0, 255])
 def test_the_ends_of_the_bytes_are_finite_numbers_in_range(content: int) -> None:
-    extreme = RandomStream(lambda number: bytes([content]) * number)
+    extreme = RandomStream(lambda: lambda number: bytes([content]) * number)
     assert np.isfinite(extreme.normal(2)).all() and (np.abs(extreme.normal(2)) < 9.5).all()
     assert 0 <= extreme.uniform(1)[0] < 1
     assert poisson_batches(3, sample_rate=1.0, steps=1, stream=extreme)
@@ -169,7 +93,7 @@ def test_whole_numbers_are_equally_likely(below: int) -> None:
 def test_words_that_would_favour_small_numbers_are_drawn_again() -> None:
     """2**64 is 1 modulo 3, so exactly one word must be turned down."""
     words = iter([0, 1])
-    bits = RandomStream(lambda number: next(words).to_bytes(number, "little"))
+    bits = RandomStream(lambda: lambda number: next(words).to_bytes(number, "little"))
     assert bits.integers(3) == 1
     bound = 3 * 2**61  # two thirds of these would else come three times for two of the others
     drawn = stream().integers(np.full(20_000, bound))

@@ -176,3 +176,17 @@ def test_correct_code_is_never_refuted_and_a_quarter_of_the_noise_always() -> No
             audit = run(study, seed=100 + seed)
             assert not audit.is_refuted, (seed, show(audit))
             assert audit.claims[-1].control.refutes, (seed, show(audit))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "breaks", [broken.quarter_noise_in_training, broken.records_used_three_times]
+)
+def test_of_ten_runs_all_correct_ones_stay_low_and_nine_broken_ones_are_refuted(
+    monkeypatch: pytest.MonkeyPatch, breaks: Callable
+) -> None:
+    correct = [run(TRAINING, seed=seed).claims for seed in range(10)]
+    assert max(claim.found.one_run for claims in correct for claim in claims) <= 0.4
+    breaks(monkeypatch)
+    refuted = [run(TRAINING, seed=seed).is_refuted for seed in range(10)]
+    assert sum(refuted) >= 9

@@ -60,6 +60,8 @@ def test_an_audit_repeats_with_its_seed() -> None:
         (broken.pairs_with_spare_fakes, "step", "record", 1.5),
         (broken.batch_mean, "step", "record", 1.2),
         (broken.tripled_clip, "step", "record", 2.9),
+        (broken.clipped_after_averaging, "step", "record", 1.2),
+        (broken.batch_norm, "step", "record", 1.2),
         (broken.nothing_clipped, "step", "record", 10.0),
         (broken.persons_not_weighed, "sketch", "person", 2.0),
     ],
@@ -72,6 +74,12 @@ def test_what_is_broken_is_found(
     assert not audit.holds
     assert worst(audit, name, unit) > at_least
     assert audit.sentence().startswith(f"VIOLATION: one {unit} moved ")
+
+
+def test_a_layer_that_normalises_over_the_batch_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken.a_batch_norm_layer(monkeypatch)
+    with pytest.raises(ValueError, match="BatchNorm scales each record"):
+        audit_step(SCHEMA, trials=60)
 
 
 def test_a_violation_without_bound_is_plain_json(monkeypatch: pytest.MonkeyPatch) -> None:

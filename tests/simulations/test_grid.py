@@ -40,7 +40,8 @@ def test_toy_study_runs_in_process() -> None:
     assert [r.changed for r in results["rounds"]] == [True, True]
     assert run.deliveries == tuple(deliveries)
     kinds = [d.message_type for d in deliveries]
-    asked = ["query.hello", "query.sketch", "train", "train", "query.evaluate", "query.close"]
+    asked = ["query.hello", "query.sketch", "train", "train", "query.evaluate"]
+    asked += ["query.open", "query.close"]
     assert kinds == [kind for kind in asked for _ in range(3)]
     assert run.seconds < 5
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from postgres import ADMIN, ADMIN_PASSWORD, postgres_server
 
 from simulations.benchmarks.sketch import (
     ENDINGS,
@@ -43,6 +44,21 @@ def test_one_line_of_json_is_printed(capsys: pytest.CaptureFixture[str]) -> None
     benchmark.main(["--rows", "200", "--format", "csv"])
     (line,) = capsys.readouterr().out.splitlines()
     assert {"rows", "seconds", "rows_per_second", "peak_mib", "ratio"} <= set(json.loads(line))
+
+
+@pytest.mark.slow  # starts a server
+def test_rows_in_a_database_are_counted_and_leave_nothing_there(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgres_server() as server:
+        monkeypatch.setenv("PGUSER", ADMIN)
+        monkeypatch.setenv("PGPASSWORD", ADMIN_PASSWORD)
+        benchmark.main(["--rows", "300", "--url", f"postgresql://127.0.0.1:{server.port}/clinic"])
+        with server.connect() as connection:
+            found = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+            assert found.fetchall() == [(0,)]
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["format"] == "postgresql" and figures["rows"] == 300
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:

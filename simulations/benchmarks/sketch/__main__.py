@@ -12,7 +12,7 @@ from pathlib import Path
 
 from simulations.benchmarks.sketch.measuring import measure_apart
 from simulations.benchmarks.sketch.pretraining import measure_fits
-from simulations.benchmarks.sketch.tables import ENDINGS, write_rows
+from simulations.benchmarks.sketch.tables import ENDINGS, rows_in_postgresql, write_rows
 
 _FITS = [(10**4, 1), (10**7, 1), (10**4, 1000), (10**7, 1000)]
 
@@ -23,11 +23,19 @@ def main(words: Sequence[str] | None = None) -> None:
     if given.fits:
         sys.stdout.write(json.dumps([asdict(each) for each in measure_fits(_FITS)]) + "\n")
         return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"records.{given.format}"
-        write_rows(path, given.rows)
-        figures = measure_apart(path, hold_out=given.hold_out, repeats=given.repeats)
-    line = {"format": given.format, "hold_out": given.hold_out, **asdict(figures)}
+    if given.url:
+        with rows_in_postgresql(given.url, given.rows):
+            figures = measure_apart(given.url, hold_out=given.hold_out, repeats=given.repeats)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"records.{given.format}"
+            write_rows(path, given.rows)
+            figures = measure_apart(path, hold_out=given.hold_out, repeats=given.repeats)
+    line = {
+        "format": "postgresql" if given.url else given.format,
+        "hold_out": given.hold_out,
+        **asdict(figures),
+    }
     sys.stdout.write(json.dumps(line) + "\n")
 
 
@@ -37,6 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--rows", type=int, default=1_000_000, help="records (1,000,000)")
     parser.add_argument("--format", choices=ENDINGS, default="parquet", help="of the file")
+    parser.add_argument(
+        "--url",
+        help="a PostgreSQL database instead of a file, postgresql://host:port/name; the table "
+        "is made there and dropped; user and password in PGUSER and PGPASSWORD",
+    )
     parser.add_argument("--hold-out", type=float, default=0.0, help="share held out (0)")
     parser.add_argument("--repeats", type=int, default=1, help="the least of them counts (1)")
     parser.add_argument(

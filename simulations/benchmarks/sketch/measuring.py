@@ -25,6 +25,8 @@ from synthesis.schema import Schema
 from synthesis.units import Units
 
 _KEY = bytes(32)
+_QUERY = f"SELECT * FROM {TABLE}"
+_ROWS_AT_ONCE = 10_000
 _APART = "import sys; from simulations.benchmarks.sketch.measuring import tell; tell(*sys.argv[1:])"
 
 
@@ -37,8 +39,8 @@ class Figures:
         seconds: reading, encoding and counting, the least of all repeats.
         rows_per_second: rows over seconds.
         processor_seconds: the same on all processors together, which other programs disturb less.
-        ratio: processor time over that of reading the same cells with pyarrow (SQLite: sqlite3) and
-            doing nothing with them; the least of each, taken in turns.
+        ratio: processor time over that of reading the same cells with pyarrow (databases: their
+            drivers) and doing nothing with them; the least of each, taken in turns.
         peak_mib: the most memory the process has had, all that it imports included, before anything
             else was read in it.
     """
@@ -51,11 +53,12 @@ class Figures:
     peak_mib: float
 
 
-def measure(path: Path, *, hold_out: float = 0.0, repeats: int = 1) -> Figures:
+def measure(place: Path | str, *, hold_out: float = 0.0, repeats: int = 1) -> Figures:
     """Measure here; ``peak_mib`` holds whatever this process has done before.
 
     Args:
-        path: a file as ``write_rows`` writes it.
+        place: a file as ``write_rows`` writes it, or the URL of a database as
+            ``rows_in_postgresql`` fills it.
         hold_out: share of records that are held out.
         repeats: how often both are done.
     """
@@ -63,11 +66,11 @@ def measure(path: Path, *, hold_out: float = 0.0, repeats: int = 1) -> Figures:
     taken, bare, rows, peak = [], [], 0, 0.0
     for _ in range(repeats):
         began, began_processor = perf_counter(), process_time()
-        units = _sketch(path, schema, hold_out)
+        units = _sketch(place, schema, hold_out)
         taken.append((perf_counter() - began, process_time() - began_processor))
         rows, peak = units.n_units, peak or _peak_mib()
         del units
-        bare.append(_processor_seconds(lambda: _only_read(path, schema)))
+        bare.append(_processor_seconds(lambda: _only_read(place, schema)))
     seconds = min(wall for wall, _ in taken)
     processor_seconds = min(processor for _, processor in taken)
     return Figures(
@@ -80,45 +83,58 @@ def measure(path: Path, *, hold_out: float = 0.0, repeats: int = 1) -> Figures:
     )
 
 
-def measure_apart(path: Path, *, hold_out: float = 0.0, repeats: int = 1) -> Figures:
+def measure_apart(place: Path | str, *, hold_out: float = 0.0, repeats: int = 1) -> Figures:
     """Measure in a process of its own, so that ``peak_mib`` is that of a site alone."""
-    words = [sys.executable, "-c", _APART, str(path), str(hold_out), str(repeats)]
+    words = [sys.executable, "-c", _APART, str(place), str(hold_out), str(repeats)]
     said = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
     return Figures(**json.loads(said))
 
 
-def tell(path: str, hold_out: str, repeats: str) -> None:
+def tell(place: str, hold_out: str, repeats: str) -> None:
     """Measure and write the figures as JSON."""
-    figures = measure(Path(path), hold_out=float(hold_out), repeats=int(repeats))
+    figures = measure(place, hold_out=float(hold_out), repeats=int(repeats))
     sys.stdout.write(json.dumps(asdict(figures)))
 
 
-def _sketch(path: Path, schema: Schema, hold_out: float) -> Units:
+def _sketch(place: Path | str, schema: Schema, hold_out: float) -> Units:
     """Do what a site does, but for the noise; return all units."""
-    source: str | SqlSource = str(path)
-    if path.suffix == ".sqlite":
-        source = SqlSource(url=f"sqlite:///{path}", query=f"SELECT * FROM {TABLE}", dataset="a")
-    units = read_units(schema, read_parts(source, path.parent, needed_columns(schema)))
+    source = _find_source(str(place))
+    units = read_units(schema, read_parts(source, Path(), needed_columns(schema)))
     training, _ = units.split(_KEY, hold_out)
     compute_sketch(SketchLayout.from_schema(schema), training.codes)
     return units
 
 
-def _only_read(path: Path, schema: Schema) -> None:
+def _find_source(place: str) -> str | SqlSource:
+    url = f"sqlite:///{Path(place).absolute()}" if place.endswith(".sqlite") else place
+    if "://" not in url:
+        return str(Path(place).absolute())
+    return SqlSource(url=url, query=_QUERY, dataset="a")
+
+
+def _only_read(place: Path | str, schema: Schema) -> None:
     names = needed_columns(schema)
-    if path.suffix == ".parquet":
-        with pq.ParquetFile(path) as file:
-            for _ in file.iter_batches(columns=names):
-                pass
-    elif path.suffix == ".csv":
-        options = pa_csv.ConvertOptions(include_columns=names)
-        with pa_csv.open_csv(path, convert_options=options) as batches:
-            for _ in batches:
-                pass
-    else:
-        with closing(sqlite3.connect(path)) as connection:
-            for _ in connection.execute(f"SELECT * FROM {TABLE}"):
-                pass
+    match str(place).rpartition(".")[2]:
+        case "parquet":
+            with pq.ParquetFile(place) as file:
+                for _ in file.iter_batches(columns=names):
+                    pass
+        case "csv":
+            options = pa_csv.ConvertOptions(include_columns=names)
+            with pa_csv.open_csv(place, convert_options=options) as batches:
+                for _ in batches:
+                    pass
+        case "sqlite":
+            with closing(sqlite3.connect(place)) as connection:
+                for _ in connection.execute(_QUERY):
+                    pass
+        case _:
+            import psycopg  # an optional extra
+
+            with psycopg.connect(str(place)) as database, database.cursor("rows") as cursor:
+                cursor.itersize = _ROWS_AT_ONCE
+                for _ in cursor.execute(_QUERY):
+                    pass
 
 
 def _processor_seconds(work: Callable[[], object]) -> float:

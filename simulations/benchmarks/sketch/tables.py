@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -16,15 +17,13 @@ import pyarrow.parquet as pq
 from simulations.demos import DEFAULT_DEMO
 
 ENDINGS = ("parquet", "csv", "sqlite")
-TABLE = "records"
+TABLE = "fedsynth_benchmark_records"
 _PIECE = 100_000
 
 
 def write_rows(path: Path, rows: int, *, seed: int = 0) -> None:
     """Write rows drawn with replacement; the format follows from the ending, one of ``ENDINGS``."""
-    with as_file(files("simulations") / "data" / f"{DEFAULT_DEMO}.parquet") as shipped:
-        table = pq.read_table(shipped).replace_schema_metadata()
-    pieces = _draw(table, rows, np.random.default_rng(seed))
+    table, pieces = _draw(rows, seed)
     match path.suffix:
         case ".parquet":
             with pq.ParquetWriter(path, table.schema) as file:
@@ -40,9 +39,46 @@ def write_rows(path: Path, rows: int, *, seed: int = 0) -> None:
             raise ValueError(f"path must end in one of {', '.join(ENDINGS)}, got {ending!r}.")
 
 
-def _draw(table: pa.Table, rows: int, rng: np.random.Generator) -> Iterator[pa.Table]:
-    for start in range(0, rows, _PIECE):
-        yield table.take(rng.integers(0, len(table), min(_PIECE, rows - start)))
+@contextmanager
+def rows_in_postgresql(url: str, rows: int, *, seed: int = 0) -> Iterator[None]:
+    """Keep rows drawn with replacement in the table ``TABLE`` while the ``with`` block runs.
+
+    Args:
+        url: the database, ``postgresql://...``; the driver finds user and password in the
+            environment, as ``PGUSER`` and ``PGPASSWORD``.
+        rows: how many.
+        seed: of the draw.
+
+    Raises:
+        psycopg.Error: if the user may not make the table, or somebody has one of this name.
+    """
+    import psycopg  # an optional extra
+
+    table, pieces = _draw(rows, seed)
+    columns = ", ".join(
+        f'"{each.name}" {"bigint" if pa.types.is_integer(each.type) else "text"}'
+        for each in table.schema
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE UNLOGGED TABLE {TABLE} ({columns})")
+        try:
+            with connection.cursor().copy(f"COPY {TABLE} FROM STDIN (FORMAT csv)") as copy:
+                for piece in pieces:
+                    text = io.BytesIO()
+                    pa_csv.write_csv(piece, text, pa_csv.WriteOptions(include_header=False))
+                    copy.write(text.getvalue())
+            yield
+        finally:
+            connection.execute(f"DROP TABLE {TABLE}")
+
+
+def _draw(rows: int, seed: int) -> tuple[pa.Table, Iterator[pa.Table]]:
+    """Return the shipped table, and as many rows of it in pieces."""
+    with as_file(files("simulations") / "data" / f"{DEFAULT_DEMO}.parquet") as shipped:
+        table = pq.read_table(shipped).replace_schema_metadata()
+    rng = np.random.default_rng(seed)
+    sizes = (min(_PIECE, rows - start) for start in range(0, rows, _PIECE))
+    return table, (table.take(rng.integers(0, len(table), size)) for size in sizes)
 
 
 def _write_sqlite(path: Path, names: list[str], pieces: Iterator[pa.Table]) -> None:
