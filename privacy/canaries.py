@@ -141,6 +141,7 @@ def draw_canaries(
         Shape ``(number, columns)``.
     """
     seed: list[Any] = ["canaries", study, schema, public_key]
-    stream = RandomStream(keystream(hashlib.sha256(json.dumps(seed).encode()).digest()))
+    reader = keystream(hashlib.sha256(json.dumps(seed).encode()).digest())
+    stream = RandomStream(lambda: reader)
     codes = stream.integers(np.broadcast_to(np.array(sizes), (number, len(sizes))))
     return codes.astype(np.int16)
