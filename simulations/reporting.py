@@ -13,6 +13,7 @@ from server.outcome import StudyOutcome
 from server.report import (
     LOCAL_TRUST,
     NOT_PROMISED,
+    Attacks,
     Evaluation,
     Phase,
     Pictures,
@@ -42,7 +43,8 @@ class Assessment:
 
     utility: Utility
     pictures: Pictures
-    scoring: Phase
+    phases: tuple[Phase, ...]
+    attacks: Attacks | None = None
 
 
 def make_report(
@@ -89,11 +91,12 @@ def make_report(
         utility=assessment.utility,
         evaluation=_report_evaluation(outcome, sites, run),
         sketch_noise=build_sketch_noise(outcome),
+        attacks=assessment.attacks,
         pictures=assessment.pictures,
         cost=build_cost(
             outcome,
             name_nodes(sites, run.partitions),
-            after=(assessment.scoring,),
+            after=assessment.phases,
             traffic=_count_traffic(sites, run),
         ),
         limits=(

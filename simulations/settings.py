@@ -43,6 +43,7 @@ class SimulationSettings(BaseModel):
         backend: where the sites run.
         holdout: share of each site's units that are kept for the evaluation and never trained on;
             0.1 where the study has an evaluation, else 0, when left out.
+        attacks: whether to try what an attacker could learn of real rows from the published ones.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -57,6 +58,7 @@ class SimulationSettings(BaseModel):
     rows: Annotated[int | None, Field(ge=1)] = None
     backend: Backend = Backend.LOCAL
     holdout: Annotated[float | None, Field(ge=0, le=0.5)] = None
+    attacks: bool = True
 
     def holdout_for(self, study: Study) -> float:
         """Return the share of units to hold out.
