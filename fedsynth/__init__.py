@@ -12,6 +12,7 @@ from fedsynth.shadows import check_root_packages
 
 if TYPE_CHECKING:
     from fedsynth.api import SimulationResult, simulate
+    from fedsynth.attacks import Attacks, attack_rows
     from fedsynth.audits import Rehearsal, StepAudit, audit_step, rehearse
     from fedsynth.sampling import sample, sample_batches, write_sample
     from privacy.errors import BudgetExceeded
@@ -24,12 +25,14 @@ check_root_packages()
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __all__ = [
+    "Attacks",
     "BudgetExceeded",
     "InputError",
     "Rehearsal",
     "SimulationResult",
     "StepAudit",
     "StudyFailed",
+    "attack_rows",
     "audit_step",
     "rehearse",
     "sample",
@@ -39,12 +42,14 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Attacks": "fedsynth.attacks",
     "BudgetExceeded": "privacy.errors",
     "InputError": "synthesis.errors",
     "Rehearsal": "fedsynth.audits",
     "SimulationResult": "fedsynth.api",
     "StepAudit": "fedsynth.audits",
     "StudyFailed": "strategies.errors",
+    "attack_rows": "fedsynth.attacks",
     "audit_step": "fedsynth.audits",
     "rehearse": "fedsynth.audits",
     "sample": "fedsynth.sampling",

@@ -28,6 +28,7 @@ def simulate(
     seed: int | None = None,
     rows: int | None = None,
     backend: str | None = None,
+    attacks: bool | None = None,
     out: str | Path | None = None,
     on_event: Callable[[Mapping[str, object]], None] | None = None,
 ) -> SimulationResult:
@@ -51,6 +52,7 @@ def simulate(
         seed: makes the simulation repeatable.
         rows: synthetic rows; as many as training rows when left out.
         backend: ``"local"`` or ``"ray"``.
+        attacks: whether to try what the published rows give away of real ones; true when left out.
         out: new or empty folder for the release.
         on_event: called with small dicts of plain values as the study goes on.
 
@@ -71,6 +73,7 @@ def simulate(
             "seed": seed,
             "rows": rows,
             "backend": backend,
+            "attacks": attacks,
         },
     )
     return run_simulation(

@@ -84,6 +84,10 @@ def simulate(
     ] = None,
     out: Annotated[Path, typer.Option(help="New or empty folder for the release.")] = DEFAULT_OUT,
     backend: Annotated[str | None, typer.Option(help="local or ray. (default: local)")] = None,
+    attacks: Annotated[
+        bool | None,
+        typer.Option("--attacks/--no-attacks", help="Try attacks on the rows. (default: yes)"),
+    ] = None,
 ) -> None:
     """Run a whole federation on this machine and write a release."""
     from fedsynth.api import resolve
@@ -101,6 +105,7 @@ def simulate(
         "seed": seed,
         "rows": rows,
         "backend": backend,
+        "attacks": attacks,
     }
     changes = {"epsilon": epsilon, "delta": delta, "rounds": rounds}
     content, settings = resolve(study, changes, simulation)

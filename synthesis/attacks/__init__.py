@@ -6,6 +6,8 @@ all rows anyway. An attack that fails proves nothing.
 """
 
 from synthesis.attacks.attribute import choose_targets
+from synthesis.attacks.copies import row_keys
+from synthesis.attacks.intervals import compare_shares
 from synthesis.attacks.membership import attack_by_likelihood, attack_by_rows, log_likelihood
 from synthesis.attacks.records import FEWEST, MOST, MOST_SYNTHETIC, Records
 from synthesis.attacks.suite import FALSE_ALARMS, STEPS, attack_rows, find_successes
@@ -24,6 +26,8 @@ __all__ = [
     "attack_by_rows",
     "attack_rows",
     "choose_targets",
+    "compare_shares",
     "find_successes",
     "log_likelihood",
+    "row_keys",
 ]
