@@ -53,7 +53,10 @@ def attack_by_likelihood(records: Records, generator: Generator) -> Trial:
         independent = sum(np.log(each[rows[:, i]]) for i, each in enumerate(shares))
         return log_likelihood(generator, rows) - independent
 
-    return Trial.of_scores(LIKELIHOOD, score(records.members), score(records.others))
+    number = max(len(records.tried[0]), round(len(records.members) * records.thrift))
+    return Trial.of_scores(
+        LIKELIHOOD, score(records.members[:number]), score(records.others[:number])
+    )
 
 
 @torch.no_grad()

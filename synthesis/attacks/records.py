@@ -14,6 +14,8 @@ TRIED = 2_000
 """Most rows of each kind that are compared with synthetic rows one by one."""
 COMPARED = 20_000
 """Most synthetic rows they are compared with."""
+USUAL_COLUMNS = 25
+"""Columns beyond which fewer rows are compared, so that the work does not grow."""
 MOST = 10_000
 """Most rows of each kind that are of any use here."""
 MOST_SYNTHETIC = 100_000
@@ -53,12 +55,18 @@ class Records:
     @property
     def tried(self) -> tuple[Codes, Codes]:
         """The members and the others that are compared one by one."""
-        return self.members[:TRIED], self.others[:TRIED]
+        number = round(TRIED * self.thrift**0.5)
+        return self.members[:number], self.others[:number]
 
     @property
     def compared(self) -> Codes:
         """The synthetic rows they are compared with."""
-        return self.synthetic[:COMPARED]
+        return self.synthetic[: round(COMPARED * self.thrift**0.5)]
+
+    @property
+    def thrift(self) -> float:
+        """Share of the usual work on pairs of rows that a table of many columns gets, in (0, 1]."""
+        return min(1.0, USUAL_COLUMNS / len(self.schema.columns))
 
     def shares(self) -> list[NDArray[np.float64]]:
         """Return per column the shares of its codes among all synthetic rows; none is zero."""
