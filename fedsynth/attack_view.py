@@ -41,13 +41,13 @@ def describe(attacks: Attacks) -> str:
     number = len(attacks.attacks)
     if successes:
         said = (
-            f"ATTACKED: {len(successes)} of {number} attacks on the published rows do better on "
-            f"rows that were trained on than chance explains: {_name(successes)}."
+            f"ATTACKED: {len(successes)} of {number} attacks do better on rows that were trained "
+            f"on than chance explains: {_describe(successes)}."
         )
     else:
         said = (
-            f"None of {number} attacks on the published rows does better on rows that were trained "
-            f"on than chance explains ({attacks.false_alarms:.0%} for all together)."
+            f"None of {number} attacks does better on rows that were trained on than chance "
+            f"explains ({attacks.false_alarms:.0%} for all together)."
         )
     helpless = [attack for attack in attacks.attacks if attack.control_succeeds is False]
     if helpless:
@@ -55,6 +55,15 @@ def describe(attacks: Attacks) -> str:
             f"{said} Nothing follows from these, which do not win the control: {_name(helpless)}."
         )
     return f"{said} On the control, a table that remembers its rows, all of them win."
+
+
+def _describe(attacks: list[Attack]) -> str:
+    """Say what was found and, where that is known, the most that the promise allows."""
+    return "; ".join(
+        f"{attack.name} {attack.found:.3f}"
+        + ("" if attack.allowed is None else f" (the promise allows up to {attack.allowed:.3f})")
+        for attack in attacks
+    )
 
 
 def _name(attacks: list[Attack]) -> str:

@@ -69,6 +69,9 @@ class Attack(Part):
     guessing: Share | None = None
     """Success without the published rows: an AUC of 0.5, or a guess of the commonest value. None
     where nothing can be guessed."""
+    allowed: Share | None = None
+    """The most success that the promised epsilon and delta allow any attack; None where that was
+    not computed. An attack that succeeds by less breaks no promise."""
     control: Share | None = None
     """Success of the same attack on a table that copies its training rows: an attack that cannot
     win there is no evidence. None if it was not tried."""

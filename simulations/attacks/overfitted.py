@@ -50,17 +50,21 @@ def make_overfitted_generator(schema: Schema, rows: Codes, rng: torch.Generator)
 
 
 def make_overfitted_discriminator(
-    schema: Schema, rows: Codes, fakes: Codes, rng: torch.Generator
+    schema: Schema, rows: Codes, rng: np.random.Generator, weights: torch.Generator
 ) -> Discriminator:
-    """Return the discriminator that sites train, fitted to tell some rows from fakes for too long.
+    """Return the discriminator that sites train, fitted for too long to tell rows from mixed ones.
+
+    The fakes are the same cells in other rows. From worse fakes it could tell rows without
+    remembering any.
 
     Args:
         schema: of the rows.
         rows: what is remembered.
-        fakes: synthetic rows.
-        rng: draws initial weights.
+        rng: mixes the cells.
+        weights: draws initial weights.
     """
-    discriminator = Discriminator(sum(schema.sizes), rng=rng)
+    discriminator = Discriminator(sum(schema.sizes), rng=weights)
+    fakes = rng.permuted(rows, axis=0)
     optimizer = torch.optim.Adam(discriminator.parameters(), lr=1e-2)
     real, fake = (to_one_hot(each, schema.sizes) for each in (rows, fakes))
     for _ in range(_DISCRIMINATOR_STEPS):

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 
 from client.site import load_site
+from privacy import Part
 from server.outcome import StudyOutcome
 from server.report import Attacks
 from server.study import Study
 from simulations.attacks.insider import Insider, load_discriminator
 from simulations.attacks.matching import match_rows, read_held, read_trained
+from simulations.attacks.promise import Promise
 from simulations.attacks.trying import OnStep, try_attacks
 from simulations.partition import PartitionKind, parse_partition
 from simulations.sites import SimulatedSites, site_folder
@@ -63,8 +65,22 @@ def attack_release(
         members=rows.members,
         others=rows.others,
     )
-    attacks = try_attacks(records, outcome.generator, rng=rng, insider=insider, on_step=on_step)
+    attacks = try_attacks(
+        records,
+        outcome.generator,
+        rng=rng,
+        insider=insider,
+        promise=_find_promise(study),
+        on_step=on_step,
+    )
     return Attacks(false_alarms=FALSE_ALARMS, attacks=attacks)
+
+
+def _find_promise(study: Study) -> Promise:
+    """Return what the events allow that touch a training unit; hold-out units pay for others."""
+    plan = study.make_plan()
+    events = [event for event in plan.events() if event.part is Part.TRAINING]
+    return Promise(events, study.delta)
 
 
 def _find_insider(

@@ -15,6 +15,7 @@ from simulations.attacks.overfitted import (
     make_overfitted_discriminator,
     make_overfitted_generator,
 )
+from simulations.attacks.promise import Promise
 from synthesis.attacks import (
     STEPS,
     Records,
@@ -37,6 +38,7 @@ def try_attacks(
     *,
     rng: np.random.Generator,
     insider: Insider | None = None,
+    promise: Promise | None = None,
     on_step: OnStep | None = None,
 ) -> tuple[Attack, ...]:
     """Try every attack on the release and on the control.
@@ -46,6 +48,7 @@ def try_attacks(
         generator: published with the rows.
         rng: draws everything.
         insider: somebody who holds more than what is published.
+        promise: what attacks may find at most.
         on_step: called with steps done and steps in all.
     """
     done, total = 0, 2 * STEPS + 1
@@ -65,7 +68,13 @@ def try_attacks(
     won = dict(zip((each.name for each in controls), find_successes(controls), strict=True))
     found = {each.name: each.found.value for each in controls}
     return tuple(
-        _describe(trial, succeeds, found.get(trial.name), won.get(trial.name))
+        _describe(
+            trial,
+            succeeds=succeeds,
+            allowed=None if promise is None else promise.allow(trial),
+            control=found.get(trial.name),
+            control_succeeds=won.get(trial.name),
+        )
         for trial, succeeds in zip(trials, find_successes(trials), strict=True)
     )
 
@@ -89,8 +98,7 @@ def _attack_control(
     )
     trials = attack_rows(remembering, generator, rng=rng, targets=targets, on_step=step)
     if insider is not None:
-        fakes = records.synthetic[:ROWS]
-        discriminator = make_overfitted_discriminator(schema, members, fakes, seeds)
+        discriminator = make_overfitted_discriminator(schema, members, rng, seeds)
         rows = MatchedRows(members=members, others=others)
         known = Insider(sizes=schema.sizes, discriminator=discriminator, rows=rows)
         trials.append(known.attack())
@@ -98,7 +106,12 @@ def _attack_control(
 
 
 def _describe(
-    trial: Trial, succeeds: bool, control: float | None, control_succeeds: bool | None
+    trial: Trial,
+    *,
+    succeeds: bool,
+    allowed: float | None,
+    control: float | None,
+    control_succeeds: bool | None,
 ) -> Attack:
     measured = trial.measure == "share"
     return Attack(
@@ -113,6 +126,7 @@ def _describe(
         baseline_low=trial.baseline.low if measured else None,
         baseline_high=trial.baseline.high if measured else None,
         guessing=trial.guessing,
+        allowed=allowed,
         control=control,
         control_succeeds=control_succeeds,
         succeeds=succeeds,
