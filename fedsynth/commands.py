@@ -21,6 +21,11 @@ from fedsynth.server import server_app
 from fedsynth.site import site_app
 
 DEFAULT_OUT = Path("release")
+Alpha = Annotated[float | None, typer.Option(help="Dirichlet concentration. (default: 0.5)")]
+TryAttacks = Annotated[
+    bool | None,
+    typer.Option("--attacks/--no-attacks", help="Try attacks on the rows. (default: yes)"),
+]
 
 app = typer.Typer(
     name="fedsynth",
@@ -66,9 +71,7 @@ def simulate(
     partition: Annotated[
         str | None, typer.Option(help="iid, dirichlet[:NAME] or column:NAME. (default: iid)")
     ] = None,
-    alpha: Annotated[
-        float | None, typer.Option(help="Dirichlet concentration. (default: 0.5)")
-    ] = None,
+    alpha: Alpha = None,
     epsilon: Annotated[
         float | None, typer.Option(help="What each site may spend. (default: 1)")
     ] = None,
@@ -84,10 +87,7 @@ def simulate(
     ] = None,
     out: Annotated[Path, typer.Option(help="New or empty folder for the release.")] = DEFAULT_OUT,
     backend: Annotated[str | None, typer.Option(help="local or ray. (default: local)")] = None,
-    attacks: Annotated[
-        bool | None,
-        typer.Option("--attacks/--no-attacks", help="Try attacks on the rows. (default: yes)"),
-    ] = None,
+    attacks: TryAttacks = None,
 ) -> None:
     """Run a whole federation on this machine and write a release."""
     from fedsynth.api import resolve
