@@ -40,9 +40,13 @@ def describe(attacks: Attacks) -> str:
     successes = [attack for attack in attacks.attacks if attack.succeeds]
     number = len(attacks.attacks)
     if successes:
+        is_foreseen = all(
+            each.allowed is not None and each.low <= each.allowed for each in successes
+        )
         said = (
-            f"ATTACKED: {len(successes)} of {number} attacks do better on rows that were trained "
-            f"on than chance explains: {_describe(successes)}."
+            f"{'Within the promise' if is_foreseen else 'ATTACKED'}: {len(successes)} of {number} "
+            "attacks did better on rows that were trained on than chance explains: "
+            f"{_describe(successes)}."
         )
     else:
         said = (

@@ -14,7 +14,8 @@ from command_line import CommandLine
 from tiny_world import make_generator
 
 import fedsynth
-from server.report import SITE_MARK, Attacks
+from fedsynth.attack_view import describe
+from server.report import SITE_MARK, Attack, Attacks
 from synthesis import decode
 from synthesis.model_files import save_generator
 from synthesis.schema import dump_schema
@@ -58,6 +59,31 @@ def test_a_release_that_gives_nothing_away_ends_with_zero_and_says_what_that_is_
     ):
         assert words in said
     assert max(len(line) for line in ended.out.splitlines() if line.endswith(" ")) <= 80
+
+
+def test_success_that_the_promise_allows_is_told_from_success_beyond_it() -> None:
+    found = Attack(
+        kind="membership",
+        name="x",
+        measure="auc",
+        tried=2000,
+        found=0.52,
+        low=0.51,
+        high=0.53,
+        baseline=0.5,
+        allowed=0.58,
+        control=0.99,
+        control_succeeds=True,
+        succeeds=True,
+    )
+    said = describe(Attacks(attacks=(found,)))
+    assert said.startswith("Within the promise: 1 of 1 attacks")
+    assert "x 0.520 (the promise allows up to 0.580)" in said
+    for allowed in (None, 0.505):
+        beyond = found.model_copy(update={"allowed": allowed})
+        assert describe(Attacks(attacks=(found, beyond))).startswith("ATTACKED: 2 of 2")
+    helpless = found.model_copy(update={"succeeds": False, "control_succeeds": False})
+    assert "Nothing follows" in describe(Attacks(attacks=(helpless,)))
 
 
 def test_a_release_that_copies_its_rows_ends_with_one(shell: CommandLine) -> None:
