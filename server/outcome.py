@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from privacy import PublicKey, Receipt
-from strategies.federated_generator import RoundRecord
+from strategies.round_record import RoundRecord
 from synthesis.evaluation import HoldOutFigures, ScoreNetwork
 from synthesis.generator import Generator
 from synthesis.units import Codes
@@ -66,6 +66,8 @@ class StudyOutcome:
         rounds: one record per adversarial round.
         evaluation: of the generator on hold-outs, if the study has one.
         receipts: what is held of every site's ledger, by node.
+        differing: nodes whose sketch is unlike the others' beyond chance; None where the rule
+            does not compare them.
     """
 
     generator: Generator
@@ -78,3 +80,4 @@ class StudyOutcome:
     rounds: tuple[RoundRecord, ...]
     evaluation: Evaluation | None = None
     receipts: Mapping[int, Attested] = field(default_factory=dict)
+    differing: tuple[int, ...] | None = None

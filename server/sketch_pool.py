@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from server.acceptance import LARGEST_NOISE
 from strategies import protocol
-from strategies.aggregation import PooledSketch, SketchSum
+from strategies.aggregation import FloatArray, PooledSketch, SketchSum
 from strategies.arrays import ProblemCode
 from strategies.collect import Answers
 from strategies.protocol import STATISTICS
@@ -41,19 +44,25 @@ class SketchPool:
         if not self._least_noise <= noise <= LARGEST_NOISE:
             return Rejection(code=ProblemCode.VALUE_NOT_ALLOWED.value)
         sketch = reply.arrays[STATISTICS]
-        self._sum.add(sketch, noise)
+        self._fold(node, sketch, noise)
         self._rows[node] = estimate_rows(self._layout, sketch.astype(np.float64))
         return replace(reply, arrays={})
 
     def seal(self, answers: Answers) -> Answers:
         """Put the sum beside the answers that it is made of; there must be one at least."""
-        pooled = self._sum.pooled
+        pooled, more = self._combine(list(answers.valid))
         sums = {
             STATISTICS: pooled.values,
             _VARIANCE: np.array([pooled.noise_variance]),
             _ROWS: np.array([self._rows[node] for node in answers.valid]),
         }
-        return replace(answers, sums=sums)
+        return replace(answers, sums=sums | more)
+
+    def _fold(self, node: int, sketch: FloatArray, noise: float) -> None:
+        self._sum.add(sketch, noise)
+
+    def _combine(self, nodes: Sequence[int]) -> tuple[PooledSketch, dict[str, NDArray[Any]]]:
+        return self._sum.pooled, {}
 
 
 def noise_of(reply: Reply) -> float:

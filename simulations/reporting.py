@@ -26,6 +26,7 @@ from server.report import (
     build_site,
     build_sketch_noise,
     build_software,
+    build_strategy,
 )
 from server.report import Site as SiteReport
 from server.study import Study
@@ -68,6 +69,7 @@ def make_report(
         num_rows: rows of the release.
         command: what a reader would run to get the same release.
     """
+    strategy = build_strategy(study, outcome, name_nodes(sites, run.partitions))
     return Report(
         private=True,
         title=f"Synthetic {sites.schema.name} from {len(sites.names)} sites",
@@ -86,6 +88,7 @@ def make_report(
             not_promised=NOT_PROMISED,
         ),
         sites=_replay_sites(home, study, outcome, len(sites.names)),
+        strategy=strategy,
         utility=assessment.utility,
         evaluation=_report_evaluation(outcome, sites, run),
         sketch_noise=build_sketch_noise(outcome),
@@ -99,6 +102,7 @@ def make_report(
         limits=(
             "This is a simulation: all rows were on one machine and the noise came from a seed, so "
             "the folder shows how a study works and protects nobody.",
+            *strategy.warnings,
         ),
     )
 

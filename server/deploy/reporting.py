@@ -18,6 +18,7 @@ from server.report import (
     build_site_from_plan,
     build_sketch_noise,
     build_software,
+    build_strategy,
 )
 from server.study import Study
 from synthesis.schema import Schema
@@ -40,6 +41,7 @@ def make_report(
         num_rows: rows of the release.
     """
     plan = study.make_plan()
+    strategy = build_strategy(study, outcome, names)
 
     def name_of(node: int) -> str:
         return names.get(node, str(node))
@@ -64,6 +66,7 @@ def make_report(
             build_site_from_plan(name_of(node), study.name, plan, outcome.receipts.get(node))
             for node in sorted(outcome.nodes, key=name_of)
         ),
+        strategy=strategy,
         evaluation=(
             None if outcome.evaluation is None else build_evaluation(outcome.evaluation, names)
         ),
@@ -72,5 +75,6 @@ def make_report(
         limits=(
             "What each site spent is what the study planned. A site writes it into its own ledger, "
             "and shows that to whoever may see it.",
+            *strategy.warnings,
         ),
     )

@@ -48,6 +48,7 @@ from server.report.parts import (
     Version,
 )
 from server.report.sketch_noise import SketchNoise, build_sketch_noise
+from server.report.strategy import Strategy, build_strategy
 from server.report.wording import LOCAL_TRUST, NOT_PROMISED
 from server.report.write import write_report
 
@@ -80,6 +81,7 @@ __all__ = [
     "Site",
     "SiteAudit",
     "SketchNoise",
+    "Strategy",
     "Totals",
     "Traffic",
     "Utility",
@@ -96,6 +98,7 @@ __all__ = [
     "build_site_from_plan",
     "build_sketch_noise",
     "build_software",
+    "build_strategy",
     "build_utility_row",
     "render_html",
     "report_from_json",

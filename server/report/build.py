@@ -27,7 +27,7 @@ from synthesis.quality import Comparison, Quality
 
 if TYPE_CHECKING:  # reading a record takes no Flower
     from server.outcome import Attested, StudyOutcome
-    from strategies.federated_generator import RoundRecord
+    from strategies.round_record import RoundRecord
 
 LIBRARIES = ("fedsynth", "flwr", "torch", "opacus", "dp-accounting", "numpy")
 EventState: TypeAlias = Literal["reserved", "running", "done", "failed"]

@@ -18,6 +18,7 @@ from server.report.parts import (
     Version,
 )
 from server.report.sketch_noise import SketchNoise
+from server.report.strategy import Strategy
 
 FORMAT: Final = "fedsynth-report/1"
 STAMP: Final = "NOT DIFFERENTIALLY PRIVATE"
@@ -50,6 +51,8 @@ class Report(Part):
     """What every site was promised."""
     sites: tuple[Site, ...]
     """Their ledgers."""
+    strategy: Strategy | None = None
+    """How the sites' results became one; None in reports of earlier versions."""
     utility: Utility | None = None
     """Figures against real rows; None where nobody may see all real rows."""
     sketch_noise: SketchNoise | None = None

@@ -27,7 +27,7 @@ from server.report import (
     wording,
 )
 from server.report.guarantee import compute_belief, compute_detection_rate
-from strategies.federated_generator import RoundRecord
+from strategies.round_record import RoundRecord
 from synthesis.quality import Quality, Scores
 
 EVENTS = (
