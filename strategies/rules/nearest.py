@@ -29,8 +29,8 @@ class MultiKrum(HeldRule):
 
     def select(self, stack: Stack) -> Indices:
         """Return the n - f rows with the nearest neighbours."""
-        scores = score_rows(square_distances(stack), self.bad_sites)
-        return np.sort(np.argsort(scores, kind="stable")[: len(stack) - self.bad_sites])
+        best = rank_rows(square_distances(stack), self.bad_sites)
+        return np.sort(best[: len(stack) - self.bad_sites])
 
     def combine_shares(self, stack: Stack, weights: Vector) -> Vector:
         """Return the mean of the selected sketches, weighed by their rows."""
@@ -43,8 +43,8 @@ class Krum(MultiKrum):
 
     def combine(self, stack: Stack) -> Vector:
         """Return the row with the nearest neighbours."""
-        scores = score_rows(square_distances(stack), self.bad_sites)
-        chosen: Vector = stack[int(np.argmin(scores))].astype(np.float64)
+        best = rank_rows(square_distances(stack), self.bad_sites)[0]
+        chosen: Vector = stack[best].astype(np.float64)
         return chosen
 
 
@@ -71,7 +71,7 @@ class Bulyan(MultiKrum):
         left = np.arange(len(stack))
         chosen: list[int] = []
         while len(chosen) < len(stack) - 2 * self.bad_sites:
-            best = int(np.argmin(score_rows(distances[np.ix_(left, left)], self.bad_sites)))
+            best = int(rank_rows(distances[np.ix_(left, left)], self.bad_sites)[0])
             chosen.append(int(left[best]))
             left = np.delete(left, best)
         return np.sort(np.array(chosen, dtype=np.intp))
@@ -88,8 +88,12 @@ def square_distances(stack: Stack) -> Vector:
     return distances
 
 
-def score_rows(distances: Vector, bad: int) -> Vector:
-    """Return the sum of each row's squared distances to its n - f - 2 nearest, at least one."""
+def rank_rows(distances: Vector, bad: int) -> Indices:
+    """Return the rows by the sum of squared distances to their n - f - 2 nearest, least first.
+
+    At least one neighbour counts. Two rows may be each other's only one: then the sum over all
+    others decides, and not which site has the smaller number.
+    """
     number = max(1, len(distances) - bad - 2)
-    near = [np.sort(np.delete(row, i))[:number] for i, row in enumerate(distances)]
-    return np.array([float(np.sum(each)) for each in near])
+    ordered = np.sort([np.delete(row, i) for i, row in enumerate(distances)], axis=1)
+    return np.lexsort((ordered.sum(axis=1), ordered[:, :number].sum(axis=1)))
