@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from privacy.errors import BudgetExceeded
     from strategies.errors import StudyFailed
     from synthesis.errors import InputError
+    from synthesis.mixing import Mixing
 
 # First of all, so that a foreign `client.py` in the way is named instead of failing later.
 check_root_packages()
@@ -27,6 +28,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 __all__ = [
     "BudgetExceeded",
     "InputError",
+    "Mixing",
     "Rehearsal",
     "SimulationResult",
     "StepAudit",
@@ -44,6 +46,7 @@ __all__ = [
 _HOMES = {
     "BudgetExceeded": "privacy.errors",
     "InputError": "synthesis.errors",
+    "Mixing": "synthesis.mixing",
     "Rehearsal": "fedsynth.audits",
     "SimulationResult": "fedsynth.api",
     "StepAudit": "fedsynth.audits",

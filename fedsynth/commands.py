@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from fedsynth import mixing_options
 from fedsynth.audit_commands import audit_app
 from fedsynth.console import say, screen
 from fedsynth.key_commands import keys_app
@@ -129,8 +130,8 @@ def plan(
 @app.command()
 def sample(
     release: Annotated[Path, typer.Argument(metavar="DIR", help="A release folder.")],
-    rows: Annotated[int, typer.Option(help="Rows to draw; any number is free.")],
     out: Annotated[Path, typer.Option(help="New file: .parquet, .csv or .csv.gz.")],
+    rows: Annotated[int | None, typer.Option(help="Rows to draw; any number is free.")] = None,
     where: Annotated[
         list[str] | None,
         typer.Option(
@@ -139,6 +140,12 @@ def sample(
             "Signs: = != < <= > >=. May be repeated.",
         ),
     ] = None,
+    match: mixing_options.Match = None,
+    balance: mixing_options.Balance = None,
+    parity: mixing_options.Parity = None,
+    interpolate: mixing_options.Interpolate = None,
+    strength: mixing_options.Strength = None,
+    schedule: mixing_options.Schedule = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
     workers: Annotated[
         int | None, typer.Option(help="Processes that draw. (default: 1; Ray: all it has)")
@@ -150,10 +157,19 @@ def sample(
     """Draw more synthetic rows from a release, into a new file.
 
     Rows are written in shards as they are drawn, so any number fits in memory. The file depends on
-    release, rows, conditions and seed alone, not on workers or engine.
+    release, rows, wishes and seed alone, not on workers or engine.
     """
     from fedsynth.sample_command import sample_to_file
+    from synthesis.mixing import Mixing
 
+    mixing = Mixing(
+        match=match,
+        balance=balance,
+        parity=parity,
+        interpolate=interpolate,
+        strength=strength,
+        schedule=schedule,
+    )
     sample_to_file(
         screen,
         release,
@@ -163,6 +179,7 @@ def sample(
         seed=seed,
         workers=workers,
         engine=engine,
+        mixing=mixing,
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import (
@@ -18,7 +18,9 @@ from rich.progress import (
 )
 
 from fedsynth.console import say
+from fedsynth.mixing_view import sentences_about
 from fedsynth.sampling import write_sample
+from synthesis.mixing import Mixing
 
 _QUIET_S: Final = 30.0
 """Where no bar can be drawn, a long run says so often how far it is."""
@@ -27,13 +29,14 @@ _QUIET_S: Final = 30.0
 def sample_to_file(
     console: Console,
     release: Path,
-    rows: int,
+    rows: int | None,
     *,
     out: Path,
     where: Sequence[str],
     seed: int,
     workers: int | None,
     engine: str,
+    mixing: Mixing,
 ) -> None:
     """Draw rows into a file and say what came of it.
 
@@ -42,7 +45,15 @@ def sample_to_file(
         OSError: if the file cannot be written; then nothing is left of it.
         WorkersFailed: if worker processes end; then nothing is left of the file.
     """
-    with RowProgress(console, rows) as progress:
+    records: list[Mapping[str, Any]] = []
+
+    def keep(record: Mapping[str, Any]) -> None:
+        records.append(record)
+        progress.expect(record["rows"])
+
+    with RowProgress(console) as progress:
+        if rows is not None and not mixing.is_asked:
+            progress.expect(rows)
         probability = write_sample(
             release,
             rows,
@@ -51,15 +62,20 @@ def sample_to_file(
             seed=seed,
             workers=workers,
             engine=engine,
+            mixing=mixing,
             on_rows=progress,
             on_note=lambda sentence: say(console, sentence),
+            on_record=keep,
         )
     condition = ""
     if where:
         condition = (
             f", where {' and '.join(where)} ({100 * probability:.3g} % of the generator's rows)"
         )
-    say(console, f"{rows:,} rows in {out}{condition}; this spent nothing.")
+    say(console, f"{progress.rows:,} rows in {out}{condition}; this spent nothing.")
+    for record in records:
+        for sentence in sentences_about(record):
+            say(console, sentence)
 
 
 class RowProgress:
@@ -67,12 +83,14 @@ class RowProgress:
 
     Args:
         console: where to write; a bar appears only if it is a terminal, and goes at the end.
-        rows: rows to come.
+
+    Attributes:
+        rows: rows to come, as far as ``expect`` was told.
     """
 
-    def __init__(self, console: Console, rows: int) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._rows = rows
+        self.rows = 0
         self._started = self._said = monotonic()
         self._bar: Progress | None = None
         if console.is_terminal:
@@ -87,10 +105,14 @@ class RowProgress:
                 transient=True,
             )
 
-    def __enter__(self) -> RowProgress:
-        if self._bar is not None and self._rows > 0:
-            self._bar.add_task("", total=self._rows)
+    def expect(self, rows: int) -> None:
+        """Be told how many rows are to come, before the first of them."""
+        self.rows = rows
+        if self._bar is not None and rows > 0:
+            self._bar.add_task("", total=rows)
             self._bar.start()
+
+    def __enter__(self) -> RowProgress:
         return self
 
     def __exit__(
@@ -106,7 +128,7 @@ class RowProgress:
         """Show that so many rows are written."""
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=written)
-        elif written < self._rows and monotonic() - self._said >= _QUIET_S:
+        elif written < self.rows and monotonic() - self._said >= _QUIET_S:
             self._said = monotonic()
             seconds = self._said - self._started
-            say(self._console, f"  {written:,} of {self._rows:,} rows, {seconds:.0f} s")
+            say(self._console, f"  {written:,} of {self.rows:,} rows, {seconds:.0f} s")

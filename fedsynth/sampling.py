@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
+from client.version import software_version
 from fedsynth.new_file import check_new_file
-from synthesis import sampling
 from synthesis.errors import InputError
+from synthesis.mixing import Mixing
+from synthesis.mixing.mixed_sample import Mixed
 from synthesis.model_files import load_generator
-from synthesis.sample_files import write_sample as write_sharded
+from synthesis.sample_files import record_path
+from synthesis.sample_files import write_sample as write_shards
 from synthesis.sharded_sample import Engine, ShardedSample, in_this_process
 from synthesis.tables import FORMATS
 from synthesis.worker_processes import WorkerProcesses
@@ -22,52 +25,67 @@ ENGINES: Final = (LOCAL, RAY)
 
 
 def sample(
-    release: str | Path, rows: int, *, where: Sequence[str] = (), seed: int = 0
+    release: str | Path,
+    rows: int | None = None,
+    *,
+    where: Sequence[str] = (),
+    seed: int = 0,
+    mixing: Mixing | None = None,
 ) -> pd.DataFrame:
     """Draw synthetic rows from the generator in a release folder; free of further cost.
 
     Args:
         release: folder that a study wrote.
-        rows: rows to draw, >= 1.
+        rows: rows to draw, >= 1; left out with a schedule, which says how many.
         where: conditions such as ``"income=>50K"`` that every row meets.
         seed: the same seed gives the same rows.
+        mixing: what the composition of the rows is to be; as the generator has it if left out.
 
     Raises:
-        InputError: if the folder holds no generator or a condition is not possible.
+        InputError: if the folder holds no generator or something asked for is not possible.
     """
-    generator, schema = load_generator(release)
-    return sampling.sample_table(generator, schema, rows, seed=seed, where=where)
+    batches = list(sample_batches(release, rows, where=where, seed=seed, mixing=mixing))
+    return batches[0] if len(batches) == 1 else pd.concat(batches, ignore_index=True)
 
 
 def sample_batches(
-    release: str | Path, rows: int, *, where: Sequence[str] = (), seed: int = 0
+    release: str | Path,
+    rows: int | None = None,
+    *,
+    where: Sequence[str] = (),
+    seed: int = 0,
+    mixing: Mixing | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Draw the rows that ``sample`` gives in tables of at most 131,072 rows, one at a time.
 
     Args:
         release: folder that a study wrote.
-        rows: rows to draw, >= 1; memory does not grow with them.
+        rows: rows to draw, >= 1; memory does not grow with them. Left out with a schedule.
         where: conditions such as ``"income=>50K"`` that every row meets.
         seed: the same seed gives the same rows.
+        mixing: what the composition of the rows is to be; as the generator has it if left out.
 
     Raises:
-        InputError: if the folder holds no generator or a condition is not possible.
+        InputError: if the folder holds no generator or something asked for is not possible.
     """
-    generator, schema = load_generator(release)
-    return sampling.sample_batches(generator, schema, rows, seed=seed, where=where)
+    prepared = _prepare(release, rows, where=where, seed=seed, mixing=mixing)
+    shards = prepared.sample if isinstance(prepared, Mixed) else prepared
+    return map(shards.frame, range(shards.num_shards))
 
 
 def write_sample(
     release: str | Path,
-    rows: int,
+    rows: int | None,
     out: str | Path,
     *,
     where: Sequence[str] = (),
     seed: int = 0,
     workers: int | None = None,
     engine: str = LOCAL,
+    mixing: Mixing | None = None,
     on_rows: Callable[[int], None] = lambda rows: None,
     on_note: Callable[[str], None] = lambda sentence: None,
+    on_record: Callable[[Mapping[str, Any]], None] = lambda record: None,
 ) -> float:
     """Draw the rows that ``sample`` gives into a new file; memory does not grow with them.
 
@@ -76,15 +94,19 @@ def write_sample(
 
     Args:
         release: folder that a study wrote.
-        rows: rows to draw, >= 1.
+        rows: rows to draw, >= 1; None with a schedule, which says how many.
         out: file to write: .parquet, .csv or .csv.gz.
         where: conditions such as ``"income=>50K"`` that every row meets.
         seed: the same seed gives the same rows.
         workers: processes that draw; one if left out, or for Ray as many as it has processors.
         engine: ``"local"``, or ``"ray"`` for the Ray cluster that ``RAY_ADDRESS`` names or that
             runs here; without one, a Ray is started for this.
+        mixing: what the composition of the rows is to be. What was asked and what came of it is
+            then recorded: in Parquet as the metadata ``fedsynth``, beside CSV in a file
+            ``OUT.provenance.json``.
         on_rows: told from time to time how many rows are written.
         on_note: told in a sentence which Ray draws.
+        on_record: told what is recorded, before rows are written.
 
     Returns:
         How probable the conditions are under the generator; 1 without conditions.
@@ -97,10 +119,47 @@ def write_sample(
     out = Path(out)
     check_new_file(out, endings=FORMATS)
     drawn_by = _choose(engine, workers, on_note)
+    prepared = _prepare(release, rows, where=where, seed=seed, mixing=mixing)
+    if isinstance(prepared, Mixed):
+        text = _record(prepared, Path(release), out, on_record)
+        write_shards(prepared.sample, out, engine=drawn_by, on_rows=on_rows, record=text)
+    else:
+        write_shards(prepared, out, engine=drawn_by, on_rows=on_rows)
+    return prepared.probability
+
+
+def _prepare(
+    release: str | Path,
+    rows: int | None,
+    *,
+    where: Sequence[str],
+    seed: int,
+    mixing: Mixing | None,
+) -> ShardedSample | Mixed:
+    """Return the rows to come, and what they consist of if that was chosen."""
     generator, schema = load_generator(release)
-    sharded = ShardedSample.of(generator, schema, rows, seed=seed, where=where)
-    write_sharded(sharded, out, engine=drawn_by, on_rows=on_rows)
-    return sharded.tables.probability
+    if mixing is not None and mixing.is_asked:
+        return Mixed.of(generator, schema, rows, mixing=mixing, seed=seed, where=where)
+    if rows is None:
+        raise InputError("rows are needed; say how many, or give a schedule.", argument="rows")
+    return ShardedSample.of(generator, schema, rows, seed=seed, where=where)
+
+
+def _record(
+    mixed: Mixed, release: Path, out: Path, on_record: Callable[[Mapping[str, Any]], None]
+) -> str:
+    """Return what is recorded about rows as text."""
+    from synthesis.mixing.record import make_record, to_json  # scikit-learn comes with it
+
+    beside = record_path(out)
+    if beside is not None and beside.exists():
+        raise InputError(
+            f"out must not have a file {beside.name} beside it yet; name another file.",
+            argument="out",
+        )
+    record = make_record(mixed, release, version=software_version())
+    on_record(record)
+    return to_json(record)
 
 
 def _choose(engine: str, workers: int | None, on_note: Callable[[str], None]) -> Engine[Any]:

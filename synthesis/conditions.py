@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from functools import cached_property
 from math import ceil, floor
-from typing import Literal, cast
+from typing import Literal, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,11 @@ class Restriction:
     ranges: tuple[Range, ...]
     missing: bool
 
+    @classmethod
+    def all_of(cls, column: Column) -> Self:
+        """Return what no condition leaves: all of the column."""
+        return cls(column=column, ranges=((0, _last_place(column)),), missing=column.missing)
+
     @cached_property
     def shares(self) -> NDArray[np.float64]:
         """The probability that a value drawn for each code satisfies them, ``(column.size,)``."""
@@ -121,10 +126,7 @@ def restrict(schema: Schema, conditions: Sequence[Condition]) -> dict[int, Restr
             )
         index = schema.names.index(condition.column)
         column = schema.columns[index]
-        all_of_it = Restriction(
-            column=column, ranges=((0, _last_place(column)),), missing=column.missing
-        )
-        left[index] = left.get(index, all_of_it).narrow(condition)
+        left[index] = left.get(index, Restriction.all_of(column)).narrow(condition)
     return left
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,18 +12,19 @@ import pyarrow.parquet as pq
 
 from synthesis.arrow_cells import arrow_schema, csv_header
 from synthesis.durable_file import whole_file
-from synthesis.sharded_sample import Engine, ShardedSample, in_this_process, zipped
+from synthesis.sharded_sample import Engine, Shards, in_this_process, zipped
 from synthesis.tables import format_of
 
 OnRows = Callable[[int], None]
 
 
 def write_sample(
-    sample: ShardedSample,
+    sample: Shards,
     path: Path,
     *,
     engine: Engine[Any] = in_this_process,
     on_rows: OnRows = lambda rows: None,
+    record: str | None = None,
 ) -> None:
     """Draw a sample into .csv, .csv.gz or .parquet; the file appears whole at the end, or not.
 
@@ -34,29 +35,44 @@ def write_sample(
         path: the file.
         engine: who draws the shards.
         on_rows: told after every shard how many rows are written.
+        record: what is to stand beside the rows about where they come from, as JSON: in Parquet the
+            metadata ``fedsynth``, beside CSV a file of its own (``record_path``).
 
     Raises:
         InputError: if the name of the file ends in none of these.
         OSError: if it cannot be written.
     """
     kind = format_of(path, argument="out")
-    with whole_file(path) as file:
+    beside = record_path(path)
+    with ExitStack() as files:
+        if record is not None and beside is not None:
+            files.enter_context(whole_file(beside)).write(record.encode() + b"\n")
+        file = files.enter_context(whole_file(path))
         if kind == ".parquet":
-            _write_parquet(sample, file, engine, on_rows)
+            _write_parquet(sample, file, engine, on_rows, record)
         else:
             _write_csv(sample, file, engine, on_rows, is_zipped=kind == ".csv.gz")
 
 
+def record_path(path: Path) -> Path | None:
+    """Return the file for the record of a sample; None where the file itself has a place for it."""
+    if format_of(path, argument="out") == ".parquet":
+        return None
+    return path.with_name(f"{path.name}.provenance.json")
+
+
 def _write_parquet(
-    sample: ShardedSample, file: BinaryIO, engine: Engine[Any], on_rows: OnRows
+    sample: Shards, file: BinaryIO, engine: Engine[Any], on_rows: OnRows, record: str | None
 ) -> None:
     with _parquet_writer(file, arrow_schema(sample.schema)) as writer:
+        if record is not None:
+            writer.add_key_value_metadata({"fedsynth": record})
         for batch in _shards(sample, sample.batch, engine, on_rows):
             writer.write_batch(batch)
 
 
 def _write_csv(
-    sample: ShardedSample,
+    sample: Shards,
     file: BinaryIO,
     engine: Engine[Any],
     on_rows: OnRows,
@@ -71,7 +87,7 @@ def _write_csv(
 
 
 def _shards(
-    sample: ShardedSample, function: Callable[[int], Any], engine: Engine[Any], on_rows: OnRows
+    sample: Shards, function: Callable[[int], Any], engine: Engine[Any], on_rows: OnRows
 ) -> Iterator[Any]:
     """Yield the shards in order, and let the engine go at the end, however it comes."""
     with closing(engine(function, sample.num_shards)) as drawn:

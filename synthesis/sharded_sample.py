@@ -6,6 +6,7 @@ It holds tables of numbers and the schema, so it can be sent to a worker, which 
 from __future__ import annotations
 
 import gzip
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -35,7 +36,7 @@ Engine = Callable[[Callable[[int], T], int], Generator[T, None, None]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ShardedSample:
+class Shards(ABC):
     """Rows to come, in shards of a fixed number of rows.
 
     Every shard has a random stream of its own, made from the seed and its place, so the rows do not
@@ -43,19 +44,68 @@ class ShardedSample:
 
     Attributes:
         schema: what the rows obey.
-        tables: what codes are drawn from.
-        cuts: by column index, what conditions leave of cells that they cut.
         num_rows: rows of all shards, >= 1.
         seed: the same seed gives the same rows.
+        stream: tells tables with the same seed apart that are parts of one.
         shard_rows: rows of every shard but the last; another number gives other rows.
     """
 
     schema: Schema
-    tables: MixtureTables
-    cuts: Mapping[int, Cuts]
     num_rows: int
     seed: int
+    stream: tuple[int, ...] = ()
     shard_rows: int = SHARD_ROWS
+
+    @abstractmethod
+    def draw_shard(self, index: int) -> list[Placed]:
+        """Draw a shard as cells without a type."""
+
+    @property
+    def num_shards(self) -> int:
+        """How many shards there are; the last may be smaller."""
+        return ceil(self.num_rows / self.shard_rows)
+
+    def rows_until(self, index: int) -> int:
+        """Return the rows of all shards before this one."""
+        return min(index * self.shard_rows, self.num_rows)
+
+    def frame(self, index: int) -> pd.DataFrame:
+        """Draw a shard as a table for pandas."""
+        return to_frame(self.schema, self.draw_shard(index))
+
+    def batch(self, index: int) -> pa.RecordBatch:
+        """Draw a shard as an Arrow batch."""
+        return to_batch(self.schema, self.draw_shard(index))
+
+    def csv(self, index: int) -> bytes:
+        """Draw a shard as lines of CSV."""
+        return to_csv(self.schema, self.draw_shard(index))
+
+    def zipped_csv(self, index: int) -> bytes:
+        """Draw a shard as lines of CSV, compressed; such pieces may follow one another."""
+        return zipped(self.csv(index))
+
+    def rows_of(self, index: int) -> int:
+        """Return the rows of a shard."""
+        return self.rows_until(index + 1) - self.rows_until(index)
+
+    def make_rng(self, index: int) -> np.random.Generator:
+        """Return the random stream of a shard."""
+        seed = np.random.SeedSequence(self.seed, spawn_key=(*self.stream, index))
+        return np.random.default_rng(seed)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ShardedSample(Shards):
+    """Rows as a generator gives them, under conditions.
+
+    Attributes:
+        tables: what codes are drawn from.
+        cuts: by column index, what conditions leave of cells that they cut.
+    """
+
+    tables: MixtureTables
+    cuts: Mapping[int, Cuts]
 
     @classmethod
     def of(
@@ -72,10 +122,7 @@ class ShardedSample:
         Raises:
             InputError: if ``num_rows`` or a condition is not possible.
         """
-        if num_rows < 1:
-            raise InputError(f"rows must be at least 1, got {num_rows}.", argument="rows")
-        if seed < 0:
-            raise InputError(f"seed must be 0 or more, got {seed}.", argument="seed")
+        check_size(num_rows, seed)
         left = restrict(schema, [parse_condition(text) for text in where])
         try:
             tables = generator.make_tables({index: each.shares for index, each in left.items()})
@@ -85,34 +132,22 @@ class ShardedSample:
         return cls(schema=schema, tables=tables, cuts=cuts, num_rows=num_rows, seed=seed)
 
     @property
-    def num_shards(self) -> int:
-        """How many shards there are; the last may be smaller."""
-        return ceil(self.num_rows / self.shard_rows)
+    def probability(self) -> float:
+        """How probable the conditions are under the generator."""
+        return self.tables.probability
 
-    def rows_until(self, index: int) -> int:
-        """Return the rows of all shards before this one."""
-        return min(index * self.shard_rows, self.num_rows)
+    def draw_shard(self, index: int) -> list[Placed]:
+        """Draw a shard as cells without a type."""
+        rng = self.make_rng(index)
+        return place(self.schema, self.tables.draw(self.rows_of(index), rng), rng, self.cuts)
 
-    def frame(self, index: int) -> pd.DataFrame:
-        """Draw a shard as a table for pandas."""
-        return to_frame(self.schema, self._draw(index))
 
-    def batch(self, index: int) -> pa.RecordBatch:
-        """Draw a shard as an Arrow batch."""
-        return to_batch(self.schema, self._draw(index))
-
-    def csv(self, index: int) -> bytes:
-        """Draw a shard as lines of CSV."""
-        return to_csv(self.schema, self._draw(index))
-
-    def zipped_csv(self, index: int) -> bytes:
-        """Draw a shard as lines of CSV, compressed; such pieces may follow one another."""
-        return zipped(self.csv(index))
-
-    def _draw(self, index: int) -> list[Placed]:
-        rows = self.rows_until(index + 1) - self.rows_until(index)
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(index,)))
-        return place(self.schema, self.tables.draw(rows, rng), rng, self.cuts)
+def check_size(num_rows: int, seed: int) -> None:
+    """Raise InputError unless a table can have so many rows and such a seed."""
+    if num_rows < 1:
+        raise InputError(f"rows must be at least 1, got {num_rows}.", argument="rows")
+    if seed < 0:
+        raise InputError(f"seed must be 0 or more, got {seed}.", argument="seed")
 
 
 def zipped(text: bytes) -> bytes:

@@ -158,13 +158,15 @@ def test_a_terminal_shows_a_bar_and_other_places_a_line_now_and_then(
     monkeypatch.setattr("fedsynth.sample_command.monotonic", lambda: now[0])
     plain, lines = Console(width=80), []
     monkeypatch.setattr("fedsynth.sample_command.say", lambda _, line: lines.append(line))
-    with RowProgress(plain, 4_000_000) as progress:
+    with RowProgress(plain) as progress:
+        progress.expect(4_000_000)
         for second, rows in ((29, 1_000_000), (31, 2_000_000), (40, 3_000_000), (99, 4_000_000)):
             now[0] = second
             progress(rows)
     assert lines == ["  2,000,000 of 4,000,000 rows, 31 s"]
     terminal = Console(width=80, force_terminal=True, record=True, file=io.StringIO())
-    with RowProgress(terminal, 10_000_000) as progress:
+    with RowProgress(terminal) as progress:
+        progress.expect(10_000_000)
         progress(1_966_080)
     assert "1,966,080 of 10,000,000 rows" in terminal.export_text()
     assert max(map(len, terminal.export_text().splitlines()), default=0) <= 80

@@ -1,0 +1,28 @@
+"""Options of ``fedsynth sample`` for what the composition of the rows is to be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Match = Annotated[
+    Path | None,
+    typer.Option(metavar="TARGET.toml", help="Target marginals that the rows are to have."),
+]
+Balance = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Equal shares for the levels of a column.")
+]
+Parity = Annotated[
+    str | None,
+    typer.Option(metavar="GROUP,OUTCOME", help="Two columns that are to be independent."),
+]
+Interpolate = Annotated[
+    str | None, typer.Option(help="Rows between generated rows: mixup, smote or latent.")
+]
+Strength = Annotated[float | None, typer.Option(help="How far between, above 0 to 1. (default: 1)")]
+Schedule = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.toml", help="Periods with rows and wishes of their own."),
+]

@@ -1,0 +1,42 @@
+"""What came of a chosen composition, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def sentences_about(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a record says about every part of the rows."""
+    for part in record["parts"]:
+        if "period" in part:
+            yield f"{part['period']}: {part['asked']['rows']:,} rows."
+        yield from _about_part(part["figures"])
+
+
+def _about_part(figures: Mapping[str, Any]) -> Iterator[str]:
+    for margin in figures["margins"]:
+        yield (
+            f"  {margin['wish']} {margin['of']}: distance {margin['distance']:.4f} from what was "
+            f"asked (the generator alone {margin['distance_before']:.4f}, chance alone "
+            f"{margin['distance_by_chance']:.4f})."
+        )
+    parity = figures["parity"]
+    if parity is not None:
+        gap, (high, low) = parity["gap"], parity["groups"]
+        yield (
+            f"  gap in {parity['outcome']!r} between {high!r} and {low!r}: {gap['value']:.3f} "
+            f"(95 %: {gap['low']:.3f} to {gap['high']:.3f}), without parity "
+            f"{parity['gap_before']:.3f}."
+        )
+    if figures["margins"]:
+        worth = 100 * figures["efficiency"]
+        yield (
+            f"  weights: 100 of the generator's rows say as much as {worth:.3g}; every row written "
+            "is drawn afresh."
+        )
+    distances = figures["two_way_distance_to_generator"]
+    yield (
+        f"  two-way distance to the generator's rows: {distances['of_these_rows']:.4f}, of its own "
+        f"rows {distances['of_its_own_rows']:.4f} (on {figures['rows_measured']:,} rows)."
+    )
