@@ -21,6 +21,7 @@ _KEY_BYTES = 32
 _WORD_BYTES = 8
 _NONCE_BYTES = 16
 _BLOCK = 8192
+_ZEROS = memoryview(bytes(_WORD_BYTES * _BLOCK))
 
 Shape = int | tuple[int, ...]
 Reader = Callable[[int], bytes]
@@ -100,7 +101,9 @@ class RandomStream:
 def keystream(key: bytes) -> Reader:
     """Return a reader of the ChaCha20 keystream of a 32-byte key, from its start."""
     encryptor = Cipher(algorithms.ChaCha20(key, bytes(_NONCE_BYTES)), mode=None).encryptor()
-    return lambda number: encryptor.update(bytes(number))
+    return lambda number: encryptor.update(
+        _ZEROS[:number] if number <= len(_ZEROS) else bytes(number)
+    )
 
 
 def fresh_keystream() -> Reader:

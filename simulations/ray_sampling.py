@@ -25,8 +25,10 @@ _MOST_AHEAD: Final = 64  # shards; whoever writes them is slower than so many wo
 class RayWorkers:
     """An ``Engine`` on a Ray cluster: the one ``RAY_ADDRESS`` names, or ``ray start`` began here.
 
-    Where there is none, a Ray of this machine alone is started, and ended afterwards. Machines of a
-    cluster need the same environment as this one, but none of its files.
+    One that was started with ``--temp-dir`` is found by ``RAY_ADDRESS`` only, or if ``RAY_TMPDIR``
+    names that folder here too. Where there is none, a Ray of this machine alone is started, and
+    ended afterwards. Machines of a cluster need the same environment as this one, but none of its
+    files.
 
     Attributes:
         workers: shards drawn at once, >= 1; as many as there are processors when left out. At most

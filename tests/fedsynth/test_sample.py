@@ -6,6 +6,8 @@ import importlib.util
 import io
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -75,6 +77,36 @@ def test_ray_changes_nothing_in_the_file(tmp_path: Path) -> None:
         )
     assert (done.returncode, done.stderr) == (0, "")
     assert re.match(r"No Ray cluster was found; a Ray with \d+ processors", done.stdout)
+    assert (tmp_path / "ray.parquet").read_bytes() == (tmp_path / "local.parquet").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_a_cluster_that_was_started_here_is_joined_without_its_address(tmp_path: Path) -> None:
+    """Ray listens on every network, so the cluster has one of its own, of loopback alone."""
+    pytest.importorskip("ray")
+    alone = "unshare --net --pid --fork --mount-proc --kill-child sh -ec".split()
+    if shutil.which("unshare") is None or subprocess.run([*alone, "ip link set lo up"]).returncode:
+        pytest.skip("needs leave to make namespaces, and iproute2")
+    save_generator(tmp_path, make_generator(), SCHEMA)
+    fedsynth.write_sample(tmp_path, 300_000, tmp_path / "local.parquet")
+    start = "-m ray.scripts.scripts start --head --port=0 --num-cpus=2 --disable-usage-stats"
+    start += " --include-dashboard=false --object-store-memory=100000000"
+    draw = "sample . --rows 300000 --out ray.parquet --engine ray"
+    script = f"ip link set lo up; {sys.executable} {start} >&2; {shlex.join(FEDSYNTH)} {draw}"
+    with tempfile.TemporaryDirectory() as scratch:  # a short path, as Ray needs for its sockets
+        surroundings = {name: os.environ[name] for name in os.environ if name != "RAY_ADDRESS"}
+        done = subprocess.run(
+            [*alone, script],
+            cwd=tmp_path,
+            env=surroundings | {"PYTHONPATH": str(ROOT), "RAY_TMPDIR": scratch},
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"The Ray cluster at [\d.:]+, of 2 processors, draws\.", done.stdout)
     assert (tmp_path / "ray.parquet").read_bytes() == (tmp_path / "local.parquet").read_bytes()
 
 
