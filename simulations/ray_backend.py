@@ -18,7 +18,7 @@ from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
 
 from simulations.backends import SimulationRun, make_server_context
-from simulations.ray_session import OBJECT_STORE_BYTES, check_ray, session_settings
+from simulations.ray_session import check_ray, joined_ray, local_ray, session_settings
 from simulations.site_app import ClientCallable, ConfigValue, SiteApp
 from strategies.environment import quiet_flower, switch_off_telemetry
 from strategies.errors import StudyFailed
@@ -115,11 +115,8 @@ def _ray(cpus_per_site: int, threads_per_site: int, address: str | None) -> Iter
     check_ray("backend")
     import ray
 
-    settings = session_settings(threads_per_site) | {"include_dashboard": False}
-    if address is None:
-        settings["object_store_memory"] = OBJECT_STORE_BYTES
-    try:
-        ray.init(address=address or "local", **settings)
+    settings = session_settings(threads_per_site)
+    with local_ray(**settings) if address is None else joined_ray(address, **settings):
         processors = int(ray.cluster_resources().get("CPU", 0))
         if processors < cpus_per_site:
             raise InputError(
@@ -128,5 +125,3 @@ def _ray(cpus_per_site: int, threads_per_site: int, address: str | None) -> Iter
                 argument="cpus_per_site",
             )
         yield
-    finally:
-        ray.shutdown()

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from simulations.ray_session import OBJECT_STORE_BYTES, check_ray, session_settings
+from simulations.ray_session import check_ray, joined_ray, local_ray, session_settings
 from synthesis.errors import InputError, WorkersFailed
 from synthesis.worker_processes import call
 
@@ -26,9 +26,9 @@ class RayWorkers:
     """An ``Engine`` on a Ray cluster: the one ``RAY_ADDRESS`` names, or ``ray start`` began here.
 
     One that was started with ``--temp-dir`` is found by ``RAY_ADDRESS`` only, or if ``RAY_TMPDIR``
-    names that folder here too. Where there is none, a Ray of this machine alone is started, and
-    ended afterwards. Machines of a cluster need the same environment as this one, but none of its
-    files.
+    names that folder here too. Where there is none, a Ray of this machine alone is started, on
+    loopback, and ended afterwards. Machines of a cluster need the same environment as this one, but
+    none of its files.
 
     Attributes:
         workers: shards drawn at once, >= 1; as many as there are processors when left out. At most
@@ -78,24 +78,14 @@ class RayWorkers:
             return
         settings = session_settings(1)
         address = _find_cluster()
-        try:
-            if address is None:
-                ray.init(
-                    address="local",
-                    include_dashboard=False,
-                    object_store_memory=OBJECT_STORE_BYTES,
-                    **settings,
-                )
-                self.on_note(
-                    f"No Ray cluster was found; a Ray with {_processors()} processors of this "
-                    "machine draws."
-                )
-            else:
-                ray.init(address=address, **settings)
-                self.on_note(f"The Ray cluster at {address}, of {_processors()} processors, draws.")
+        with local_ray(**settings) if address is None else joined_ray(address, **settings):
+            number = _processors()
+            self.on_note(
+                f"No Ray cluster was found; a Ray with {number} processors of this machine draws."
+                if address is None
+                else f"The Ray cluster at {address}, of {number} processors, draws."
+            )
             yield
-        finally:
-            ray.shutdown()
 
 
 def _find_cluster() -> str | None:

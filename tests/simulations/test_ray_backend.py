@@ -35,14 +35,18 @@ print(json.dumps([
 """
 
 
+def run_script(script: str) -> subprocess.CompletedProcess[str]:
+    script = script.format(paths=[str(ROOT), str(ROOT / "tests" / "helpers")])
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.alone
 def test_both_backends_give_the_same_result_and_print_nothing() -> None:
     pytest.importorskip("ray")
-    script = SCRIPT.format(paths=[str(ROOT), str(ROOT / "tests" / "helpers")])
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False
-    )
+    done = run_script(SCRIPT)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     (line,) = done.stdout.splitlines()
@@ -55,6 +59,31 @@ def test_both_backends_give_the_same_result_and_print_nothing() -> None:
         {name: array.tolist() for name, array in results["arrays"].items()},
         [3, 3],
     ]
+
+
+LISTENING = """
+import json, os, sys
+sys.path[:0] = {paths!r}
+import ray
+from listeners import listening_addresses
+from simulations.ray_session import local_ray, session_settings
+with local_ray(**session_settings(1)):
+    assert ray.get(ray.remote(lambda: 4).remote()) == 4
+    print(json.dumps(listening_addresses(os.getpid())))
+"""
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="sockets are looked up as in Linux")
+def test_a_ray_of_this_machine_listens_on_loopback_alone() -> None:
+    pytest.importorskip("ray")
+    done = run_script(LISTENING)
+    assert (done.returncode, done.stderr) == (0, "")
+    listeners = json.loads(done.stdout)
+    assert {"gcs_server", "raylet"} <= {command for command, _ in listeners}
+    assert {address for _, address in listeners} <= LOOPBACK
 
 
 def test_missing_ray_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
