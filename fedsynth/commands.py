@@ -140,6 +140,7 @@ def sample(
             "Signs: = != < <= > >=. May be repeated.",
         ),
     ] = None,
+    mix: mixing_options.Mix = None,
     match: mixing_options.Match = None,
     balance: mixing_options.Balance = None,
     parity: mixing_options.Parity = None,
@@ -163,6 +164,7 @@ def sample(
     from synthesis.mixing import Mixing
 
     mixing = Mixing(
+        mix=mix,
         match=match,
         balance=balance,
         parity=parity,

@@ -7,6 +7,10 @@ from typing import Annotated
 
 import typer
 
+Mix = Annotated[
+    str | None,
+    typer.Option(metavar="SITE=SHARE,...", help="Shares of the sites in the rows; they add to 1."),
+]
 Match = Annotated[
     Path | None,
     typer.Option(metavar="TARGET.toml", help="Target marginals that the rows are to have."),

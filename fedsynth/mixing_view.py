@@ -15,6 +15,10 @@ def sentences_about(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _about_part(figures: Mapping[str, Any]) -> Iterator[str]:
+    for group in figures["sites"]:
+        names = " and ".join(group["sites"])
+        together = ", which the release does not tell apart" if len(group["sites"]) > 1 else ""
+        yield f"  {100 * group['share']:.3g} % of the rows are of {names}{together}."
     for margin in figures["margins"]:
         yield (
             f"  {margin['wish']} {margin['of']}: distance {margin['distance']:.4f} from what was "

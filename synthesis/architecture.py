@@ -9,6 +9,7 @@ a spike at 40 hours, stands beside it in the generator's base.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -30,6 +31,8 @@ grow with classes times columns."""
 
 
 LEAST = 1e-12
+SHARES_TOLERANCE = 1e-6
+_NUMBERS = ("num_members", "num_anchors", "latent_dim", "hidden")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +123,22 @@ def form_of(column: Column, num_classes: int) -> ColumnForm:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SiteGroup:
+    """Sites that are described together by members of their own.
+
+    Attributes:
+        share: of the rows, in [0, 1].
+        sites: their names, where these are known.
+    """
+
+    share: float
+    sites: tuple[str, ...] = ()
+
+
+_ALL_TOGETHER = (SiteGroup(share=1.0),)
+
+
+@dataclass(frozen=True, kw_only=True)
 class GeneratorSettings:
     """Public architecture of the generator; sites and coordinator must agree on it.
 
@@ -130,6 +149,7 @@ class GeneratorSettings:
         num_anchors: latent codes of each.
         latent_dim: length of a latent code.
         hidden: width of the two hidden layers of each network.
+        groups: of sites; each has as many members as any other, and a base of its own.
     """
 
     forms: tuple[ColumnForm, ...]
@@ -138,9 +158,12 @@ class GeneratorSettings:
     num_anchors: int = 128
     latent_dim: int = 64
     hidden: int = 128
+    groups: tuple[SiteGroup, ...] = _ALL_TOGETHER
 
     @classmethod
-    def for_schema(cls, schema: Schema, **numbers: int) -> Self:
+    def for_schema(
+        cls, schema: Schema, *, groups: Sequence[SiteGroup] = (), **numbers: int
+    ) -> Self:
         """Return the settings for a schema; ``numbers`` are those that are not the default."""
         classes = schema.sizes[schema.label_index]
         forms = [
@@ -149,16 +172,29 @@ class GeneratorSettings:
         ]
         if sum(f.size * (classes if f.is_given_label else 1) for f in forms) > MAX_BASES:
             forms = [replace(form, is_given_label=False) for form in forms]
-        return cls(forms=tuple(forms), label_index=schema.label_index, **numbers)
+        return cls(
+            forms=tuple(forms),
+            label_index=schema.label_index,
+            groups=tuple(groups) or _ALL_TOGETHER,
+            **numbers,
+        )
 
     def __post_init__(self) -> None:
-        for name, value in self.to_dict().items():
+        for name in _NUMBERS:
+            value = getattr(self, name)
             if value < 1:
                 raise ValueError(f"{name} must be >= 1, got {value}.")
         if len(self.forms) < 2 or min(self.sizes) < 1:
             raise ValueError(f"forms must be at least two, of some codes each, got {self.forms}.")
         if not 0 <= self.label_index < len(self.forms):
             raise ValueError(f"label_index must be that of a column, got {self.label_index}.")
+        shares = [group.share for group in self.groups]
+        if not (shares and min(shares) >= 0 and abs(sum(shares) - 1) <= SHARES_TOLERANCE):
+            raise ValueError(f"groups must have shares >= 0 that add to 1, got {shares}.")
+        if self.num_members % len(shares):
+            raise ValueError(
+                f"groups must have members alike, got {self.num_members} for {len(shares)} groups."
+            )
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -172,8 +208,14 @@ class GeneratorSettings:
 
     @property
     def num_parts(self) -> int:
-        """Latent codes of all members together: parts of the mixture, all of the same weight."""
+        """Latent codes of all members together: parts of the mixture."""
         return self.num_members * self.num_anchors
+
+    @cached_property
+    def part_weights(self) -> Shares:
+        """Weight of each part, relative to an equal one, ``(num_parts,)``: the mean is 1."""
+        of_groups = len(self.groups) * np.array([group.share for group in self.groups])
+        return of_groups.repeat(self.num_parts // len(self.groups))
 
     @property
     def num_outputs(self) -> int:
@@ -182,7 +224,7 @@ class GeneratorSettings:
 
     @property
     def base_sizes(self) -> tuple[int, ...]:
-        """Numbers in the base of every column."""
+        """Numbers in the base of every column, in every group."""
         return tuple(f.size * (self.num_classes if f.is_given_label else 1) for f in self.forms)
 
     @property
@@ -191,9 +233,8 @@ class GeneratorSettings:
         layers = pairwise((self.latent_dim, self.hidden, self.hidden, self.num_outputs))
         network = sum((inputs + 1) * outputs for inputs, outputs in layers)
         each = self.num_anchors * self.latent_dim + network
-        return self.num_members * each + sum(self.base_sizes)
+        return self.num_members * each + len(self.groups) * sum(self.base_sizes)
 
     def to_dict(self) -> dict[str, int]:
-        """Return what the schema does not say, as plain values for ``generator.json``."""
-        names = ("num_members", "num_anchors", "latent_dim", "hidden")
-        return {name: getattr(self, name) for name in names}
+        """Return the numbers that the schema does not say, for ``generator.json``."""
+        return {name: getattr(self, name) for name in _NUMBERS}

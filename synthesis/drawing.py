@@ -112,6 +112,8 @@ class MixtureTables:
         columns: Sequence[Floats],
         label_index: int,
         shares: Mapping[int, Floats | NDArray[np.bool_]],
+        *,
+        weights: Floats | None = None,
     ) -> Self:
         """Make the tables, under a condition.
 
@@ -121,11 +123,14 @@ class MixtureTables:
             label_index: which of them is the label.
             shares: per column position, the probability that a value with a code meets the
                 condition, ``(codes,)`` in [0, 1].
+            weights: of each part, relative to an equal one, ``(parts,)``; 1 if left out.
 
         Raises:
             ValueError: if the condition has (almost) no probability under the generator.
         """
         label = columns[label_index]
+        if weights is not None:
+            label = label * weights[:, None]
         weights = label * shares.get(label_index, 1.0) / len(label)  # (parts, classes)
         tables: list[ColumnTable | None] = []
         for position, column in enumerate(columns):

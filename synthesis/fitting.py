@@ -2,7 +2,7 @@
 
 With P the probabilities of all latent codes and Y its label columns, the model's block for columns
 a and b given class c is P_a' diag(Y_c) P_b / num_parts: one matrix product per class for all
-blocks together.
+blocks together. Where groups of sites have shares of their own, Y is weighted by them.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class SketchLoss:
     """Weighted squared error of a generator's moments, in units of what noise alone would cause.
 
     Below 1 the generator follows the noise; well above 1 it misses the data. With one table of
-    targets the moments are those of the whole mixture. With several, every member has its own, and
-    the loss is their mean.
+    targets the moments are those of the whole mixture, as its parts are weighted. With several,
+    every member has its own, and the loss is their mean.
 
     Attributes:
         spread: standard deviation of what the truth itself would score.
@@ -89,7 +89,8 @@ class SketchLoss:
 
     def __call__(self, mixture: Mixture) -> Tensor:
         """Return the loss of a generator's distributions, a scalar with its graph."""
-        return self._error(mixture, self._weigh(mixture))
+        label = self._weigh_label(mixture)
+        return self._error(label, mixture, self._weigh(label, mixture))
 
     def penalised(self, mixture: Mixture) -> Tensor:
         """Return the loss plus the price of dependence, in the same units.
@@ -98,12 +99,20 @@ class SketchLoss:
         alone would cause; the price per record enters on the same scale, so that it counts as
         much on every table.
         """
-        joints = self._weigh(mixture)
-        return self._error(mixture, joints) + self._price * self._dependence(mixture, joints)
+        label = self._weigh_label(mixture)
+        joints = self._weigh(label, mixture)
+        dependence = self._dependence(label, mixture, joints)
+        return self._error(label, mixture, joints) + self._price * dependence
 
-    def _weigh(self, mixture: Mixture) -> list[Tensor]:
+    def _weigh_label(self, mixture: Mixture) -> Tensor:
+        return mixture.label * self._weights(mixture)[:, None]
+
+    def _weights(self, mixture: Mixture) -> Tensor:
+        return mixture.weights if self._members == 1 else torch.ones_like(mixture.weights)
+
+    def _weigh(self, label: Tensor, mixture: Mixture) -> list[Tensor]:
         """Return the shares of every feature's codes and classes, ``(members, classes, codes)``."""
-        label = mixture.label.unflatten(0, (self._members, -1))
+        label = label.unflatten(0, (self._members, -1))
         joints = []
         for column in mixture.features:
             if column.ndim == 2:
@@ -114,8 +123,8 @@ class SketchLoss:
             joints.append(sums / label.shape[1])
         return joints
 
-    def _error(self, mixture: Mixture, joints: list[Tensor]) -> Tensor:
-        error = self._pair_error(mixture.label, mixture.features)
+    def _error(self, label: Tensor, mixture: Mixture, joints: list[Tensor]) -> Tensor:
+        error = self._pair_error(label, mixture.features)
         for block, target, weight in self._singles:
             shares = joints[block.features[0]]
             if not block.is_given_label:
@@ -123,14 +132,13 @@ class SketchLoss:
             error = error + (weight * (shares - target) ** 2).sum()
         return error * (self._scale / self._members)
 
-    def _dependence(self, mixture: Mixture, joints: list[Tensor]) -> Tensor:
+    def _dependence(self, label: Tensor, mixture: Mixture, joints: list[Tensor]) -> Tensor:
         """Return the information of the latent code about the columns given the label, in nats."""
-        label = mixture.label
         total = label.new_zeros(())
+        weights = self._weights(mixture)
         for column, joint in zip(mixture.features, joints, strict=True):
             entropy = (column * torch.log(column + TINY)).sum(-1)
-            if column.ndim == 3:
-                entropy = (label.T * entropy).sum(0)
+            entropy = (label.T * entropy).sum(0) if column.ndim == 3 else weights * entropy
             classes = joint.sum(2, keepdim=True)
             known = (joint * torch.log(joint / (classes + TINY) + TINY)).sum() / self._members
             total = total + entropy.mean() - known

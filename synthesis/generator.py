@@ -7,12 +7,16 @@ conditions on columns can be sampled exactly.
 
 It has several *members*, networks that share nothing but the base of their logits, each with latent
 codes of its own. Their mixture strays less from the truth than any of them (bagging, Breiman 1996).
+Sites that are unlike each other have members of their own, in *groups*: then the generator is the
+mixture of one generator for every group, weighted by how many rows each group has.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -20,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synthesis.architecture import GeneratorSettings, Shares
+from synthesis.architecture import GeneratorSettings, Shares, SiteGroup
 from synthesis.drawing import Codes, MixtureTables
 
 LEAST_SHARE = 1e-6
@@ -35,10 +39,12 @@ class Mixture:
         columns: per column the probabilities of its codes, ``(parts, codes)``, or
             ``(classes, parts, codes)`` where they differ between classes.
         label_index: which of them is the label; always ``(parts, classes)``.
+        weights: of each part, relative to an equal one, ``(parts,)``.
     """
 
     columns: tuple[Tensor, ...]
     label_index: int
+    weights: Tensor
 
     @property
     def label(self) -> Tensor:
@@ -89,7 +95,7 @@ class Generator(nn.Module):
             nn.ReLU(),
             MemberLinear(members, hidden, settings.num_outputs, rng),
         )
-        self.base = nn.Parameter(torch.zeros(sum(self.settings.base_sizes)))
+        self.base = nn.Parameter(torch.zeros(len(settings.groups) * sum(settings.base_sizes)))
         for index, form in enumerate(settings.forms):
             spread = form.make_spread()
             held = None if spread is None else torch.from_numpy(spread)
@@ -106,12 +112,20 @@ class Generator(nn.Module):
         ]
 
     def _bases(self) -> list[Tensor]:
-        """Return the base of every column, ``(1, codes)`` or ``(classes, 1, codes)``."""
-        several = self.base.split(self.settings.base_sizes)
-        return [
-            base.view(-1, 1, form.size) if form.is_given_label else base.view(1, form.size)
+        """Return the base of every column in every part.
+
+        ``(parts, codes)``, or ``(classes, parts, codes)`` where classes differ; with one group, 1
+        stands for all parts.
+        """
+        groups = len(self.settings.groups)
+        several = self.base.view(groups, -1).split(self.settings.base_sizes, dim=1)
+        bases = [
+            base.view(groups, -1, form.size).transpose(0, 1) if form.is_given_label else base
             for base, form in zip(several, self.settings.forms, strict=True)
         ]
+        if groups == 1:
+            return bases
+        return [base.repeat_interleave(self.settings.num_parts // groups, -2) for base in bases]
 
     def mixture(self) -> Mixture:
         """Return the distributions of all columns for all parts."""
@@ -119,7 +133,34 @@ class Generator(nn.Module):
         return Mixture(
             columns=tuple(functional.softmax(logits + base, dim=-1) for logits, base in columns),
             label_index=self.settings.label_index,
+            weights=self._part_weights(),
         )
+
+    def _part_weights(self) -> Tensor:
+        return torch.from_numpy(self.settings.part_weights).to(self.base)
+
+    @classmethod
+    @torch.no_grad()
+    def join(cls, generators: Sequence[Generator], groups: Sequence[SiteGroup]) -> Self:
+        """Return the mixture of generators, each of which becomes a group.
+
+        Args:
+            generators: alike in everything but their weights, and each of one group.
+            groups: what each is of, with shares that add to 1.
+        """
+        first = generators[0].settings
+        members = first.num_members * len(generators)
+        settings = replace(first, num_members=members, groups=tuple(groups))
+        joined = cls(settings, rng=torch.Generator())
+        for name, parameter in joined.named_parameters():
+            parameter.copy_(torch.cat([each.get_parameter(name) for each in generators]))
+        return joined
+
+    def regrouped(self, groups: Sequence[SiteGroup]) -> Self:
+        """Return the same networks under groups with other shares or names."""
+        other = copy.copy(self)
+        other.settings = replace(self.settings, groups=tuple(groups))
+        return other
 
     @torch.no_grad()
     def start_at(self, shares: Sequence[Shares]) -> None:
@@ -130,7 +171,12 @@ class Generator(nn.Module):
         Args:
             shares: per column, in order, shares of its codes given the class, ``(classes, codes)``;
                 of the label its own, ``(1, classes)``.
+
+        Raises:
+            ValueError: if there are several groups, which start apart from each other.
         """
+        if len(self.settings.groups) > 1:
+            raise ValueError("a generator of several groups is joined from those of each.")
         classes = np.asarray(shares[self.settings.label_index])[0]
         bases = []
         for form, told in zip(self.settings.forms, shares, strict=True):
@@ -150,18 +196,24 @@ class Generator(nn.Module):
         Gumbel-softmax (Jang et al. 2017) with the hard value forward and the soft gradient back:
         a discriminator that sees soft rows learns to tell softness from data.
         """
-        picked = torch.randint(self.settings.num_parts, (num_rows,), generator=rng)
+        picked, at = self._pick_parts(num_rows, rng), self.settings.label_index
         logits = [column[picked] for column in self()]
-        bases, at = self._bases(), self.settings.label_index
+        bases = [base if base.shape[-2] == 1 else base[..., picked, :] for base in self._bases()]
         label = _draw_hard(logits[at] + bases[at], rng)
         rows = []
         for index, (column, base) in enumerate(zip(logits, bases, strict=True)):
             if index == at:
                 rows.append(label)
             else:
-                own = label @ base.squeeze(1) if base.ndim == 3 else base
-                rows.append(_draw_hard(column + own, rng))
+                rows.append(_draw_hard(column + _given(label, base), rng))
         return torch.cat(rows, dim=1)
+
+    def _pick_parts(self, num_rows: int, rng: torch.Generator) -> Tensor:
+        settings = self.settings
+        if len(settings.groups) == 1:
+            return torch.randint(settings.num_parts, (num_rows,), generator=rng)
+        weights = torch.from_numpy(settings.part_weights)
+        return torch.multinomial(weights, num_rows, replacement=True, generator=rng)
 
     @torch.no_grad()
     def make_tables(
@@ -177,7 +229,9 @@ class Generator(nn.Module):
             ValueError: if the condition has (almost) no probability under the generator.
         """
         columns = [column.double().numpy() for column in self.mixture().columns]
-        return MixtureTables.of(columns, self.settings.label_index, shares or {})
+        return MixtureTables.of(
+            columns, self.settings.label_index, shares or {}, weights=self.settings.part_weights
+        )
 
     def sample_codes(
         self,
@@ -200,6 +254,15 @@ class Generator(nn.Module):
             ValueError: if the condition has (almost) no probability under the generator.
         """
         return self.make_tables(allowed).draw(num_rows, rng)
+
+
+def _given(label: Tensor, base: Tensor) -> Tensor:
+    """Return the base of each row given its class, ``(rows, codes)``, or 1 for all rows."""
+    if base.ndim == 2:
+        return base
+    if base.shape[1] == 1:
+        return label @ base.squeeze(1)
+    return torch.einsum("rc,crx->rx", label, base)
 
 
 def _draw_hard(logits: Tensor, rng: torch.Generator) -> Tensor:

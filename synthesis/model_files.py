@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from synthesis.architecture import GeneratorSettings
+from synthesis.architecture import GeneratorSettings, SiteGroup
 from synthesis.errors import InputError
 from synthesis.generator import Generator
 from synthesis.schema import Schema, parse_schema
 
-FORMAT = "fedsynth-generator/2"
+FORMAT = "fedsynth-generator/3"
+_ONE_GROUP = "fedsynth-generator/2"
+"""The format before there were groups of sites, which is read as one group."""
 WEIGHTS_FILE = "generator.safetensors"
 DESCRIPTION_FILE = "generator.json"
 
@@ -28,6 +31,7 @@ def save_generator(folder: Path, generator: Generator, schema: Schema) -> None:
     description = {
         "format": FORMAT,
         "architecture": generator.settings.to_dict(),
+        "groups": [asdict(group) for group in generator.settings.groups],
         "schema": schema.model_dump(mode="json"),
     }
     text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
@@ -50,14 +54,21 @@ def load_generator(folder: str | Path) -> tuple[Generator, Schema]:
             )
     try:
         description: dict[str, Any] = json.loads((path / DESCRIPTION_FILE).read_text("utf-8"))
-        if description["format"] != FORMAT:
+        if description["format"] not in (FORMAT, _ONE_GROUP):
             raise InputError(
                 f"{DESCRIPTION_FILE} must be of format {FORMAT}, it is "
                 f"{description['format']!r}; use the version of fedsynth that wrote it.",
                 argument="dir",
             )
         schema = parse_schema(description["schema"], source=DESCRIPTION_FILE)
-        settings = GeneratorSettings.for_schema(schema, **description["architecture"])
+        settings = GeneratorSettings.for_schema(
+            schema,
+            groups=[
+                SiteGroup(share=float(each["share"]), sites=tuple(map(str, each["sites"])))
+                for each in description.get("groups", ())
+            ],
+            **description["architecture"],
+        )
         generator = Generator(settings, rng=torch.Generator())
         generator.load_state_dict(load_file(path / WEIGHTS_FILE))
         if not all(bool(torch.isfinite(weight).all()) for weight in generator.parameters()):

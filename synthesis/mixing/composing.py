@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
 
 from synthesis.conditions import parse_condition, restrict
+from synthesis.drawing import LEAST_PROBABILITY
+from synthesis.errors import InputError
 from synthesis.mixing.grouping import Floats
 from synthesis.mixing.layout import MarginLayout
 from synthesis.mixing.margins import Margin
@@ -21,6 +23,11 @@ from synthesis.sharded_sample import ShardedSample
 
 if TYPE_CHECKING:
     from synthesis.generator import Generator
+
+
+_CLOSE = 1e-4
+"""How far a group's share in the rows may be from what was asked."""
+_MOST_TURNS = 50
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,7 +86,7 @@ class Composition:
         layout = MarginLayout.of(schema, left, asked)
         with torch.no_grad():
             columns = [each.double().numpy() for each in generator.mixture().columns]
-        cells = layout.make_cells(columns, left)
+        cells = layout.make_cells(columns, generator.settings.part_weights, left)
         goals, unequal = _close(layout, cells)
         factors = rake(cells, goals)
         return cls(
@@ -89,6 +96,49 @@ class Composition:
             efficiency=cells.efficiency(factors),
             unequal=unequal,
         )
+
+
+def hold_shares(generator: Generator, compose: Callable[[Generator], Composition]) -> Composition:
+    """Return a composition in which the generator's groups keep their shares.
+
+    Conditions and margins favour groups that meet them more often. So groups are weighed against
+    that, as raking does it with any other margin, until their shares are what they were.
+
+    Args:
+        generator: with the shares that the rows are to have.
+        compose: makes a composition of a generator.
+
+    Raises:
+        InputError: if a group that is to have a share has no row left, or the shares contradict
+            what else is asked for.
+    """
+    groups = generator.settings.groups
+    asked = weights = np.array([group.share for group in groups])
+    for turn in range(_MOST_TURNS):
+        try:
+            composition = compose(generator)
+        except InputError:
+            if turn == 0:
+                raise
+            break  # weighed until nothing was left of a group
+        found = composition.rows.share_out(len(groups))
+        if np.abs(found - asked).max() <= _CLOSE:
+            return composition
+        for group, share in zip(groups, found.tolist(), strict=True):
+            if group.share > 0 and share < LEAST_PROBABILITY:
+                raise InputError(
+                    f"mix: no row of {' and '.join(group.sites)} has what else is asked for; "
+                    "give it no share or ask for less.",
+                    argument="mix",
+                )
+        weights = weights * asked / np.where(asked > 0, found, 1.0)
+        weights /= weights.sum()
+        generator = generator.regrouped(
+            [replace(g, share=share) for g, share in zip(groups, weights.tolist(), strict=True)]
+        )
+    raise InputError(
+        "mix: the shares of sites contradict what else is asked for; ask for less.", argument="mix"
+    )
 
 
 def _close(layout: MarginLayout, cells: Cells) -> tuple[list[Goal], Floats | None]:

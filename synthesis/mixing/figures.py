@@ -51,11 +51,23 @@ def measure(part: MixedPart) -> dict[str, Any]:
             for goal, before in zip(composition.goals, composition.before, strict=True)
         ],
         "parity": _measure_parity(part, rows),
+        "sites": _measure_sites(part),
         "two_way_distance_to_generator": {
             "of_its_own_rows": marginal_distance(schema, other.head(count), own, 2),
             "of_these_rows": marginal_distance(schema, table, own, 2),
         },
     }
+
+
+def _measure_sites(part: MixedPart) -> list[dict[str, Any]]:
+    """Return what share each group of sites has, beside what was asked."""
+    if not part.groups:
+        return []
+    shares = part.composition.rows.share_out(len(part.groups)).tolist()
+    return [
+        {"sites": list(group.sites), "asked": group.share, "share": share}
+        for group, share in zip(part.groups, shares, strict=True)
+    ]
 
 
 def _measure_margin(

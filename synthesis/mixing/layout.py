@@ -56,12 +56,15 @@ class MarginLayout:
         found = sorted(tuple(sorted(block)) for block in blocks if block)
         return cls(schema=schema, margins=tuple(margins), groupings=groupings, blocks=((), *found))
 
-    def make_cells(self, columns: Sequence[Floats], left: Mapping[int, Restriction]) -> Cells:
+    def make_cells(
+        self, columns: Sequence[Floats], weights: Floats, left: Mapping[int, Restriction]
+    ) -> Cells:
         """Return a generator in groups.
 
         Args:
             columns: per column the probabilities of its codes, ``(parts, codes)`` or
                 ``(classes, parts, codes)``; of the label always the former.
+            weights: of each part, relative to an equal one, ``(parts,)``.
             left: by column index, what conditions leave.
 
         Raises:
@@ -69,7 +72,7 @@ class MarginLayout:
         """
         label = self.schema.label_index
         parts, classes = columns[label].shape
-        weights = columns[label].T / parts  # (classes, parts)
+        weights = columns[label].T * weights / parts  # (classes, parts)
         for index, restriction in left.items():
             if index == label:
                 weights = weights * restriction.shares[:, None]

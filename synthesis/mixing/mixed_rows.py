@@ -97,6 +97,11 @@ class MixedRows:
     cuts: Mapping[int, Cuts]
     probability: float
 
+    def share_out(self, number: int) -> Floats:
+        """Return the shares of so many groups of parts in the rows; groups have as many parts."""
+        weights = np.diff(self.cells, prepend=0.0).reshape(number, -1).sum(1)
+        return np.asarray(weights / weights.sum())
+
     def draw(self, num_rows: int, rng: np.random.Generator) -> list[Placed]:
         """Draw so many rows, >= 0; stratified as ``MixtureTables.draw`` does it."""
         points = (np.arange(num_rows) + rng.random()) / max(num_rows, 1) * self.cells[-1]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from synthesis.architecture import SiteGroup
 from synthesis.conditions import parse_condition, restrict
 from synthesis.encoding import Placed
 from synthesis.errors import InputError
-from synthesis.mixing.composing import Composition
+from synthesis.mixing.composing import Composition, hold_shares
 from synthesis.mixing.interpolation import LATENT, Rows, RowsBetween
 from synthesis.mixing.latent import interpolate_latent
 from synthesis.mixing.mixing import Mixing
 from synthesis.mixing.schedule import ScheduledSample, read_schedule
+from synthesis.mixing.site_shares import weigh_sites
 from synthesis.mixing.target_file import Target
 from synthesis.schema import Schema
 from synthesis.sharded_sample import ShardedSample, Shards, check_size
@@ -47,12 +50,14 @@ class MixedPart:
         plain: rows of the generator under the same conditions, apart from those.
         composition: the weights.
         asked: what was asked for, as plain values that a file can hold.
+        groups: of sites, with the shares that were asked for; none if nothing was asked of them.
     """
 
     sample: MixedSample
     plain: ShardedSample
     composition: Composition
     asked: dict[str, Any]
+    groups: tuple[SiteGroup, ...]
 
     @classmethod
     def of(
@@ -75,16 +80,20 @@ class MixedPart:
         plain = ShardedSample.of(generator, schema, num_rows, seed=seed, where=where)
         strength = 1.0 if mixing.strength is None else mixing.strength
         target = None if mixing.match is None else Target.of(mixing.match)
+        if mixing.mix is not None:
+            generator = weigh_sites(generator, mixing.site_shares)
         if mixing.interpolate == LATENT:
             generator = interpolate_latent(generator, strength=strength, seed=seed)
-        composition = Composition.of(
-            generator,
-            schema,
+        compose = partial(
+            Composition.of,
+            schema=schema,
             where=where,
             margins=target.read(schema) if target else (),
             balance=mixing.balance,
             parity=mixing.pair,
         )
+        is_mixed = mixing.mix is not None
+        composition = hold_shares(generator, compose) if is_mixed else compose(generator)
         rows: Rows = composition.rows
         if mixing.interpolate not in (None, LATENT):
             rows = RowsBetween(
@@ -97,6 +106,7 @@ class MixedPart:
         asked = {
             "rows": num_rows,
             "where": list(where),
+            "mix": dict(mixing.site_shares) or None,
             "match": target and {"sha256": target.digest(), **target.to_dict()},
             "balance": mixing.balance,
             "parity": mixing.pair and list(mixing.pair),
@@ -104,7 +114,13 @@ class MixedPart:
             "strength": strength if mixing.interpolate else None,
         }
         sample = MixedSample(schema=schema, num_rows=num_rows, seed=seed, stream=stream, rows=rows)
-        return cls(sample=sample, plain=plain, composition=composition, asked=asked)
+        return cls(
+            sample=sample,
+            plain=plain,
+            composition=composition,
+            asked=asked,
+            groups=generator.settings.groups if is_mixed else (),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,6 +9,7 @@ from typing import Any
 
 from synthesis.errors import InputError
 from synthesis.mixing.interpolation import LATENT, METHODS
+from synthesis.mixing.site_shares import SiteShares, check_site_shares, parse_site_shares
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -16,6 +17,7 @@ class Mixing:
     """Wishes about the composition of synthetic rows; all of them are free post-processing.
 
     Attributes:
+        mix: shares of the sites: ``"SITE=SHARE,SITE=SHARE"``, or a mapping.
         match: target marginals: a TOML file, or what one would hold.
         balance: a column whose levels are to have equal shares.
         parity: ``"GROUP,OUTCOME"``, two columns that are to be independent; or the two names.
@@ -28,6 +30,7 @@ class Mixing:
         InputError: if a wish cannot be understood, or two do not go together.
     """
 
+    mix: str | SiteShares | None = None
     match: str | Path | Mapping[str, Any] | None = None
     balance: str | None = None
     parity: str | tuple[str, str] | None = None
@@ -36,6 +39,8 @@ class Mixing:
     schedule: str | Path | None = None
 
     def __post_init__(self) -> None:
+        if self.mix is not None:
+            check_site_shares(self.site_shares)
         if self.parity is not None and len(self.pair or ()) != 2:
             raise InputError(
                 f'parity must name two columns, such as "sex,income", got {self.parity!r}.',
@@ -60,9 +65,14 @@ class Mixing:
         return found if len(found) == 2 and all(found) else None
 
     @property
+    def site_shares(self) -> SiteShares:
+        """Shares of the sites that are named; none if nothing is asked of them."""
+        return parse_site_shares(self.mix) if isinstance(self.mix, str) else self.mix or {}
+
+    @property
     def is_asked(self) -> bool:
         """Whether anything is asked for."""
-        wishes = (self.match, self.balance, self.parity, self.interpolate, self.schedule)
+        wishes = (self.mix, self.match, self.balance, self.parity, self.interpolate, self.schedule)
         return any(wish is not None for wish in wishes)
 
     def _check_strength(self) -> None:
@@ -90,7 +100,7 @@ class Mixing:
                         argument="interpolate",
                     )
         if self.schedule is not None:
-            for wish in ("match", "balance", "parity", "interpolate"):
+            for wish in ("mix", "match", "balance", "parity", "interpolate"):
                 if getattr(self, wish) is not None:
                     raise InputError(
                         f"schedule goes without {wish}: every period says in the file what it is "

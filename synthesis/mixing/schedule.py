@@ -27,6 +27,7 @@ class Period(BaseModel):
         name: what the period column says.
         rows: rows of the period.
         where: conditions that they meet.
+        mix: shares of the sites.
         match: a target file, seen from the schedule's folder; or
         margins: what such a file would hold.
         balance: a column with equal shares.
@@ -39,6 +40,7 @@ class Period(BaseModel):
     name: Word
     rows: Annotated[int, Field(ge=1)]
     where: tuple[str, ...] = ()
+    mix: dict[str, float] | None = None
     match: str | None = None
     margins: tuple[MarginEntry, ...] = ()
     balance: str | None = None
@@ -64,6 +66,7 @@ class Period(BaseModel):
         elif self.margins:
             target = Target(entries=self.margins).to_dict()
         return Mixing(
+            mix=self.mix,
             match=target,
             balance=self.balance,
             parity=self.parity,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import torch
 
 from synthesis import decode
-from synthesis.architecture import ColumnForm, GeneratorSettings
+from synthesis.architecture import ColumnForm, GeneratorSettings, SiteGroup
 from synthesis.generator import Generator, Mixture
 from synthesis.layout import SketchLayout
 from synthesis.schema import Boolean, Categorical, Integer, Schema
@@ -48,11 +50,13 @@ def make_generator(
     *,
     num_anchors: int = 32,
     num_members: int = 1,
+    groups: Sequence[SiteGroup] = (),
     seed: int = 0,
 ) -> Generator:
     """A generator with peaked columns, so that independence would be noticed.
 
-    For mere sizes every code has an output of its own, and the first column is the label.
+    For mere sizes every code has an output of its own, and the first column is the label. Groups of
+    sites, of a schema only, differ in their bases.
     """
     numbers = {
         "num_members": num_members,
@@ -61,19 +65,23 @@ def make_generator(
         "hidden": 16,
     }
     if isinstance(source, Schema):
-        settings = GeneratorSettings.for_schema(source, **numbers)
+        settings = GeneratorSettings.for_schema(source, groups=groups, **numbers)
     else:
         forms = tuple(ColumnForm(size=size) for size in source)
         settings = GeneratorSettings(forms=forms, label_index=0, **numbers)
     generator = Generator(settings, rng=torch.Generator().manual_seed(seed))
     with torch.no_grad():
         generator.network[-1].weight.mul_(12)
+        if len(groups) > 1:
+            generator.base.normal_(generator=torch.Generator().manual_seed(seed))
     return generator
 
 
 def to_mixture(rows: torch.Tensor, sizes: tuple[int, ...], label_index: int) -> Mixture:
     """Rows (one-hot or not), each as a part of a mixture."""
-    return Mixture(columns=rows.split(sizes, dim=1), label_index=label_index)
+    return Mixture(
+        columns=rows.split(sizes, dim=1), label_index=label_index, weights=torch.ones(len(rows))
+    )
 
 
 def pair_shares(table: np.ndarray, a: int, b: int, sizes: tuple[int, ...]) -> np.ndarray:

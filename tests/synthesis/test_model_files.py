@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_world import SCHEMA, make_generator
 
+from synthesis.architecture import SiteGroup
 from synthesis.errors import InputError
 from synthesis.model_files import DESCRIPTION_FILE, WEIGHTS_FILE, load_generator, save_generator
 from synthesis.sampling import sample_table
@@ -28,6 +29,25 @@ def test_generator_and_schema_come_back_exactly(folder: Path) -> None:
     assert generator.settings == make_generator().settings
     for name, weight in make_generator().state_dict().items():
         assert torch.equal(generator.state_dict()[name], weight)
+    assert sample_table(generator, schema, 50).equals(sample_table(make_generator(), SCHEMA, 50))
+
+
+def test_groups_of_sites_come_back(tmp_path: Path) -> None:
+    groups = (SiteGroup(share=0.7, sites=("north",)), SiteGroup(share=0.3, sites=("south", "east")))
+    saved = make_generator(groups=groups, num_members=2)
+    save_generator(tmp_path, saved, SCHEMA)
+    generator, _ = load_generator(tmp_path)
+    assert generator.settings.groups == groups
+    assert sample_table(generator, SCHEMA, 50).equals(sample_table(saved, SCHEMA, 50))
+
+
+def test_a_generator_from_before_there_were_groups_is_read(folder: Path) -> None:
+    path = folder / DESCRIPTION_FILE
+    content = json.loads(path.read_text("utf-8"))
+    del content["groups"]
+    path.write_text(json.dumps(content | {"format": "fedsynth-generator/2"}), encoding="utf-8")
+    generator, schema = load_generator(folder)
+    assert generator.settings.groups == (SiteGroup(share=1.0),)
     assert sample_table(generator, schema, 50).equals(sample_table(make_generator(), SCHEMA, 50))
 
 
@@ -118,6 +138,11 @@ OTHER_SCHEMA = SCHEMA.model_dump(mode="json") | {"columns": SCHEMA.model_dump()[
         edit("hidden", "many"),
         edit("hidden", 16.5),
         edit("latent_dim", None),
+        edit("groups", None),
+        edit("groups", [{"share": 1.0}]),
+        edit("groups", [{"share": 0.5, "sites": []}]),
+        edit("groups", [{"share": "half", "sites": []}, {"share": 0.5, "sites": []}]),
+        edit("groups", [{"share": 0.5, "sites": []}, {"share": 0.5, "sites": []}]),
         edit("schema", {}),
         edit("schema", 3),
         edit("schema", OTHER_SCHEMA),
@@ -134,7 +159,7 @@ def test_damage_is_one_sentence_and_no_other_error(
 
 def test_another_format_names_both(folder: Path) -> None:
     edit("format", "fedsynth-generator/99")(folder)
-    with pytest.raises(InputError, match=r"fedsynth-generator/2.*fedsynth-generator/99"):
+    with pytest.raises(InputError, match=r"fedsynth-generator/3.*fedsynth-generator/99"):
         load_generator(folder)
 
 
