@@ -196,7 +196,7 @@ def fit_generator(
         generator.parameters(), lr=settings.learning_rate, betas=(0.5, 0.9)
     )
     average = copy.deepcopy(generator)
-    floor = _choose_floor(compute_loss(generator, loss), loss.spread)
+    floor = choose_floor(compute_loss(generator, loss), loss.spread)
     for step in range(settings.steps):
         decay = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
         for group in optimizer.param_groups:
@@ -219,7 +219,7 @@ def compute_loss(generator: Generator, loss: SketchLoss) -> float:
     return float(loss(generator.mixture()))
 
 
-def _choose_floor(start: float, spread: float) -> float:
+def choose_floor(start: float, spread: float) -> float:
     """Return the loss at which to stop, from the loss of independent columns.
 
     Where that is no more than noise alone would give in most cases, there is nothing to fit.

@@ -74,7 +74,7 @@ def make_targets(layout: SketchLayout, pooled: Counts, noise_std: float) -> Sket
     positive = np.maximum(totals, max(0.5 * total_std, 1e-6 * rows))
     classes = positive / positive.sum()
     one_way = tuple(_one_way(layout, blocks, f) for f in range(len(layout.groups)))
-    expected = _expected_shares(layout, classes, one_way)
+    expected = expected_shares(layout, classes, one_way)
     weights = tuple(
         1.0 / (variance + MODEL_ERROR_WEIGHT * shares / rows)
         for variance, shares in zip(variances, expected, strict=True)
@@ -215,10 +215,18 @@ def _sum_groups(fine: Shares, groups: NDArray[np.int64], size: int) -> Shares:
     return grouped
 
 
-def _expected_shares(
+def expected_shares(
     layout: SketchLayout, classes: Shares, one_way: tuple[Shares, ...]
 ) -> list[Shares]:
-    """Shares if features were independent given the label: enough to say how large a cell is."""
+    """Return the shares if features were independent given the label, per block.
+
+    That is enough to say how large a cell is.
+
+    Args:
+        layout: where the counts lie.
+        classes: share of every class.
+        one_way: per feature, the class-conditional shares of its groups, ``(classes, groups)``.
+    """
     several = []
     for block in layout.blocks:
         if len(block.features) == 2:

@@ -1,0 +1,81 @@
+"""Groups of sites: alike ones are joined, unlike ones stay apart, whatever their numbers are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tiny_world import SCHEMA, draw_codes, make_layout
+
+from server.grouping import Grouping, SketchGroup
+from strategies.aggregation import PooledSketch
+from synthesis.layout import compute_sketch
+
+LAYOUT = make_layout()
+NOISE = 0.5
+
+
+def sketch_of(rows: int, seed: int, *, mirrored: bool = False) -> PooledSketch:
+    codes = draw_codes(rows, seed)
+    if mirrored:  # all columns lean the other way on the first
+        codes[:, 1:] = np.array(SCHEMA.sizes)[1:] - 1 - codes[:, 1:]
+    counts = compute_sketch(LAYOUT, codes.astype(np.int16), np.ones(rows))
+    noise = np.random.default_rng(seed).normal(0, NOISE * LAYOUT.sensitivity, len(counts))
+    return PooledSketch(values=counts + noise, noise_variance=NOISE**2)
+
+
+def form(sketches: dict[int, PooledSketch], most: int = 4) -> list[SketchGroup]:
+    pooled = PooledSketch(
+        values=np.sum([each.values for each in sketches.values()], axis=0),
+        noise_variance=sum(each.noise_variance for each in sketches.values()),
+    )
+    return Grouping(LAYOUT, pooled).form(sketches, most)
+
+
+def test_sites_of_one_population_are_one_group() -> None:
+    (group,) = form({node: sketch_of(2000, node) for node in range(5)})
+    assert group.nodes == (0, 1, 2, 3, 4)
+    assert group.rows == pytest.approx(10_000, rel=0.02)
+    assert group.sketch.noise_variance == pytest.approx(5 * NOISE**2)
+
+
+def test_the_difference_of_sites_alike_is_about_one() -> None:
+    grouping = Grouping(LAYOUT, sketch_of(4000, 0))
+    found = [
+        grouping.measure(
+            grouping.make_group((1,), sketch_of(2000, 2 * seed + 1)),
+            grouping.make_group((2,), sketch_of(700, 2 * seed + 2)),
+        )
+        for seed in range(20)
+    ]
+    assert np.mean(found) == pytest.approx(1.0, abs=0.1)
+
+
+def test_two_populations_are_two_groups_that_add_up() -> None:
+    rows = range(1000, 1600, 100)
+    sketches = {n: sketch_of(each, n, mirrored=n % 2 == 1) for n, each in enumerate(rows)}
+    groups = form(sketches)
+    assert [group.nodes for group in groups] == [(1, 3, 5), (0, 2, 4)]
+    assert groups[0].rows > groups[1].rows
+    total = sum(group.sketch.values for group in groups)
+    assert total == pytest.approx(np.sum([each.values for each in sketches.values()], axis=0))
+
+
+def test_few_rows_under_noise_join_what_they_cannot_be_told_from() -> None:
+    (group,) = form({0: sketch_of(2000, 0), 1: sketch_of(3, 1, mirrored=True)})
+    assert group.nodes == (0, 1)
+
+
+def test_there_are_never_more_groups_than_asked_for() -> None:
+    sketches = {node: sketch_of(1500, node, mirrored=node % 2 == 1) for node in range(4)}
+    assert len(form(sketches, most=1)) == 1
+    assert len(form(sketches, most=2)) == 2
+
+
+def test_numbers_of_nodes_change_nothing() -> None:
+    sketches = [sketch_of(900 + 300 * site, site, mirrored=site > 1) for site in range(4)]
+    one = form(dict(enumerate(sketches)))
+    other = form({77 - site: sketch for site, sketch in enumerate(sketches)})
+    assert len(one) == 2
+    for mine, theirs in zip(one, other, strict=True):
+        assert np.array_equal(mine.sketch.values, theirs.sketch.values)
+        assert sorted(77 - node for node in theirs.nodes) == list(mine.nodes)
