@@ -30,7 +30,7 @@ from client.answering import answer_once
 from client.canaries import NUMBER, describe_canaries, find_opening
 from client.evaluating import release_evaluation
 from client.hello import answer_hello
-from client.incoming import build_generator, read_arrays
+from client.incoming import build_generator, read_arrays, read_groups
 from client.kept import KeptAnswers
 from client.patience import patience_of
 from client.phases import close_study, open_phase
@@ -95,7 +95,11 @@ def train(site: Site, request: StudyRequest, message: Message) -> RecordDict:
     local = train_round(
         site,
         request,
-        build_generator(read_arrays(message, ARRAYS), site.schema),
+        build_generator(
+            read_arrays(message, ARRAYS),
+            site.schema,
+            read_groups(str(config[protocol.GROUP_SHARES])),
+        ),
         server_round=int(str(config[protocol.SERVER_ROUND])),
         pooled_sketch=pooled.get(STATISTICS),
         pooled_noise_std=float(str(config[protocol.POOLED_NOISE_STD])),

@@ -6,7 +6,7 @@ Nothing is believed: neither that an array is what its label says, nor that it i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,14 @@ from client.refusals import MalformedRequest
 from strategies.fields import fields_of
 from strategies.wire_field import Direction
 from strategies.wire_format import is_one_format, unpack
-from synthesis.architecture import GeneratorSettings
+from synthesis.architecture import GeneratorSettings, SiteGroup
 from synthesis.evaluation import EvaluationLayout, ScoreNetwork
 from synthesis.generator import Generator
 from synthesis.schema import Schema
 
 _WIDEST = 4096
 _MOST_PROBABILITIES = 50_000_000
+_MOST_GROUPS = 64
 _HEADER_BYTES = 1024
 _GENERATOR = {"anchors", "network.0.bias"}
 _SCORE_BIAS = "layers.0.bias"
@@ -76,11 +77,36 @@ def _read(array: Array) -> NDArray[Any]:
     return values
 
 
-def build_generator(weights: Mapping[str, Tensor], schema: Schema) -> Generator:
-    """Build the generator that the weights are of.
+def read_groups(shares: str) -> list[SiteGroup]:
+    """Read the shares of groups of sites, such as ``0.75,0.25``.
 
     Raises:
-        MalformedRequest: if a weight is missing, or the shapes fit no generator for this schema.
+        MalformedRequest: if they are not a few numbers from 0 to 1.
+    """
+    try:
+        groups = [SiteGroup(share=float(share)) for share in shares.split(",")]
+    except ValueError:
+        raise MalformedRequest("group-shares must be numbers with commas between them.") from None
+    if len(groups) > _MOST_GROUPS or not all(0 <= group.share <= 1 for group in groups):
+        raise MalformedRequest(
+            f"group-shares must be at most {_MOST_GROUPS} numbers between 0 and 1."
+        )
+    return groups
+
+
+def build_generator(
+    weights: Mapping[str, Tensor], schema: Schema, groups: Sequence[SiteGroup]
+) -> Generator:
+    """Build the generator that the weights are of.
+
+    Args:
+        weights: as they came.
+        schema: of the site.
+        groups: of sites, that the generator describes.
+
+    Raises:
+        MalformedRequest: if shares do not add to 1, a weight is missing, or the shapes fit no
+            generator for this schema.
     """
     if not weights.keys() >= _GENERATOR or weights["anchors"].ndim != 3:
         raise MalformedRequest("weights from the coordinator must be those of a generator.")
@@ -89,13 +115,17 @@ def build_generator(weights: Mapping[str, Tensor], schema: Schema) -> Generator:
     if min(num_members, num_anchors, latent_dim) < 1:
         raise MalformedRequest("the generator must have some members and latent codes.")
     _check_width(hidden)
-    settings = GeneratorSettings.for_schema(
-        schema,
-        num_members=num_members,
-        num_anchors=num_anchors,
-        latent_dim=latent_dim,
-        hidden=hidden,
-    )
+    try:
+        settings = GeneratorSettings.for_schema(
+            schema,
+            groups=groups,
+            num_members=num_members,
+            num_anchors=num_anchors,
+            latent_dim=latent_dim,
+            hidden=hidden,
+        )
+    except ValueError as error:
+        raise MalformedRequest(f"the generator cannot be as it is told: {error}") from None
     _check_size(weights, least=settings.num_weights)
     if settings.num_parts * max(hidden, sum(settings.base_sizes)) > _MOST_PROBABILITIES:
         raise MalformedRequest("the generator must have fewer latent codes than these.")

@@ -160,7 +160,11 @@ _TRAIN: Final = (
     *settings(
         TRAIN,
         STUDY
-        | {protocol.SERVER_ROUND: WireType.INTEGER, protocol.POOLED_NOISE_STD: WireType.FLOAT},
+        | {
+            protocol.SERVER_ROUND: WireType.INTEGER,
+            protocol.POOLED_NOISE_STD: WireType.FLOAT,
+            protocol.GROUP_SHARES: WireType.STRING,
+        },
     ),
     weights(TRAIN, Direction.DOWN, "the global generator, made from private replies alone"),
     counts(
