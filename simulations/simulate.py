@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from server.publication import Publication
 from server.release import check_output, staged_folder, write_release
 from server.report import Phase, Report
 from server.study import Study
+from simulations.attacks import attack_release
 from simulations.backends import SimulationRun, run_local
 from simulations.evaluate import evaluate
 from simulations.events import Events, OnEvent
@@ -139,6 +140,7 @@ def run_simulation(
         outcome, run = run_study(study, sites, settings.backend, home, events)
         num_rows = settings.rows or len(sites.train)
         synthetic, assessment = _assess(outcome, sites, num_rows, settings.seed, events)
+        assessment = _attack(assessment, outcome, study, sites, synthetic, settings, home, events)
         nodes = name_nodes(sites, run.partitions)
         canaries = state_canaries(study, sites.schema, outcome, nodes)
         report = make_report(
@@ -242,5 +244,39 @@ def _assess(
     )
     seconds = time.monotonic() - started
     events({"event": "scored", "phase": name, "seconds": seconds})
-    scoring = Phase(name=name, seconds=seconds)
-    return synthetic, Assessment(utility=utility, pictures=pictures, scoring=scoring)
+    phases = (Phase(name=name, seconds=seconds),)
+    return synthetic, Assessment(utility=utility, pictures=pictures, phases=phases)
+
+
+def _attack(
+    assessment: Assessment,
+    outcome: StudyOutcome,
+    study: Study,
+    sites: SimulatedSites,
+    synthetic: pd.DataFrame,
+    settings: SimulationSettings,
+    home: Path,
+    events: Events,
+) -> Assessment:
+    """Try what the release gives away of real rows, if asked, and add what came of it."""
+    if not settings.attacks:
+        return assessment
+    name = "attacks on the rows"
+    started = time.monotonic()
+    events({"event": "phase-started", "phase": name})
+    attacks = attack_release(
+        outcome,
+        study,
+        sites,
+        synthetic,
+        partition=settings.partition,
+        home=home,
+        seed=settings.seed,
+        on_step=lambda done, total: events(
+            {"event": "attack-progress", "done": done, "total": total}
+        ),
+    )
+    seconds = time.monotonic() - started
+    events({"event": "attacked", "phase": name, "seconds": seconds})
+    phases = (*assessment.phases, Phase(name=name, seconds=seconds))
+    return replace(assessment, attacks=attacks, phases=phases)
