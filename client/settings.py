@@ -13,7 +13,13 @@ from client.refusals import MalformedRequest
 from privacy import Budget, SitePlan, make_plan
 from privacy.checks import MAX_CLIP, MIN_CLIP
 from strategies import protocol
-from strategies.protocol import MAX_EPSILON, MAX_PRIVATE_STEPS, MAX_ROWS_DRAWN, MAX_STEPS
+from strategies.protocol import (
+    MAX_EPSILON,
+    MAX_PRIVATE_STEPS,
+    MAX_PROXIMAL,
+    MAX_ROWS_DRAWN,
+    MAX_STEPS,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +38,7 @@ class StudyRequest:
         sample_rate: probability that a record enters a step, in (0, 1].
         expected_batch_size: declared batch size, >= 1; never the site's own count.
         max_grad_norm: clip of one record's gradient, in [1e-6, 1e6].
+        proximal: how strongly the generator is held to the one received, in [0, 1e6].
         evaluation: whether noised counts of the hold-out are released at the end.
     """
 
@@ -46,6 +53,7 @@ class StudyRequest:
     sample_rate: float
     expected_batch_size: int
     max_grad_norm: float
+    proximal: float = 0.0
     evaluation: bool = False
 
     def __post_init__(self) -> None:
@@ -57,6 +65,8 @@ class StudyRequest:
             raise ValueError("sample-rate must be in (0, 1].")
         if not MIN_CLIP <= self.max_grad_norm <= MAX_CLIP:
             raise ValueError(f"max-grad-norm must be between {MIN_CLIP:g} and {MAX_CLIP:g}.")
+        if not 0 <= self.proximal <= MAX_PROXIMAL:
+            raise ValueError(f"proximal must be between 0 and {MAX_PROXIMAL:g}.")
         if not 0 <= self.rounds * max(self.discriminator_steps, self.generator_steps) <= MAX_STEPS:
             raise ValueError(f"rounds times steps must be between 0 and {MAX_STEPS}.")
         if min(self.rounds, self.discriminator_steps, self.generator_steps) < 0:
@@ -115,6 +125,7 @@ class StudyRequest:
             sample_rate=number(protocol.SAMPLE_RATE),
             expected_batch_size=whole(protocol.EXPECTED_BATCH_SIZE),
             max_grad_norm=number(protocol.MAX_GRAD_NORM),
+            proximal=number(protocol.PROXIMAL),
             evaluation=flag(protocol.EVALUATION),
         )
 

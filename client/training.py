@@ -92,6 +92,7 @@ def train_round(
             discriminator,
             generator_steps=request.generator_steps,
             expected_batch_size=request.expected_batch_size,
+            proximal=request.proximal,
         ),
         rng=rng("generator"),
     )
@@ -108,6 +109,7 @@ def choose_generator_steps(
     *,
     generator_steps: int,
     expected_batch_size: int,
+    proximal: float = 0.0,
 ) -> GeneratorStepSettings:
     """Choose smaller generator steps where the discriminator must be mostly noise.
 
@@ -117,7 +119,7 @@ def choose_generator_steps(
     num_weights = sum(parameter.numel() for parameter in discriminator.parameters())
     noise = (plan.training_noise_multiplier or 0.0) * (plan.steps * num_weights) ** 0.5
     signal = plan.steps * expected_batch_size
-    usual = GeneratorStepSettings(steps=generator_steps)
+    usual = GeneratorStepSettings(steps=generator_steps, proximal=proximal)
     return replace(usual, learning_rate=usual.learning_rate * signal / (signal + noise))
 
 

@@ -16,6 +16,7 @@ from privacy import SitePlan, compute_epsilon
 from server.planning import Forecast, load_reference, make_forecast
 from server.study import AUTO, Study
 from simulations.settings import plan_of, read_settings
+from strategies.rules import usual_settings
 
 _MORE = (
     "Give --schema FILE and --rows N (what a site declares, an order of magnitude) and --sites N "
@@ -54,6 +55,7 @@ def show_plan(
             f"The split that was chosen: adversarial_share = {study.adversarial_share:g} and "
             f"rounds = {study.rounds}. Write these into a study that sites are to see.",
         )
+    say(console, _describe_strategy(study))
     if forecast is None:
         say(console, _MORE)
     else:
@@ -70,6 +72,19 @@ def _show_events(console: Console, study: Study, plan: SitePlan) -> None:
         f"(PLD; RDP says {rdp:.4f}), one record, or person, added or removed. "
         "Epsilons of single events do not add up. Nothing has run and nothing was spent.",
     )
+
+
+def _describe_strategy(study: Study) -> str:
+    """Return by which rule sites' results would become one, and what it stands."""
+    settings = usual_settings(study.strategy)
+    given = ", ".join(f"{name} = {getattr(study, name):g}" for name in settings)
+    stands = (
+        f"a study with at least {study.minimum_sites} sites stands {study.bad_sites} that answer "
+        "whatever they like; the coordinator holds all replies of a round."
+        if "bad_sites" in settings
+        else "one bad site can spoil what comes of it."
+    )
+    return f"Strategy: {study.strategy}{f' ({given})' if given else ''}; {stands}"
 
 
 def _to_dict(study: Study, plan: SitePlan, forecast: Forecast | None) -> dict[str, Any]:

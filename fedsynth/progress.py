@@ -75,6 +75,7 @@ class StudyProgress:
             "phase-finished": self._finish_phase,
             "site-answered": self._count_answer,
             "fit-progress": self._fit,
+            "sites-differ": self._warn_of_sites,
             "round-started": self._start_round,
             "round-finished": self._finish_round,
             "round-void": self._finish_round,
@@ -195,6 +196,13 @@ class StudyProgress:
         self._update("fit", done, total, f"{done} of {total} steps")
         if done == total:
             self._end("fit")
+
+    def _warn_of_sites(self, event: Mapping[str, Any]) -> None:
+        say(
+            self._console,
+            f"  sketches unlike at least half of the others (level {event['level']:g}), which the "
+            f"strategy may cut: {name_some(event['nodes'])}",
+        )
 
     def _finish_round(self, event: Mapping[str, Any]) -> None:
         number, rejected = event["server_round"], event["rejected"]

@@ -6,15 +6,11 @@ its own is public: sites weigh in by the size that their noisy sketches suggest.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-import torch
 from flwr.app import Array, ArrayRecord, Context
 from flwr.serverapp import Grid, ServerApp
-from numpy.typing import NDArray
 
 from privacy import SeededRandomness
 from server.acceptance import check_acceptance
@@ -22,10 +18,13 @@ from server.canaries import CanaryAuditor
 from server.checkpoint import Checkpoint
 from server.conversation import Conversation, OnEvent
 from server.evaluating import LEAST_NOISE_SHARE, Evaluator
-from server.outcome import Attested, Evaluation, PhaseRecord, StudyOutcome
+from server.fitting import fit_once, load_weights, weights_of
+from server.outcome import Attested, Evaluation, StudyOutcome
 from server.question import hello_of, settings_of
-from server.sketch_pool import SketchPool, noise_of, pooled_of, sizes_of
+from server.robust_pool import find_differing, make_pool
+from server.sketch_pool import noise_of, pooled_of
 from server.study import Study
+from server.weighing import weigh_sites
 from strategies import protocol
 from strategies.aggregation import PooledSketch
 from strategies.arrays import ArraySpec
@@ -33,17 +32,15 @@ from strategies.collect import Answers, arrays_of, wait_for_nodes
 from strategies.federated_generator import FederatedGenerator
 from strategies.protocol import QUERY_HELLO, QUERY_SKETCH, SKETCH, STATISTICS
 from strategies.receipts import ReceiptBook
+from strategies.robust_sketch import LEVEL
+from strategies.rules import make_rule
 from strategies.validation import Reply
 from strategies.wire_field import WireFormat
-from synthesis.architecture import GeneratorSettings
-from synthesis.fitting import FitSettings, choose_device, fit_to_sketch
 from synthesis.generator import Generator
 from synthesis.layout import PAIR_SCALE, SketchLayout
 from synthesis.schema import Schema
 from synthesis.targets import SketchTargets, make_targets
 
-SMALLEST_WEIGHT = 0.01
-"""Least weight of a site's generator, as a share of an equal one: noise may hide small sites."""
 LONGEST_GOODBYE_S = 15.0
 """Longest wait until all sites have heard that the study is over."""
 
@@ -76,6 +73,7 @@ class Coordinator:
         self.outcome: StudyOutcome | None = None
         self.receipts = receipts or ReceiptBook()
         self._layout = SketchLayout.from_schema(schema)
+        self._rule = make_rule(study.strategy, study.rule_settings)
         self._emit = on_event or (lambda event: None)
         self._checkpoint = checkpoint or Checkpoint()
         self._conversation = Conversation(
@@ -118,6 +116,7 @@ class Coordinator:
             evaluation=evaluation,
             left_out=dict(self._conversation.left_out),
             canaries=canaries,
+            differing=find_differing(sketches),
             receipts={
                 node: Attested(public_key=key, receipt=receipt)
                 for node, key in self.receipts.keys.items()
@@ -144,15 +143,20 @@ class Coordinator:
 
     def _collect_sketches(self, grid: Grid, nodes: list[int]) -> Answers:
         planned = self.study.make_plan().sketch_noise_multiplier or 0.0
-        pool = SketchPool(
+        pool = make_pool(
             self._layout,
             self._auditor.find_contributions,
+            self._rule,
             least_noise=planned * LEAST_NOISE_SHARE,
+            rng=SeededRandomness(self.study.seed).numpy("pool"),
         )
 
         def accept(answers: Answers) -> Answers:
             answers.require(self.study.minimum_sites, "a sketch")
-            return pool.seal(answers)
+            sealed = pool.seal(answers)
+            if differing := find_differing(sealed):
+                self._emit({"event": "sites-differ", "nodes": list(differing), "level": LEVEL})
+            return sealed
 
         expected = ArraySpec(shape=(self._layout.dimension,), dtypes=("float32",))
         return self._conversation.ask(
@@ -167,55 +171,26 @@ class Coordinator:
         )
 
     def _fit(self, targets: SketchTargets) -> Generator:
-        generator = Generator(
-            GeneratorSettings.for_schema(self.schema),
-            rng=SeededRandomness(self.study.seed).torch("generator"),
-        )
-        found = self._checkpoint.find_fit()
-        if found is not None:
-            weights, seconds = found
-            _load(generator, weights)
-            self._emit({"event": "phase-kept", "phase": "fit"})
-        else:
-            started = time.monotonic()
-            generator = self._fit_to(generator, targets)
-            seconds = time.monotonic() - started
-            self._checkpoint.keep_fit(_weights_of(generator), seconds)
-        self._conversation.phases.append(PhaseRecord(name="fit", seconds=seconds))
+        generator, phase = fit_once(self.study, self.schema, targets, self._checkpoint, self._emit)
+        self._conversation.phases.append(phase)
         return generator
-
-    def _fit_to(self, generator: Generator, targets: SketchTargets) -> Generator:
-        return fit_to_sketch(
-            generator,
-            targets,
-            FitSettings(steps=self.study.fit_steps),
-            rng=SeededRandomness(self.study.seed).numpy("members"),
-            device=choose_device(),
-            on_step=lambda done, total: self._emit(
-                {"event": "fit-progress", "done": done, "total": total}
-            ),
-        )
 
     def _make_strategy(
         self, hello: Mapping[int, Reply], sketches: Answers, pooled: PooledSketch
     ) -> FederatedGenerator:
-        counts = {  # of sites whose policy says that theirs is public
-            node: int(str(hello[node].config[protocol.UNIT_COUNT]))
-            for node in sketches.valid
-            if protocol.UNIT_COUNT in hello[node].config
-        }
-        sizes = sizes_of(sketches) | {node: max(1.0, count) for node, count in counts.items()}
-        least = SMALLEST_WEIGHT * sum(sizes.values()) / len(sizes)
+        kept = self._checkpoint.find_rounds()
+        self._rule.restore(kept.state)
         return FederatedGenerator(
             nodes=list(sketches.valid),
             minimum_nodes=self.study.minimum_sites,
             deadline_s=self.study.deadline_s,
-            weights={node: max(size, least) for node, size in sizes.items()},
+            weights=weigh_sites(hello, sketches),
+            rule=self._rule,
             receipts=self.receipts,
             wire_format=WireFormat(self.study.wire_format),
             pooled_sketch=ArrayRecord({STATISTICS: Array(pooled.values.astype(np.float32))}),
             on_event=self._emit,
-            done=self._checkpoint.find_rounds()[0],
+            done=kept.records,
         )
 
     def _run_rounds(
@@ -226,13 +201,14 @@ class Coordinator:
 
         def keep(flower_round: int, arrays: ArrayRecord) -> None:
             if flower_round > 0:
-                self._checkpoint.keep_round(strategy.rounds[-1], arrays_of(arrays))
+                record, state = strategy.rounds[-1], self._rule.state
+                self._checkpoint.keep_round(record, arrays_of(arrays), state)
                 self._checkpoint.keep_receipts(self.receipts.latest)
 
         generator = Generator(
             fitted.settings, rng=SeededRandomness(self.study.seed).torch("generator")
         )
-        _load(generator, self._checkpoint.find_rounds()[1] or _weights_of(fitted))
+        load_weights(generator, self._checkpoint.find_rounds().weights or weights_of(fitted))
         settings = settings_of(self.study)
         settings[protocol.POOLED_NOISE_STD] = targets.noise_std
         result = strategy.start(
@@ -287,11 +263,3 @@ def make_server_app(coordinator: Coordinator) -> ServerApp:
         coordinator.run(grid, context)
 
     return app
-
-
-def _weights_of(generator: Generator) -> dict[str, NDArray[Any]]:
-    return {name: weight.numpy() for name, weight in generator.state_dict().items()}
-
-
-def _load(generator: Generator, weights: Mapping[str, NDArray[Any]]) -> None:
-    generator.load_state_dict({name: torch.from_numpy(w.copy()) for name, w in weights.items()})

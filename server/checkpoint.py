@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from safetensors.numpy import save
 
 from privacy import PublicKey, Receipt
 from strategies.collect import Answers
-from strategies.federated_generator import RoundRecord
 from strategies.protocol import PROTOCOL_VERSION
+from strategies.round_record import RoundRecord
 from strategies.validation import Reply
 from synthesis import InputError
 from synthesis.durable_file import replace_file
@@ -31,6 +31,22 @@ _STUDY = "study.json"
 _ROUND = "round-"
 _SUFFIX = ".safetensors"
 _SUM = "sum"
+_STATE = "state/"  # no layer has such a name
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class KeptRounds:
+    """Rounds that are finished.
+
+    Attributes:
+        records: one per round.
+        weights: of the generator after the last one; None where there is none.
+        state: of the rule then.
+    """
+
+    records: tuple[RoundRecord, ...] = ()
+    weights: Tensors | None = None
+    state: Tensors = field(default_factory=dict)
 
 
 class Checkpoint:
@@ -132,28 +148,34 @@ class Checkpoint:
         found = self._find("fit")
         return None if found is None else (found[0], found[1]["seconds"])
 
-    def keep_round(self, record: RoundRecord, weights: Tensors) -> None:
-        """Keep the global generator as a round left it."""
+    def keep_round(self, record: RoundRecord, weights: Tensors, state: Tensors) -> None:
+        """Keep the global generator as a round left it, and the state of the rule."""
         facts = asdict(record)
         facts["rejected"] = {str(node): code for node, code in record.rejected.items()}
-        self._keep(f"{_ROUND}{record.server_round:05d}", weights, facts)
+        tensors = dict(weights) | {f"{_STATE}{name}": array for name, array in state.items()}
+        self._keep(f"{_ROUND}{record.server_round:05d}", tensors, facts)
 
-    def find_rounds(self) -> tuple[tuple[RoundRecord, ...], Tensors | None]:
-        """Return the records of all finished rounds, and the generator after the last of them.
+    def find_rounds(self) -> KeptRounds:
+        """Return the records of all finished rounds, and what the last of them left.
 
         A study that ended because none of its rounds counted begins them anew: sites that answered
         give the same answers again, and those that were away can answer now.
         """
         records: list[RoundRecord] = []
-        weights: Tensors | None = None
+        tensors: Tensors = {}
         while (found := self._find(f"{_ROUND}{len(records) + 1:05d}")) is not None:
-            weights, facts = found
+            tensors, facts = found
             facts["rejected"] = {int(node): code for node, code in facts["rejected"].items()}
             facts["valid"] = tuple(facts["valid"])
             records.append(RoundRecord(**facts))
         if not any(record.changed for record in records):
-            return (), None
-        return tuple(records), weights
+            return KeptRounds()
+        state = {name for name in tensors if name.startswith(_STATE)}
+        return KeptRounds(
+            records=tuple(records),
+            weights={name: array for name, array in tensors.items() if name not in state},
+            state={name.removeprefix(_STATE): tensors[name] for name in state},
+        )
 
     def keep_receipts(self, receipts: Mapping[PublicKey, Receipt]) -> None:
         """Keep the sites' last receipts; call it after what came with them is kept."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from privacy import PublicKey, Receipt
 from privacy.canaries import Opening
-from strategies.federated_generator import RoundRecord
+from strategies.round_record import RoundRecord
 from synthesis.evaluation import HoldOutFigures, ScoreNetwork
 from synthesis.generator import Generator
 from synthesis.units import Codes
@@ -89,6 +89,8 @@ class StudyOutcome:
         receipts: what is held of every site's ledger, by node.
         left_out: fixed code per node whose answer did not count, by question (hello, sketch).
         canaries: of the sites that planted some, by node.
+        differing: nodes whose sketch is unlike the others' beyond chance; None where the rule
+            does not compare them.
     """
 
     generator: Generator
@@ -103,3 +105,4 @@ class StudyOutcome:
     receipts: Mapping[int, Attested] = field(default_factory=dict)
     left_out: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     canaries: Mapping[int, Planted] = field(default_factory=dict)
+    differing: tuple[int, ...] | None = None

@@ -26,6 +26,7 @@ def settings_of(study: Study) -> ConfigRecord:
         protocol.GENERATOR_STEPS: study.generator_steps,
         protocol.ADVERSARIAL_SHARE: study.adversarial_share,
         protocol.MAX_GRAD_NORM: study.max_grad_norm,
+        protocol.PROXIMAL: study.proximal,
         protocol.EVALUATION: study.evaluation,
     }
     return ConfigRecord(settings)

@@ -5,7 +5,7 @@ Of a site that planted canaries the counts that these touch are kept, for the au
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from server.acceptance import LARGEST_NOISE
 from strategies import protocol
-from strategies.aggregation import PooledSketch, SketchSum
+from strategies.aggregation import FloatArray, PooledSketch, SketchSum
 from strategies.arrays import ProblemCode
 from strategies.collect import Answers
 from strategies.protocol import STATISTICS
@@ -64,7 +64,7 @@ class SketchPool:
         if (number_of(reply) > 0) != (protocol.CANARY_COMMITMENT in reply.config):
             return Rejection(code=ProblemCode.MISSING_KEY.value)
         sketch = self._without_canaries(node, reply)
-        self._sum.add(sketch, noise)
+        self._fold(node, sketch, noise, number_of(reply))
         self._rows[node] = estimate_rows(self._layout, sketch)
         return replace(reply, arrays={})
 
@@ -78,7 +78,7 @@ class SketchPool:
 
     def seal(self, answers: Answers) -> Answers:
         """Put the sum beside the answers that it is made of; there must be one at least."""
-        pooled = self._sum.pooled
+        pooled, more = self._combine(list(answers.valid))
         sums = {
             STATISTICS: pooled.values,
             _VARIANCE: np.array([pooled.noise_variance]),
@@ -89,7 +89,13 @@ class SketchPool:
             for node, values in self._touched.items()
             if node in answers.valid
         }
-        return replace(answers, sums=sums)
+        return replace(answers, sums=sums | more)
+
+    def _fold(self, node: int, sketch: FloatArray, noise: float, canaries: int) -> None:
+        self._sum.add(sketch, noise)
+
+    def _combine(self, nodes: Sequence[int]) -> tuple[PooledSketch, dict[str, NDArray[Any]]]:
+        return self._sum.pooled, {}
 
 
 def noise_of(reply: Reply) -> float:

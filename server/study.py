@@ -23,7 +23,14 @@ from privacy import Budget, SitePlan, make_plan
 from privacy.calibration import MIN_SHARE
 from privacy.checks import MAX_CLIP, MIN_CLIP
 from privacy.policy import MIXTURE
-from strategies.protocol import MAX_EPSILON, MAX_PRIVATE_STEPS, MAX_ROWS_DRAWN, MAX_STEPS
+from strategies.protocol import (
+    MAX_EPSILON,
+    MAX_PRIVATE_STEPS,
+    MAX_PROXIMAL,
+    MAX_ROWS_DRAWN,
+    MAX_STEPS,
+)
+from strategies.rules import RuleSettings, check_rule, usual_settings
 from synthesis import InputError
 
 LOWEST_DELTA = 1e-10
@@ -53,6 +60,13 @@ class Study(BaseModel):
         seed: of the public randomness (initial weights, sampling); not of any noise.
         wire_format: what one weight of a generator is on the wire: ``float16``, ``float32`` or
             ``int8`` (8 bits with a scale for every block of weights).
+        strategy: rule by which the sites' results become one (``strategies.rules.RULES``).
+        server_learning_rate: how far a step of ``fedavgm`` (1 when left out), ``fedadam`` or
+            ``fedyogi`` (0.01) goes.
+        server_momentum: how much of its last step such a rule keeps (0.9).
+        bad_sites: how many sites may answer whatever they like; for robust rules, at least 1.
+        proximal: how strongly each site's generator is held to the one that it received, >= 0 (mu
+            of FedProx, Li et al. 2020); free.
         evaluation: whether sites release noised counts of their hold-out at the end; a unit is
             in the hold-out or in training, so this costs nobody more than epsilon.
     """
@@ -75,7 +89,22 @@ class Study(BaseModel):
     deadline_s: Annotated[float, Field(gt=0)] = 3600.0
     seed: Annotated[int, Field(ge=0)] = 0
     wire_format: Literal["float32", "float16", "int8"] = "float16"
+    strategy: str = "fedavg"
+    server_learning_rate: Annotated[float, Field(gt=0, le=1000)] = Field(
+        default_factory=lambda: 1.0
+    )
+    server_momentum: Annotated[float, Field(ge=0, lt=1)] = Field(default_factory=lambda: 0.0)
+    bad_sites: Annotated[int, Field(ge=0)] = 0
+    proximal: Annotated[float, Field(ge=0, le=MAX_PROXIMAL)] = 0.0
     evaluation: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_strategy(cls, content: object) -> object:
+        """Give the strategy its usual settings where they were left out."""
+        if not isinstance(content, dict):
+            return content
+        return dict(usual_settings(str(content.get("strategy", "fedavg")))) | content
 
     @model_validator(mode="after")
     def _check_rounds(self) -> Study:
@@ -113,6 +142,20 @@ class Study(BaseModel):
                 "rounds, which is what a site accepts; lower rounds, steps or sample_rate"
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_strategy(self) -> Study:
+        check_rule(self.strategy, self.rule_settings, minimum_sites=self.minimum_sites)
+        return self
+
+    @property
+    def rule_settings(self) -> RuleSettings:
+        """The parameters of the strategy as one value."""
+        return RuleSettings(
+            server_learning_rate=self.server_learning_rate,
+            server_momentum=self.server_momentum,
+            bad_sites=self.bad_sites,
+        )
 
     @property
     def expected_batch_size(self) -> int:

@@ -45,6 +45,10 @@ class Events:
         if isinstance(rejected, Mapping):
             named = [(self._name_of.get(int(n), UNNAMED), code) for n, code in rejected.items()]
             event = {**event, "rejected": named}
+        if event["event"] == "sites-differ":
+            nodes = event["nodes"]
+            assert isinstance(nodes, list)
+            event = {**event, "nodes": [self._name_of.get(node, UNNAMED) for node in nodes]}
         self._on_event(event)
         if event["event"] == "phase-finished" and event["phase"] == QUERY_SKETCH:
             spent = self._replay_ledgers()

@@ -31,6 +31,7 @@ from server.report import (
     build_site,
     build_sketch_noise,
     build_software,
+    build_strategy,
 )
 from server.study import Study
 from simulations.backends import SimulationRun
@@ -77,6 +78,7 @@ def make_report(
     """
     names = name_nodes(sites, run.partitions)
     ledgers = _replay_ledgers(home, outcome, len(sites.names))
+    strategy = build_strategy(study, outcome, names)
     return Report(
         private=True,
         title=f"Synthetic {sites.schema.name} from {len(sites.names)} sites",
@@ -92,9 +94,8 @@ def make_report(
             for ledger, attested in ledgers
         ),
         refusals=build_refusals(outcome.left_out, names),
-        gain=build_gain(
-            [ledger.events for ledger, _ in ledgers], epsilon=study.epsilon, delta=study.delta
-        ),
+        gain=build_gain([each.events for each, _ in ledgers], study.budget),
+        strategy=strategy,
         utility=assessment.utility,
         evaluation=_report_evaluation(outcome, sites, run),
         sketch_noise=build_sketch_noise(outcome),
@@ -110,6 +111,7 @@ def make_report(
         limits=(
             "This is a simulation: all rows were on one machine and the noise came from a seed, so "
             "the folder shows how a study works and protects nobody.",
+            *strategy.warnings,
         ),
     )
 

@@ -24,8 +24,9 @@ from strategies.wire_field import Direction, WireField, WireFormat, WireType
 if TYPE_CHECKING:
     from strategies.arrays import ArraySpec
     from strategies.collect import Answers, ask, make_messages, wait_for_nodes
-    from strategies.federated_generator import FederatedGenerator, RoundRecord
+    from strategies.federated_generator import FederatedGenerator
     from strategies.gate import check_incoming, check_outgoing
+    from strategies.round_record import RoundRecord
     from strategies.validation import Rejection, Reply, check_reply
 
 __all__ = [
@@ -60,7 +61,7 @@ _HOMES = {
     "FederatedGenerator": "strategies.federated_generator",
     "Rejection": "strategies.validation",
     "Reply": "strategies.validation",
-    "RoundRecord": "strategies.federated_generator",
+    "RoundRecord": "strategies.round_record",
     "ask": "strategies.collect",
     "check_incoming": "strategies.gate",
     "check_outgoing": "strategies.gate",

@@ -1,4 +1,4 @@
-"""The strategy: many generators become one, and a bad round changes nothing.
+"""The strategy: many generators become one by a rule, and a bad round changes nothing.
 
 The way a ServerApp uses it::
 
@@ -22,13 +22,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Result, Strategy
 
-from strategies.aggregation import FloatArray, WeightedAverage
+from strategies.aggregation import FloatArray
 from strategies.arrays import ArraySpec
 from strategies.collect import (
     arrays_of,
@@ -40,6 +40,8 @@ from strategies.environment import quiet_flower
 from strategies.errors import StudyFailed
 from strategies.protocol import ARRAYS, CONFIG, POOLED_SKETCH, SERVER_ROUND, TRAIN
 from strategies.receipts import ReceiptBook
+from strategies.round_record import RoundRecord
+from strategies.rules import Rule, RuleSettings, make_rule
 from strategies.validation import Rejection, Reply, check_reply, specs_of
 from strategies.wire_field import WireFormat
 from strategies.wire_format import pack, unpack
@@ -50,42 +52,13 @@ Event = Mapping[str, object]
 EvaluateFn = Callable[[int, ArrayRecord], MetricRecord | None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class RoundRecord:
-    """What happened in one round.
-
-    Attributes:
-        server_round: from 1.
-        changed: whether the global generator was replaced; False means the round was void.
-        valid: nodes whose generator entered the average.
-        rejected: fixed code per node that did not count.
-        seconds: wall time of the round.
-        bytes_down: size of what was sent to all nodes.
-        bytes_up: size of what came back.
-    """
-
-    server_round: int
-    changed: bool
-    valid: tuple[int, ...]
-    rejected: Mapping[int, str]
-    seconds: float
-    bytes_down: int
-    bytes_up: int
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the record as plain values for a log or a report."""
-        return asdict(self) | {
-            "valid": list(self.valid),
-            "rejected": {str(node): code for node, code in self.rejected.items()},
-        }
-
-
 class FederatedGenerator(Strategy):
-    """Average the sites' generators, strictly.
+    """Make one generator of the sites', strictly.
 
     Every reply is checked for keys, shapes, dtypes, finite values and the size of the update. A
-    round with fewer than ``minimum_nodes`` good replies leaves the generator as it was and is
-    recorded as void; sites have then spent their budget all the same, because it was reserved.
+    round with fewer than ``minimum_nodes`` good replies, or than the rule needs, leaves the
+    generator as it was and is recorded as void; sites have then spent their budget all the same,
+    because it was reserved.
 
     Args:
         nodes: the nodes that accepted the study; no other node is asked.
@@ -93,6 +66,7 @@ class FederatedGenerator(Strategy):
         deadline_s: longest time for one round, and until enough nodes are online.
         max_update_norm: largest L2 norm of the difference between a reply and what was sent.
         weights: public weight per node; all equal when left out. Never from row counts.
+        rule: how replies become the next generator; the weighted average when left out.
         pooled_sketch: the pooled statistics, sent to each node until it has given a good reply.
         wire_format: what one weight is on the wire, in both directions.
         receipts: the sites' last receipts, sent back to them and renewed by their replies.
@@ -111,6 +85,7 @@ class FederatedGenerator(Strategy):
         deadline_s: float,
         max_update_norm: float = 1e4,
         weights: Mapping[int, float] | None = None,
+        rule: Rule | None = None,
         pooled_sketch: ArrayRecord | None = None,
         wire_format: WireFormat = WireFormat.FLOAT32,
         receipts: ReceiptBook | None = None,
@@ -122,6 +97,7 @@ class FederatedGenerator(Strategy):
         self.deadline_s = deadline_s
         self.max_update_norm = max_update_norm
         self.weights = dict.fromkeys(self.nodes, 1.0) if weights is None else dict(weights)
+        self.rule = rule or make_rule("fedavg", RuleSettings())
         self.pooled_sketch = pooled_sketch
         self.wire_format = wire_format
         self._receipts = receipts
@@ -196,6 +172,8 @@ class FederatedGenerator(Strategy):
         sent = pack(arrays_of(arrays), self.wire_format)
         self._expected = specs_of(sent)
         self._global = unpack(arrays_of(sent))  # as sites see it
+        start = arrays_of(arrays)
+        self.rule.begin([start[name] for name in self._global], list(self._global.values()))
         plain = RecordDict({ARRAYS: sent, CONFIG: _with_round(config, server_round)})
         whole = RecordDict(dict(plain))
         if self.pooled_sketch is not None:
@@ -218,14 +196,13 @@ class FederatedGenerator(Strategy):
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
-        """Return the average of the good replies, or None when there are too few."""
+        """Return what the rule makes of the good replies, or None when there are too few."""
         server_round += self._done_before
-        self._average = WeightedAverage()
         answers = gather(self._sent, replies, self._take, started=self._started)
         self._sent = []
         self._settled |= set(answers.valid)
-        changed = len(answers.valid) >= self.minimum_nodes
-        arrays = self._mean() if changed else None
+        changed = len(answers.valid) >= max(self.minimum_nodes, self.rule.needs)
+        arrays = self._finish() if changed else None
         record = RoundRecord(
             server_round=server_round,
             changed=changed,
@@ -254,7 +231,7 @@ class FederatedGenerator(Strategy):
         """Print nothing; the settings are in the study."""
 
     def _take(self, node: int, message: Message) -> Reply | Rejection:
-        """Fold a good reply into the average, and keep no more of it than that it was good."""
+        """Give a good reply to the rule, and keep no more of it than that it was good."""
         reply = check_reply(
             message,
             record=ARRAYS,
@@ -266,12 +243,13 @@ class FederatedGenerator(Strategy):
             reply = self._receipts.vet(node, reply)
         if isinstance(reply, Rejection):
             return reply
-        self._average.add(list(reply.arrays.values()), self.weights[node] / self._total_weight)
+        share = self.weights[node] / self._total_weight
+        self.rule.add(node, list(reply.arrays.values()), share)
         return replace(reply, arrays={})
 
-    def _mean(self) -> ArrayRecord:
-        mean = self._average.mean()
-        return ArrayRecord({name: Array(a) for name, a in zip(self._global, mean, strict=True)})
+    def _finish(self) -> ArrayRecord:
+        arrays = self.rule.finish()
+        return ArrayRecord({name: Array(a) for name, a in zip(self._global, arrays, strict=True)})
 
     def _emit(self, name: str, values: Event) -> None:
         if self._on_event is not None:

@@ -29,6 +29,7 @@ STUDY: Final = {
     protocol.GENERATOR_STEPS: WireType.INTEGER,
     protocol.ADVERSARIAL_SHARE: WireType.FLOAT,
     protocol.MAX_GRAD_NORM: WireType.FLOAT,
+    protocol.PROXIMAL: WireType.FLOAT,
     protocol.EVALUATION: WireType.BOOLEAN,
 }
 

@@ -27,6 +27,7 @@ PROTOCOL_VERSION: Final = 5
 MAX_EPSILON: Final = 1000.0  # that a site accepts; the arrays of accounting grow with it
 MAX_STEPS: Final = 1_000_000  # of a whole study, and rows of a batch, that a site accepts
 MAX_PRIVATE_STEPS: Final = 100_000  # of a whole study; accounting takes longer with more
+MAX_PROXIMAL: Final = 1e6  # strength with which a site's generator is held to what it received
 MAX_ROWS_DRAWN: Final = 2_000_000_000  # steps of a whole study times rows of a batch
 
 QUERY_HELLO: Final = "query.hello"
@@ -74,6 +75,7 @@ DISCRIMINATOR_STEPS: Final = "discriminator-steps"
 GENERATOR_STEPS: Final = "generator-steps"
 ADVERSARIAL_SHARE: Final = "adversarial-share"
 MAX_GRAD_NORM: Final = "max-grad-norm"
+PROXIMAL: Final = "proximal"
 SERVER_ROUND: Final = "server-round"
 POOLED_NOISE_STD: Final = "pooled-noise-std"
 GROUP_SHARES: Final = "group-shares"

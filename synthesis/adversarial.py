@@ -23,12 +23,16 @@ class GeneratorStepSettings:
         learning_rate: of Adam with betas (0.5, 0.9).
         sketch_weight: weight of the sketch loss beside the adversarial loss, as far as it lies
             above what the start had reached, >= 0.
+        proximal: weight of half the squared distance to the start, >= 0, so that sites whose rows
+            differ do not run apart (mu in Li et al. 2020, "Federated Optimization in
+            Heterogeneous Networks", equation 2).
     """
 
     steps: int
     batch_size: int = 500
     learning_rate: float = 5e-4
     sketch_weight: float = 3.0
+    proximal: float = 0.0
 
 
 def improve_generator(
@@ -57,6 +61,7 @@ def improve_generator(
         if sketch_loss is not None:
             floor = float(sketch_loss.penalised(generator.mixture()))
     average = copy.deepcopy(generator)
+    start = [parameter.detach().clone() for parameter in generator.parameters()]
     for step in range(settings.steps):
         optimizer.zero_grad()
         fake = generator.draw_hard_rows(settings.batch_size, rng)
@@ -64,6 +69,10 @@ def improve_generator(
         if sketch_loss is not None:
             excess = sketch_loss.penalised(generator.mixture()) - floor
             loss = loss + settings.sketch_weight * functional.relu(excess)
+        if settings.proximal > 0:
+            pairs = zip(generator.parameters(), start, strict=True)
+            away = torch.stack([(now - then).square().sum() for now, then in pairs]).sum()
+            loss = loss + settings.proximal / 2 * away
         loss.backward()
         optimizer.step()
         update_average(average, generator, decay=min(0.9, step / (step + 5)))

@@ -22,6 +22,7 @@ from server.report import (
     build_site_from_plan,
     build_sketch_noise,
     build_software,
+    build_strategy,
 )
 from server.study import Study
 from synthesis.schema import Schema
@@ -46,6 +47,7 @@ def make_report(
         canaries: what is opened of the sites' canaries.
     """
     plan = study.make_plan()
+    strategy = build_strategy(study, outcome, names)
 
     def name_of(node: int) -> str:
         return names.get(node, str(node))
@@ -71,7 +73,8 @@ def make_report(
             for node in sorted(outcome.nodes, key=name_of)
         ),
         refusals=build_refusals(outcome.left_out, names),
-        gain=build_gain([plan.events()], epsilon=study.epsilon, delta=study.delta),
+        gain=build_gain([plan.events()], study.budget),
+        strategy=strategy,
         evaluation=(
             None if outcome.evaluation is None else build_evaluation(outcome.evaluation, names)
         ),
@@ -81,5 +84,6 @@ def make_report(
         limits=(
             "What each site spent is what the study planned. A site writes it into its own ledger, "
             "and shows that to whoever may see it.",
+            *strategy.warnings,
         ),
     )

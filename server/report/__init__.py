@@ -50,6 +50,7 @@ from server.report.parts import (
 )
 from server.report.refusals import Refusal, build_refusals
 from server.report.sketch_noise import SketchNoise, build_sketch_noise
+from server.report.strategy import Strategy, build_strategy
 from server.report.wording import LOCAL_TRUST, NOT_PROMISED
 from server.report.write import write_report
 
@@ -89,6 +90,7 @@ __all__ = [
     "SiteAudit",
     "SketchNoise",
     "Spending",
+    "Strategy",
     "Totals",
     "Traffic",
     "Utility",
@@ -109,6 +111,7 @@ __all__ = [
     "build_site_from_plan",
     "build_sketch_noise",
     "build_software",
+    "build_strategy",
     "build_utility_row",
     "render_html",
     "report_from_json",

@@ -24,7 +24,7 @@ from synthesis.quality import Comparison, Quality
 
 if TYPE_CHECKING:  # reading a record takes no Flower
     from server.outcome import Attested, StudyOutcome
-    from strategies.federated_generator import RoundRecord
+    from strategies.round_record import RoundRecord
 
 MOST_STUDIES = 20
 """Studies whose running totals are computed: each is an accounting of its own."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from server.report.parts import NotNegative, Part, Share
 
 if TYPE_CHECKING:  # reading a report computes nothing
-    from privacy import Event
+    from privacy import Budget, Event
     from privacy.audits.gain import Gain as Measured
 
 PRIORS: Final = (0.01, 0.1, 0.5, 0.9)
@@ -56,17 +56,17 @@ class Gain(Part):
     """What epsilon and delta alone would allow, for comparison; never smaller."""
 
 
-def build_gain(sites: Iterable[Sequence[Event]], *, epsilon: float, delta: float) -> Gain:
+def build_gain(sites: Iterable[Sequence[Event]], promised: Budget) -> Gain:
     """Return the most that any site's events allow.
 
     Args:
         sites: the events of each site; equal ones are computed once.
-        epsilon: what every site was promised.
-        delta: failure probability, in (1e-10, 1).
+        promised: to every site.
     """
     from privacy import compute_epsilon
     from privacy.audits.gain import allowed_gain, measure_gain
 
+    epsilon, delta = promised.epsilon, promised.delta
     distinct = dict.fromkeys(tuple(events) for events in sites)
     worst = max([epsilon, *(compute_epsilon(events, delta) for events in distinct)])
     rates = [_rates(measure_gain(events, delta)) for events in distinct or [()]]

@@ -21,6 +21,7 @@ from server.report.parts import (
 )
 from server.report.refusals import Refusal
 from server.report.sketch_noise import SketchNoise
+from server.report.strategy import Strategy
 
 FORMAT: Final = "fedsynth-report/1"
 STAMP: Final = "NOT DIFFERENTIALLY PRIVATE"
@@ -61,6 +62,8 @@ class Report(Part):
     """Sites that were asked and are not in the release; None in reports of earlier versions."""
     gain: Gain | None = None
     """What an attacker could gain at most; None without privacy and in earlier versions."""
+    strategy: Strategy | None = None
+    """How the sites' results became one; None in reports of earlier versions."""
     utility: Utility | None = None
     """Figures against real rows; None where nobody may see all real rows."""
     sketch_noise: SketchNoise | None = None

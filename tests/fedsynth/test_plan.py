@@ -142,3 +142,27 @@ def test_a_site_that_is_all_noise_is_warned_on_its_own_screen(shell: CommandLine
 def test_a_plan_does_not_wait_for_torch() -> None:
     words = "import sys, fedsynth.plan_command; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", words], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("study", "words"),
+    [
+        ("", "Strategy: fedavg; one bad site can spoil"),
+        ('strategy = "fedadam"\n', "fedadam (server_learning_rate = 0.01, server_momentum = 0.9)"),
+        (
+            'strategy = "krum"\nbad_sites = 1\nminimum_sites = 5\n',
+            "Strategy: krum (bad_sites = 1); a study with at least 5 sites stands 1",
+        ),
+    ],
+)
+def test_the_strategy_is_shown_with_what_it_stands(
+    shell: CommandLine, study: str, words: str
+) -> None:
+    assert words in plan(shell, study=study)
+
+
+def test_a_strategy_that_has_too_few_sites_is_refused_in_a_sentence(shell: CommandLine) -> None:
+    (shell.home / "study.toml").write_text('strategy = "krum"\nbad_sites = 1\n')
+    ended = shell.run("plan", "study.toml")
+    assert ended.code != 0
+    assert "minimum_sites must be at least 5" in " ".join(ended.err.split())

@@ -56,6 +56,7 @@ def make_config(**changes: Any) -> dict[str, Any]:
         protocol.GENERATOR_STEPS: study.generator_steps,
         protocol.ADVERSARIAL_SHARE: study.adversarial_share,
         protocol.MAX_GRAD_NORM: study.max_grad_norm,
+        protocol.PROXIMAL: study.proximal,
         protocol.EVALUATION: study.evaluation,
     }
     return config | {name.replace("_", "-"): value for name, value in changes.items()}

@@ -12,8 +12,8 @@ import pytest
 
 from server.checkpoint import Checkpoint
 from strategies.collect import Answers
-from strategies.federated_generator import RoundRecord
 from strategies.protocol import PROTOCOL_VERSION
+from strategies.round_record import RoundRecord
 from strategies.validation import Reply
 from synthesis import InputError
 
@@ -59,12 +59,14 @@ def test_rounds_come_back_in_order_and_only_without_a_gap(tmp_path: Path) -> Non
         for n in (1, 2, 3)
     ]
     for record in records:
-        checkpoint.keep_round(record, {"w": np.full(2, record.server_round, dtype=np.float32)})
-    found, weights = checkpoint.find_rounds()
-    assert list(found) == records
-    assert weights is not None and weights["w"].tolist() == [3, 3]
+        weights = {"w": np.full(2, record.server_round, dtype=np.float32)}
+        checkpoint.keep_round(record, weights, {"momentum.0": np.array([record.server_round / 3])})
+    kept = checkpoint.find_rounds()
+    assert list(kept.records) == records
+    assert kept.weights is not None and kept.weights["w"].tolist() == [3, 3]
+    assert kept.weights.keys() == {"w"} and kept.state["momentum.0"].tolist() == [1.0]
     (tmp_path / "round-00002.safetensors").unlink()
-    assert len(checkpoint.find_rounds()[0]) == 1
+    assert len(checkpoint.find_rounds().records) == 1
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,7 @@ def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
     checkpoint.open("study", "digest")
     checkpoint.keep_answers("query.sketch", make_answers(), {})
     assert checkpoint.find_answers("query.sketch") is None
-    assert checkpoint.find_rounds() == ((), None)
+    assert checkpoint.find_rounds().records == () and checkpoint.find_rounds().weights is None
     assert list(tmp_path.iterdir()) == []
 
 

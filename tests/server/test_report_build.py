@@ -27,7 +27,7 @@ from server.report import (
     wording,
 )
 from server.report.gain import compute_belief
-from strategies.federated_generator import RoundRecord
+from strategies.round_record import RoundRecord
 from synthesis.quality import Quality, Scores
 
 EVENTS = (

@@ -69,6 +69,20 @@ def test_the_sketch_holds_the_generator_back() -> None:
     assert abs(held - truth) < abs(free - truth)
 
 
+def test_a_proximal_term_holds_the_generator_to_its_start() -> None:
+    """And none at all is the same as none."""
+
+    def moved(**settings: float) -> float:
+        start, found = make_generator(), make_generator()
+        found = improve(found, likes_first_colour(), **settings)
+        pairs = zip(found.parameters(), start.parameters(), strict=True)
+        return float(sum((a - b).detach().square().sum() for a, b in pairs))
+
+    distances = [moved(proximal=mu) for mu in (0.0, 1.0, 100.0)]
+    assert distances[0] == moved()
+    assert distances[0] > distances[1] > distances[2] > 0
+
+
 def test_the_discriminator_is_not_changed() -> None:
     discriminator = make_discriminator()
     before = copy.deepcopy(discriminator.state_dict())
