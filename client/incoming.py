@@ -78,15 +78,15 @@ def _read(array: Array) -> NDArray[Any]:
 
 
 def read_groups(shares: str) -> list[SiteGroup]:
-    """Read the shares of groups of sites, such as ``0.75,0.25``.
+    """Read the shares of groups of sites, such as ``0.75:0.25``.
 
     Raises:
         MalformedRequest: if they are not a few numbers from 0 to 1.
     """
     try:
-        groups = [SiteGroup(share=float(share)) for share in shares.split(",")]
+        groups = [SiteGroup(share=float(share)) for share in shares.split(":")]
     except ValueError:
-        raise MalformedRequest("group-shares must be numbers with commas between them.") from None
+        raise MalformedRequest("group-shares must be numbers with colons between them.") from None
     if len(groups) > _MOST_GROUPS or not all(0 <= group.share <= 1 for group in groups):
         raise MalformedRequest(
             f"group-shares must be at most {_MOST_GROUPS} numbers between 0 and 1."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from time import monotonic
 from types import TracebackType
@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.text import Text
 
 from fedsynth.console import say
+from fedsynth.progress_words import tell_codes, tell_differing, tell_groups
 from fedsynth.roll_call import MOST_NAMED, RollCall, name_some
 
 SCORING = "sample and score"
@@ -75,7 +76,8 @@ class StudyProgress:
             "phase-finished": self._finish_phase,
             "site-answered": self._count_answer,
             "fit-progress": self._fit,
-            "sites-differ": self._warn_of_sites,
+            "site-groups": lambda event: say(console, tell_groups(event)),
+            "sites-differ": lambda event: say(console, tell_differing(event)),
             "round-started": self._start_round,
             "round-finished": self._finish_round,
             "round-void": self._finish_round,
@@ -146,7 +148,7 @@ class StudyProgress:
         self._roll.ask(())
         self._end(event["phase"], f"{len(event['valid'])} of {self._sites} sites")
         if event.get("rejected"):
-            say(self._console, f"  not counted: {_with_codes(event['rejected'])}")
+            say(self._console, f"  not counted: {tell_codes(event['rejected'])}")
 
     def _start_closing(self, event: Mapping[str, Any]) -> None:
         if event["nodes"]:
@@ -197,13 +199,6 @@ class StudyProgress:
         if done == total:
             self._end("fit")
 
-    def _warn_of_sites(self, event: Mapping[str, Any]) -> None:
-        say(
-            self._console,
-            f"  sketches unlike at least half of the others (level {event['level']:g}), which the "
-            f"strategy may cut: {name_some(event['nodes'])}",
-        )
-
     def _finish_round(self, event: Mapping[str, Any]) -> None:
         number, rejected = event["server_round"], event["rejected"]
         self._roll.ask(())
@@ -214,7 +209,7 @@ class StudyProgress:
         if event["event"] == "round-void":
             line += "; too few, the round changed nothing"
         if rejected:
-            line += f"; not counted: {_with_codes(rejected)}"
+            line += f"; not counted: {tell_codes(rejected)}"
         if rejected or self._bars is None or event["event"] == "round-void":
             say(self._console, line)
         if number == self._rounds and self._bars is None:
@@ -281,10 +276,6 @@ class _Bars(Progress):
         line = self._roll.describe()
         if line:
             yield Text(line)
-
-
-def _with_codes(rejected: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(f"{site} ({code})" for site, code in rejected)
 
 
 def _now() -> str:

@@ -6,7 +6,7 @@ its own is public: sites weigh in by the size that their noisy sketches suggest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, Context
@@ -19,6 +19,9 @@ from server.checkpoint import Checkpoint
 from server.conversation import Conversation, OnEvent
 from server.evaluating import LEAST_NOISE_SHARE, Evaluator
 from server.fitting import fit_once, load_weights, weights_of
+from server.group_questions import ask_groups, settings_of_all
+from server.grouped_pool import find_comparison, find_groups
+from server.grouping import SketchGroup
 from server.outcome import Attested, Evaluation, StudyOutcome
 from server.question import hello_of, settings_of
 from server.robust_pool import find_differing, make_pool
@@ -98,8 +101,9 @@ class Coordinator:
         pooled = pooled_of(sketches)
         noise_std = pooled.noise_variance**0.5 * self._layout.sensitivity
         targets = make_targets(self._layout, pooled.values, noise_std)
-        fitted = self._fit(targets)
-        strategy = self._make_strategy(hello, sketches, pooled)
+        groups = find_groups(sketches)
+        fitted = self._fit(targets, groups)
+        strategy = self._make_strategy(hello, sketches, pooled, groups)
         generator = self._run_rounds(grid, strategy, fitted, targets)
         evaluation = self._evaluate(grid, list(sketches.valid), generator, targets.rows)
         canaries = self._auditor.open_coins(grid, sketches, fitted)
@@ -117,6 +121,8 @@ class Coordinator:
             left_out=dict(self._conversation.left_out),
             canaries=canaries,
             differing=find_differing(sketches),
+            groups=tuple(group.nodes for group in groups),
+            comparison=find_comparison(sketches),
             receipts={
                 node: Attested(public_key=key, receipt=receipt)
                 for node, key in self.receipts.keys.items()
@@ -148,12 +154,17 @@ class Coordinator:
             self._auditor.find_contributions,
             self._rule,
             least_noise=planned * LEAST_NOISE_SHARE,
+            most_groups=self.study.max_site_groups,
             rng=SeededRandomness(self.study.seed).numpy("pool"),
         )
 
         def accept(answers: Answers) -> Answers:
             answers.require(self.study.minimum_sites, "a sketch")
             sealed = pool.seal(answers)
+            if len(groups := find_groups(sealed)) > 1:
+                nodes = [node for group in groups for node in group.nodes]
+                sizes = [len(group.nodes) for group in groups]
+                self._emit({"event": "site-groups", "nodes": nodes, "sizes": sizes})
             if differing := find_differing(sealed):
                 self._emit({"event": "sites-differ", "nodes": list(differing), "level": LEVEL})
             return sealed
@@ -170,13 +181,19 @@ class Coordinator:
             take=pool.take,
         )
 
-    def _fit(self, targets: SketchTargets) -> Generator:
-        generator, phase = fit_once(self.study, self.schema, targets, self._checkpoint, self._emit)
+    def _fit(self, targets: SketchTargets, groups: Sequence[SketchGroup]) -> Generator:
+        generator, phase = fit_once(
+            self.study, self.schema, targets, groups, self._checkpoint, self._emit
+        )
         self._conversation.phases.append(phase)
         return generator
 
     def _make_strategy(
-        self, hello: Mapping[int, Reply], sketches: Answers, pooled: PooledSketch
+        self,
+        hello: Mapping[int, Reply],
+        sketches: Answers,
+        pooled: PooledSketch,
+        groups: Sequence[SketchGroup],
     ) -> FederatedGenerator:
         kept = self._checkpoint.find_rounds()
         self._rule.restore(kept.state)
@@ -189,6 +206,7 @@ class Coordinator:
             receipts=self.receipts,
             wire_format=WireFormat(self.study.wire_format),
             pooled_sketch=ArrayRecord({STATISTICS: Array(pooled.values.astype(np.float32))}),
+            own=ask_groups(self._layout, groups),
             on_event=self._emit,
             done=kept.records,
         )
@@ -210,7 +228,7 @@ class Coordinator:
         )
         load_weights(generator, self._checkpoint.find_rounds().weights or weights_of(fitted))
         settings = settings_of(self.study)
-        settings[protocol.POOLED_NOISE_STD] = targets.noise_std
+        settings |= settings_of_all(targets.noise_std)
         result = strategy.start(
             grid,
             ArrayRecord(generator.state_dict()),

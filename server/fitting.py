@@ -1,9 +1,10 @@
-"""The fit of the global generator to the pooled sketch, once over all lives of the coordinator."""
+"""The fit of the global generator to the sketches, once over all lives of the coordinator."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,19 +13,22 @@ from numpy.typing import NDArray
 from privacy import SeededRandomness
 from server.checkpoint import Checkpoint
 from server.conversation import OnEvent
+from server.grouping import SketchGroup
 from server.outcome import PhaseRecord
 from server.study import Study
-from synthesis.architecture import GeneratorSettings
-from synthesis.fitting import FitSettings, choose_device, fit_to_sketch
+from synthesis.architecture import GeneratorSettings, SiteGroup
+from synthesis.fitting import FitSettings, choose_device
 from synthesis.generator import Generator
+from synthesis.group_fitting import GroupTargets, fit_groups, members_of_each
 from synthesis.schema import Schema
-from synthesis.targets import SketchTargets
+from synthesis.targets import SketchTargets, make_targets
 
 
 def fit_once(
     study: Study,
     schema: Schema,
     targets: SketchTargets,
+    groups: Sequence[SketchGroup],
     checkpoint: Checkpoint,
     on_event: OnEvent,
 ) -> tuple[Generator, PhaseRecord]:
@@ -34,34 +38,52 @@ def fit_once(
         study: the public settings.
         schema: the public schema.
         targets: what the pooled sketch says.
+        groups: of sites, each of which gets members of its own.
         checkpoint: where the fit is kept.
         on_event: told how far the fit is, or that it was kept.
 
     Returns:
         The generator, and how long its fit took.
     """
-    generator = Generator(
-        GeneratorSettings.for_schema(schema), rng=SeededRandomness(study.seed).torch("generator")
-    )
     found = checkpoint.find_fit()
     if found is not None:
         weights, seconds = found
+        generator = _make_joined(study, schema, groups)
         load_weights(generator, weights)
         on_event({"event": "phase-kept", "phase": "fit"})
     else:
         started = time.monotonic()
-        generator = _fit(generator, study, targets, on_event)
+        generator = _fit(study, schema, targets, groups, on_event)
         seconds = time.monotonic() - started
         checkpoint.keep_fit(weights_of(generator), seconds)
     return generator, PhaseRecord(name="fit", seconds=seconds)
 
 
 def _fit(
-    generator: Generator, study: Study, targets: SketchTargets, on_event: OnEvent
+    study: Study,
+    schema: Schema,
+    whole: SketchTargets,
+    groups: Sequence[SketchGroup],
+    on_event: OnEvent,
 ) -> Generator:
-    return fit_to_sketch(
-        generator,
-        targets,
+    layout = whole.layout
+    each = [
+        GroupTargets(
+            group=described,
+            targets=whole
+            if len(groups) == 1
+            else make_targets(
+                layout,
+                group.sketch.values,
+                group.sketch.noise_variance**0.5 * layout.sensitivity,
+            ),
+        )
+        for group, described in zip(groups, _describe(groups), strict=True)
+    ]
+    return fit_groups(
+        _make_apart(study, schema, len(groups)),
+        each,
+        whole,
         FitSettings(steps=study.fit_steps),
         rng=SeededRandomness(study.seed).numpy("members"),
         device=choose_device(),
@@ -69,6 +91,26 @@ def _fit(
             {"event": "fit-progress", "done": done, "total": total}
         ),
     )
+
+
+def _describe(groups: Sequence[SketchGroup]) -> list[SiteGroup]:
+    total = sum(group.rows for group in groups)
+    return [SiteGroup(share=group.rows / total) for group in groups]
+
+
+def _make_apart(study: Study, schema: Schema, number: int) -> list[Generator]:
+    """Return a generator for each group, all of which start at random."""
+    usual = GeneratorSettings.for_schema(schema)
+    members = usual.num_members if number == 1 else members_of_each(usual, number)
+    settings = replace(usual, num_members=members)
+    randomness = SeededRandomness(study.seed)
+    paths = [("generator",)] if number == 1 else [("generator", str(n)) for n in range(number)]
+    return [Generator(settings, rng=randomness.torch(*path)) for path in paths]
+
+
+def _make_joined(study: Study, schema: Schema, groups: Sequence[SketchGroup]) -> Generator:
+    """Return a generator of the form that a fit gives it."""
+    return Generator.join(_make_apart(study, schema, len(groups)), _describe(groups))
 
 
 def weights_of(generator: Generator) -> dict[str, NDArray[Any]]:

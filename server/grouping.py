@@ -7,13 +7,13 @@ differ by little more than the noise in them explains, or there are too many gro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
-from strategies.aggregation import PooledSketch
+from strategies.aggregation import PooledSketch, sum_in_any_order
 from synthesis.layout import SketchLayout
 from synthesis.targets import estimate_rows, expected_shares, make_targets
 
@@ -58,6 +58,13 @@ class Grouping:
         rows = estimate_rows(self._layout, sketch.values)
         return SketchGroup(nodes=tuple(sorted(nodes)), sketch=sketch, rows=rows)
 
+    def join(self, groups: Sequence[SketchGroup]) -> SketchGroup:
+        """Make one group of some, at least one."""
+        nodes = tuple(node for group in groups for node in group.nodes)
+        values = sum_in_any_order(group.sketch.values for group in groups)
+        variance = sum(sorted(group.sketch.noise_variance for group in groups))
+        return self.make_group(nodes, PooledSketch(values=values, noise_variance=variance))
+
     def measure(self, one: SketchGroup, other: SketchGroup) -> float:
         """Return the mean square of standardised differences of shares: about 1 for sites alike.
 
@@ -99,7 +106,7 @@ class Grouping:
             )
             if found[_key(one, other)] >= APART and len(groups) <= most:
                 break
-            joined = self.make_group(one.nodes + other.nodes, _add(one.sketch, other.sketch))
+            joined = self.join([one, other])
             groups = [group for group in groups if group not in (one, other)]
             found |= {_key(joined, group): self.measure(joined, group) for group in groups}
             groups.append(joined)
@@ -108,9 +115,3 @@ class Grouping:
 
 def _key(one: SketchGroup, other: SketchGroup) -> frozenset[tuple[int, ...]]:
     return frozenset((one.nodes, other.nodes))
-
-
-def _add(one: PooledSketch, other: PooledSketch) -> PooledSketch:
-    return PooledSketch(
-        values=one.values + other.values, noise_variance=one.noise_variance + other.noise_variance
-    )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privacy import PublicKey, Receipt
 from privacy.canaries import Opening
+from server.site_comparison import SiteComparison
 from strategies.round_record import RoundRecord
 from synthesis.evaluation import HoldOutFigures, ScoreNetwork
 from synthesis.generator import Generator
@@ -89,6 +91,8 @@ class StudyOutcome:
         receipts: what is held of every site's ledger, by node.
         left_out: fixed code per node whose answer did not count, by question (hello, sketch).
         canaries: of the sites that planted some, by node.
+        groups: nodes of each group of sites that the generator describes, in its order.
+        comparison: of the sites in ``nodes``; None where there were too many.
         differing: nodes whose sketch is unlike the others' beyond chance; None where the rule
             does not compare them.
     """
@@ -105,4 +109,19 @@ class StudyOutcome:
     receipts: Mapping[int, Attested] = field(default_factory=dict)
     left_out: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     canaries: Mapping[int, Planted] = field(default_factory=dict)
+    groups: tuple[tuple[int, ...], ...] = ()
+    comparison: SiteComparison | None = None
     differing: tuple[int, ...] | None = None
+
+    def with_names(self, names: Mapping[int, str]) -> Self:
+        """Return the same outcome with a generator that names the sites in each of its groups.
+
+        Args:
+            names: of the sites, by node.
+        """
+        nodes = self.groups or (self.nodes,)
+        groups = [
+            replace(group, sites=tuple(sorted(names.get(node, str(node)) for node in each)))
+            for group, each in zip(self.generator.settings.groups, nodes, strict=True)
+        ]
+        return replace(self, generator=self.generator.regrouped(groups))

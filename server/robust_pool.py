@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from server.grouped_pool import GroupedSketchPool
 from server.sketch_pool import Contributions, SketchPool
 from strategies.aggregation import FloatArray, PooledSketch
 from strategies.collect import Answers
@@ -67,20 +68,24 @@ def make_pool(
     rule: Rule,
     *,
     least_noise: float,
+    most_groups: int,
     rng: np.random.Generator,
 ) -> SketchPool:
-    """Return what takes the sketches in: held for a robust rule, else added up as they come.
+    """Return what takes the sketches in: combined by a robust rule, else added up.
 
     Args:
         layout: where the counts lie.
         contributions: what the canaries of a site add to its sketch.
         rule: of the study.
         least_noise: smallest noise multiplier that a site may state.
+        most_groups: groups of sites at most; a robust rule has one.
         rng: public randomness.
     """
     if isinstance(rule, HeldRule):
         return RobustSketchPool(layout, contributions, least_noise=least_noise, rule=rule, rng=rng)
-    return SketchPool(layout, contributions, least_noise=least_noise)
+    return GroupedSketchPool(
+        layout, contributions, least_noise=least_noise, most_groups=most_groups
+    )
 
 
 def find_differing(answers: Answers) -> tuple[int, ...] | None:

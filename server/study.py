@@ -65,6 +65,8 @@ class Study(BaseModel):
             ``fedyogi`` (0.01) goes.
         server_momentum: how much of its last step such a rule keeps (0.9).
         bad_sites: how many sites may answer whatever they like; for robust rules, at least 1.
+        max_site_groups: groups of sites at most that have members of their own in the generator,
+            where their sketches differ beyond noise; 1 describes all sites together.
         proximal: how strongly each site's generator is held to the one that it received, >= 0 (mu
             of FedProx, Li et al. 2020); free.
         evaluation: whether sites release noised counts of their hold-out at the end; a unit is
@@ -95,6 +97,7 @@ class Study(BaseModel):
     )
     server_momentum: Annotated[float, Field(ge=0, lt=1)] = Field(default_factory=lambda: 0.0)
     bad_sites: Annotated[int, Field(ge=0)] = 0
+    max_site_groups: Annotated[int, Field(ge=1, le=8)] = 4
     proximal: Annotated[float, Field(ge=0, le=MAX_PROXIMAL)] = 0.0
     evaluation: bool = False
 

@@ -45,7 +45,7 @@ class Events:
         if isinstance(rejected, Mapping):
             named = [(self._name_of.get(int(n), UNNAMED), code) for n, code in rejected.items()]
             event = {**event, "rejected": named}
-        if event["event"] == "sites-differ":
+        if event["event"] in ("sites-differ", "site-groups"):
             nodes = event["nodes"]
             assert isinstance(nodes, list)
             event = {**event, "nodes": [self._name_of.get(node, UNNAMED) for node in nodes]}

@@ -137,11 +137,11 @@ def run_simulation(
             sites, study, home, holdout=holdout, seed=settings.seed, canaries=settings.canaries
         )
         events = Events(on_event, study=study, names=sites.names, home=home)
-        outcome, run = run_study(study, sites, settings.backend, home, events)
+        unnamed, run = run_study(study, sites, settings.backend, home, events)
+        outcome = unnamed.with_names(nodes := name_nodes(sites, run.partitions))
         num_rows = settings.rows or len(sites.train)
         synthetic, assessment = _assess(outcome, sites, num_rows, settings.seed, events)
         assessment = _attack(assessment, outcome, study, sites, synthetic, settings, home, events)
-        nodes = name_nodes(sites, run.partitions)
         canaries = state_canaries(study, sites.schema, outcome, nodes)
         report = make_report(
             study,

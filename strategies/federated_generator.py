@@ -22,9 +22,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.app import (
+    Array,
+    ArrayRecord,
+    ConfigRecord,
+    ConfigRecordValues,
+    Message,
+    MetricRecord,
+    RecordDict,
+)
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Result, Strategy
 
@@ -52,6 +60,19 @@ Event = Mapping[str, object]
 EvaluateFn = Callable[[int, ArrayRecord], MetricRecord | None]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OwnQuestion:
+    """What one node is told in place of what all are told.
+
+    Attributes:
+        settings: which take the place of common ones.
+        pooled_sketch: statistics of the sites that are like it.
+    """
+
+    settings: Mapping[str, ConfigRecordValues]
+    pooled_sketch: ArrayRecord
+
+
 class FederatedGenerator(Strategy):
     """Make one generator of the sites', strictly.
 
@@ -68,6 +89,7 @@ class FederatedGenerator(Strategy):
         weights: public weight per node; all equal when left out. Never from row counts.
         rule: how replies become the next generator; the weighted average when left out.
         pooled_sketch: the pooled statistics, sent to each node until it has given a good reply.
+        own: per node, settings and a pooled sketch of its own, in place of what all are told.
         wire_format: what one weight is on the wire, in both directions.
         receipts: the sites' last receipts, sent back to them and renewed by their replies.
         on_event: called with a small dict of plain values at the start and end of each round.
@@ -87,6 +109,7 @@ class FederatedGenerator(Strategy):
         weights: Mapping[int, float] | None = None,
         rule: Rule | None = None,
         pooled_sketch: ArrayRecord | None = None,
+        own: Mapping[int, OwnQuestion] | None = None,
         wire_format: WireFormat = WireFormat.FLOAT32,
         receipts: ReceiptBook | None = None,
         on_event: Callable[[Event], None] | None = None,
@@ -99,6 +122,7 @@ class FederatedGenerator(Strategy):
         self.weights = dict.fromkeys(self.nodes, 1.0) if weights is None else dict(weights)
         self.rule = rule or make_rule("fedavg", RuleSettings())
         self.pooled_sketch = pooled_sketch
+        self.own = dict(own or {})
         self.wire_format = wire_format
         self._receipts = receipts
         self._on_event = on_event
@@ -174,17 +198,14 @@ class FederatedGenerator(Strategy):
         self._global = unpack(arrays_of(sent))  # as sites see it
         start = arrays_of(arrays)
         self.rule.begin([start[name] for name in self._global], list(self._global.values()))
-        plain = RecordDict({ARRAYS: sent, CONFIG: _with_round(config, server_round)})
-        whole = RecordDict(dict(plain))
-        if self.pooled_sketch is not None:
-            whole[POOLED_SKETCH] = self.pooled_sketch
+        config = _with_round(config, server_round)
         self._sent = [
             message
             for node in online
             for message in make_messages(
                 [node],
                 TRAIN,
-                plain if node in self._settled else whole,
+                self._ask(node, sent, config),
                 ttl_s=self.deadline_s,
                 group=str(server_round),
             )
@@ -192,6 +213,16 @@ class FederatedGenerator(Strategy):
         if self._receipts is not None:
             self._sent = self._receipts.attach(self._sent)
         return self._sent
+
+    def _ask(self, node: int, arrays: ArrayRecord, config: ConfigRecord) -> RecordDict:
+        own = self.own.get(node)
+        sketch = self.pooled_sketch if own is None else own.pooled_sketch
+        if own is not None:
+            config = ConfigRecord(dict(config) | dict(own.settings))
+        content = RecordDict({ARRAYS: arrays, CONFIG: config})
+        if sketch is not None and node not in self._settled:
+            content[POOLED_SKETCH] = sketch
+        return content
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]

@@ -140,7 +140,9 @@ def _fit_together(
         optimizer.step()
         update_average(average, generator, decay=min(0.98, step / (step + 10)))
         on_step(step + 1, COMMON_STEPS)
-    on_step(COMMON_STEPS, COMMON_STEPS)
+    else:
+        return average
+    on_step(COMMON_STEPS, COMMON_STEPS)  # it is done before its last step
     return average
 
 

@@ -6,6 +6,7 @@ column totals inside every pair of a column) are averaged with weights that foll
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -177,7 +178,7 @@ def _one_way(layout: SketchLayout, blocks: tuple[Shares, ...], feature: int) -> 
     Blocks over all labels tell the sum over classes alone, and correct every class by as much.
     """
     given, overall = (
-        _average_totals(layout, blocks, feature, is_given_label=is_given_label)
+        average_totals(layout, blocks, feature, is_given_label=is_given_label)
         for is_given_label in (True, False)
     )
     shares, precision = given
@@ -187,10 +188,21 @@ def _one_way(layout: SketchLayout, blocks: tuple[Shares, ...], feature: int) -> 
     return np.maximum(corrected, 0.0)
 
 
-def _average_totals(
-    layout: SketchLayout, blocks: tuple[Shares, ...], feature: int, *, is_given_label: bool
+def average_totals(
+    layout: SketchLayout, blocks: Sequence[Shares], feature: int, *, is_given_label: bool
 ) -> tuple[Shares, Shares]:
-    """Return the average shares of a feature's groups, and the precision of each."""
+    """Return what all blocks of a feature say together about its groups, by inverse noise.
+
+    Args:
+        layout: where the counts lie.
+        blocks: per block, shares or counts.
+        feature: numbered among the features.
+        is_given_label: which blocks to look at: those given the label, or those over all labels.
+
+    Returns:
+        Averages, ``(classes or 1, groups)``, and by how much each is more precise than an entry of
+        the sketch, ``(groups,)``: its noise variance is that of an entry divided by this.
+    """
     size = layout.group_sizes[feature]
     classes = layout.num_classes if is_given_label else 1
     total, precision = np.zeros((classes, size)), np.zeros(size)

@@ -87,7 +87,7 @@ def run_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> Re
             with open_run(
                 server, deadline_s=LONGEST_START_S, grace_s=order.grace_s, on_event=journal
             ) as grid:
-                outcome = coordinator.run(grid)
+                outcome = coordinator.run(grid).with_names(names)
             return _release(server, order, outcome, names, journal)
 
 

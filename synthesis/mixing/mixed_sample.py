@@ -96,31 +96,34 @@ class MixedPart:
         composition = hold_shares(generator, compose) if is_mixed else compose(generator)
         rows: Rows = composition.rows
         if mixing.interpolate not in (None, LATENT):
+            left = restrict(schema, [parse_condition(text) for text in where])
+            method = str(mixing.interpolate)
             rows = RowsBetween(
-                schema=schema,
-                rows=rows,
-                left=restrict(schema, [parse_condition(text) for text in where]),
-                method=str(mixing.interpolate),
-                strength=strength,
+                schema=schema, rows=rows, left=left, method=method, strength=strength
             )
-        asked = {
-            "rows": num_rows,
-            "where": list(where),
-            "mix": dict(mixing.site_shares) or None,
-            "match": target and {"sha256": target.digest(), **target.to_dict()},
-            "balance": mixing.balance,
-            "parity": mixing.pair and list(mixing.pair),
-            "interpolate": mixing.interpolate,
-            "strength": strength if mixing.interpolate else None,
-        }
         sample = MixedSample(schema=schema, num_rows=num_rows, seed=seed, stream=stream, rows=rows)
         return cls(
             sample=sample,
             plain=plain,
             composition=composition,
-            asked=asked,
+            asked={
+                "rows": num_rows,
+                "where": list(where),
+                "match": target and {"sha256": target.digest(), **target.to_dict()},
+                **_plain_wishes(mixing),
+                "strength": strength if mixing.interpolate else None,
+            },
             groups=generator.settings.groups if is_mixed else (),
         )
+
+
+def _plain_wishes(mixing: Mixing) -> dict[str, Any]:
+    return {
+        "mix": dict(mixing.site_shares) or None,
+        "balance": mixing.balance,
+        "parity": mixing.pair and list(mixing.pair),
+        "interpolate": mixing.interpolate,
+    }
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -68,7 +68,7 @@ def test_a_network_larger_than_what_came_is_never_built() -> None:
 
 
 @pytest.mark.parametrize(
-    "shares", ["", "half", "0.5,,0.5", "nan", "0.5,1.5", "-0.5,1.5", ",".join(["0.01"] * 100)]
+    "shares", ["", "half", "0.5::0.5", "nan", "0.5:1.5", "-0.5:1.5", ":".join(["0.01"] * 100)]
 )
 def test_shares_of_groups_that_are_none(shares: str) -> None:
     with pytest.raises(MalformedRequest, match="group-shares"):
@@ -79,8 +79,8 @@ def test_groups_that_do_not_fit_the_weights() -> None:
     schema = make_widest()
     weights = Generator(GeneratorSettings.for_schema(schema), rng=torch.Generator()).state_dict()
     with pytest.raises(MalformedRequest, match="shares >= 0 that add to 1"):
-        build_generator(weights, schema, read_groups("0.5,0.4"))
+        build_generator(weights, schema, read_groups("0.5:0.4"))
     with pytest.raises(MalformedRequest):  # there is a base for one group only
-        build_generator(weights, schema, read_groups("0.5,0.5"))
+        build_generator(weights, schema, read_groups("0.5:0.5"))
     with pytest.raises(MalformedRequest, match="members alike"):
-        build_generator(weights, schema, read_groups("0.5,0.25,0.25"))
+        build_generator(weights, schema, read_groups("0.5:0.25:0.25"))

@@ -1,0 +1,52 @@
+"""What sites are asked in a round where they are in groups: to improve the members of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecordValues
+
+from server.grouping import SketchGroup
+from strategies import protocol
+from strategies.federated_generator import OwnQuestion
+from strategies.protocol import STATISTICS
+from synthesis.layout import SketchLayout
+
+
+def settings_of_all(noise_std: float) -> dict[str, ConfigRecordValues]:
+    """Return what a site is told of the generator where all sites are one group.
+
+    Args:
+        noise_std: of every entry of the pooled sketch.
+    """
+    return {protocol.POOLED_NOISE_STD: noise_std, protocol.GROUP_SHARES: _shares(1, 0)}
+
+
+def ask_groups(layout: SketchLayout, groups: Sequence[SketchGroup]) -> dict[int, OwnQuestion]:
+    """Return what each node is told of its own group; nothing where all sites are one.
+
+    A site whose group has all the weight draws from, and changes, the members of that group alone,
+    and they are held to the sketch of the sites that are like it.
+
+    Args:
+        layout: where the counts lie.
+        groups: in the order in which the generator has them.
+    """
+    if len(groups) == 1:
+        return {}
+    return {
+        node: OwnQuestion(
+            settings={
+                protocol.POOLED_NOISE_STD: group.sketch.noise_variance**0.5 * layout.sensitivity,
+                protocol.GROUP_SHARES: _shares(len(groups), number),
+            },
+            pooled_sketch=ArrayRecord({STATISTICS: Array(group.sketch.values.astype(np.float32))}),
+        )
+        for number, group in enumerate(groups)
+        for node in group.nodes
+    }
+
+
+def _shares(groups: int, own: int) -> str:
+    return ":".join("1.0" if number == own else "0.0" for number in range(groups))

@@ -1,0 +1,134 @@
+"""How consistent sites are, told from their private sketches: which differ, and in what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from server.grouping import Grouping, SketchGroup
+from strategies.aggregation import PooledSketch
+from synthesis.layout import SketchLayout
+from synthesis.targets import average_totals
+
+LEVEL: Final = 0.01
+"""Chance, at most, that any column of any site is said to conflict though all sites are alike."""
+_NAMES: Final = ("differences", "from_others", "from_group", "p_values", "distances")
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SiteComparison:
+    """Sites beside each other, in the order of their nodes.
+
+    Attributes:
+        differences: mean squares of standardised differences, about 1 for sites that are alike,
+            ``(sites, sites)``; 0 on the diagonal.
+        from_others: the same between a site and all others together, ``(sites,)``.
+        from_group: the same between a site and the others of its group; nan for a site alone.
+        p_values: per site and feature column, of the shares of its groups of codes against those of
+            all other sites, ``(sites, features)``.
+        distances: total variation between the same shares, noise included, ``(sites, features)``.
+    """
+
+    differences: Floats
+    from_others: Floats
+    from_group: Floats
+    p_values: Floats
+    distances: Floats
+
+    @property
+    def conflicts(self) -> NDArray[np.bool_]:
+        """Which shares differ beyond noise and the draw of people, at ``LEVEL`` for all together.
+
+        Reference: Holm 1979.
+        """
+        flat = self.p_values.ravel()
+        order = np.argsort(flat)
+        limits = LEVEL / np.arange(len(flat), 0, -1)
+        passed = np.logical_and.accumulate(flat[order] <= limits)
+        found = np.zeros(len(flat), dtype=np.bool_)
+        found[order[passed]] = True
+        return found.reshape(self.p_values.shape)
+
+    def to_arrays(self) -> dict[str, Floats]:
+        """Return the arrays by name, to be kept."""
+        return {name: getattr(self, name) for name in _NAMES}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Return what ``to_arrays`` gave."""
+        return cls(**{name: arrays[name].astype(np.float64) for name in _NAMES})
+
+
+def compare_sites(
+    layout: SketchLayout,
+    sketches: Mapping[int, PooledSketch],
+    groups: Sequence[SketchGroup],
+    grouping: Grouping,
+) -> SiteComparison:
+    """Compare every site with every other, with all others, and with those of its group.
+
+    Args:
+        layout: where the counts lie.
+        sketches: of at least two sites, by node.
+        groups: the groups that were formed of them.
+        grouping: that formed them.
+    """
+    sites = [grouping.make_group((node,), sketch) for node, sketch in sorted(sketches.items())]
+    differences = np.zeros((len(sites), len(sites)))
+    for one, other in combinations(range(len(sites)), 2):
+        differences[one, other] = grouping.measure(sites[one], sites[other])
+    others = [grouping.join([each for each in sites if each is not site]) for site in sites]
+    tests = [
+        [_test_column(layout, site, rest, feature) for feature in range(len(layout.groups))]
+        for site, rest in zip(sites, others, strict=True)
+    ]
+    return SiteComparison(
+        differences=differences + differences.T,
+        from_others=np.array(
+            [grouping.measure(site, rest) for site, rest in zip(sites, others, strict=True)]
+        ),
+        from_group=np.array([_measure_in_group(site, sites, groups, grouping) for site in sites]),
+        p_values=np.array([[p_value for p_value, _ in row] for row in tests]),
+        distances=np.array([[distance for _, distance in row] for row in tests]),
+    )
+
+
+def _measure_in_group(
+    site: SketchGroup,
+    sites: Sequence[SketchGroup],
+    groups: Sequence[SketchGroup],
+    grouping: Grouping,
+) -> float:
+    mine = next(group for group in groups if site.nodes[0] in group.nodes)
+    rest = [each for each in sites if each is not site and each.nodes[0] in mine.nodes]
+    return grouping.measure(site, grouping.join(rest)) if rest else float("nan")
+
+
+def _test_column(
+    layout: SketchLayout, site: SketchGroup, rest: SketchGroup, feature: int
+) -> tuple[float, float]:
+    """Return the p-value that both have the same shares of a column, and their distance.
+
+    The squared differences, each over its variance, add up to a chi-square at most: noise is
+    normal, counts of people nearly so, and the shares of people have one degree of freedom less.
+    """
+    found = []
+    for each in (site, rest):
+        counts = list(layout.split(each.sketch.values))
+        totals, precision = average_totals(layout, counts, feature, is_given_label=False)
+        noise = each.sketch.noise_variance * layout.sensitivity**2 / precision
+        found.append((totals[0] / each.rows, noise / each.rows**2, each.rows))
+    (mine, my_noise, my_rows), (theirs, their_noise, their_rows) = found
+    pooled = np.clip((mine * my_rows + theirs * their_rows) / (my_rows + their_rows), 0.0, 1.0)
+    drawn = np.maximum(pooled * (1 - pooled), 1 / (my_rows + their_rows))
+    variance = my_noise + their_noise + drawn * (1 / my_rows + 1 / their_rows)
+    statistic = float((np.square(mine - theirs) / variance).sum())
+    return float(chi2.sf(statistic, len(mine))), float(np.abs(mine - theirs).sum() / 2)
