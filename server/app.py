@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-from flwr.app import Array, ArrayRecord, Context
+from flwr.app import ArrayRecord, Context
 from flwr.serverapp import Grid, ServerApp
 
 from privacy import SeededRandomness
@@ -205,8 +204,7 @@ class Coordinator:
             rule=self._rule,
             receipts=self.receipts,
             wire_format=WireFormat(self.study.wire_format),
-            pooled_sketch=ArrayRecord({STATISTICS: Array(pooled.values.astype(np.float32))}),
-            own=ask_groups(self._layout, groups),
+            questions=ask_groups(self._layout, pooled, groups),
             on_event=self._emit,
             done=kept.records,
         )
@@ -228,7 +226,7 @@ class Coordinator:
         )
         load_weights(generator, self._checkpoint.find_rounds().weights or weights_of(fitted))
         settings = settings_of(self.study)
-        settings |= settings_of_all(targets.noise_std)
+        settings.update(settings_of_all(targets.noise_std))
         result = strategy.start(
             grid,
             ArrayRecord(generator.state_dict()),

@@ -9,8 +9,9 @@ from flwr.app import Array, ArrayRecord, ConfigRecordValues
 
 from server.grouping import SketchGroup
 from strategies import protocol
-from strategies.federated_generator import OwnQuestion
+from strategies.aggregation import PooledSketch
 from strategies.protocol import STATISTICS
+from strategies.round_question import OwnQuestion, RoundQuestions
 from synthesis.layout import SketchLayout
 
 
@@ -23,29 +24,37 @@ def settings_of_all(noise_std: float) -> dict[str, ConfigRecordValues]:
     return {protocol.POOLED_NOISE_STD: noise_std, protocol.GROUP_SHARES: _shares(1, 0)}
 
 
-def ask_groups(layout: SketchLayout, groups: Sequence[SketchGroup]) -> dict[int, OwnQuestion]:
-    """Return what each node is told of its own group; nothing where all sites are one.
+def ask_groups(
+    layout: SketchLayout, pooled: PooledSketch, groups: Sequence[SketchGroup]
+) -> RoundQuestions:
+    """Return what nodes are told: where sites are in groups, each of its own.
 
     A site whose group has all the weight draws from, and changes, the members of that group alone,
     and they are held to the sketch of the sites that are like it.
 
     Args:
         layout: where the counts lie.
+        pooled: sum of all sketches.
         groups: in the order in which the generator has them.
     """
     if len(groups) == 1:
-        return {}
-    return {
+        return RoundQuestions(pooled_sketch=_to_record(pooled))
+    own = {
         node: OwnQuestion(
             settings={
                 protocol.POOLED_NOISE_STD: group.sketch.noise_variance**0.5 * layout.sensitivity,
                 protocol.GROUP_SHARES: _shares(len(groups), number),
             },
-            pooled_sketch=ArrayRecord({STATISTICS: Array(group.sketch.values.astype(np.float32))}),
+            pooled_sketch=_to_record(group.sketch),
         )
         for number, group in enumerate(groups)
         for node in group.nodes
     }
+    return RoundQuestions(own=own)
+
+
+def _to_record(sketch: PooledSketch) -> ArrayRecord:
+    return ArrayRecord({STATISTICS: Array(sketch.values.astype(np.float32))})
 
 
 def _shares(groups: int, own: int) -> str:

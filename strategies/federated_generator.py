@@ -3,8 +3,8 @@
 The way a ServerApp uses it::
 
     strategy = FederatedGenerator(
-        nodes=hello.valid, minimum_nodes=3, deadline_s=600, pooled_sketch=ArrayRecord(...),
-        on_event=print_progress,
+        nodes=hello.valid, minimum_nodes=3, deadline_s=600,
+        questions=RoundQuestions(pooled_sketch=...), on_event=print_progress,
     )
     result = strategy.start(
         grid, initial_arrays=ArrayRecord(generator.state_dict()), num_rounds=5,
@@ -22,17 +22,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from flwr.app import (
-    Array,
-    ArrayRecord,
-    ConfigRecord,
-    ConfigRecordValues,
-    Message,
-    MetricRecord,
-    RecordDict,
-)
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Result, Strategy
 
@@ -46,8 +38,9 @@ from strategies.collect import (
 )
 from strategies.environment import quiet_flower
 from strategies.errors import StudyFailed
-from strategies.protocol import ARRAYS, CONFIG, POOLED_SKETCH, SERVER_ROUND, TRAIN
+from strategies.protocol import ARRAYS, SERVER_ROUND, TRAIN
 from strategies.receipts import ReceiptBook
+from strategies.round_question import RoundQuestions
 from strategies.round_record import RoundRecord
 from strategies.rules import Rule, RuleSettings, make_rule
 from strategies.validation import Rejection, Reply, check_reply, specs_of
@@ -58,19 +51,6 @@ ABSENT = "absent"
 
 Event = Mapping[str, object]
 EvaluateFn = Callable[[int, ArrayRecord], MetricRecord | None]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class OwnQuestion:
-    """What one node is told in place of what all are told.
-
-    Attributes:
-        settings: which take the place of common ones.
-        pooled_sketch: statistics of the sites that are like it.
-    """
-
-    settings: Mapping[str, ConfigRecordValues]
-    pooled_sketch: ArrayRecord
 
 
 class FederatedGenerator(Strategy):
@@ -88,8 +68,8 @@ class FederatedGenerator(Strategy):
         max_update_norm: largest L2 norm of the difference between a reply and what was sent.
         weights: public weight per node; all equal when left out. Never from row counts.
         rule: how replies become the next generator; the weighted average when left out.
-        pooled_sketch: the pooled statistics, sent to each node until it has given a good reply.
-        own: per node, settings and a pooled sketch of its own, in place of what all are told.
+        questions: what nodes are told beside the generator; statistics among it are sent to each
+            node until it has given a good reply.
         wire_format: what one weight is on the wire, in both directions.
         receipts: the sites' last receipts, sent back to them and renewed by their replies.
         on_event: called with a small dict of plain values at the start and end of each round.
@@ -108,8 +88,7 @@ class FederatedGenerator(Strategy):
         max_update_norm: float = 1e4,
         weights: Mapping[int, float] | None = None,
         rule: Rule | None = None,
-        pooled_sketch: ArrayRecord | None = None,
-        own: Mapping[int, OwnQuestion] | None = None,
+        questions: RoundQuestions | None = None,
         wire_format: WireFormat = WireFormat.FLOAT32,
         receipts: ReceiptBook | None = None,
         on_event: Callable[[Event], None] | None = None,
@@ -121,8 +100,7 @@ class FederatedGenerator(Strategy):
         self.max_update_norm = max_update_norm
         self.weights = dict.fromkeys(self.nodes, 1.0) if weights is None else dict(weights)
         self.rule = rule or make_rule("fedavg", RuleSettings())
-        self.pooled_sketch = pooled_sketch
-        self.own = dict(own or {})
+        self.questions = questions or RoundQuestions()
         self.wire_format = wire_format
         self._receipts = receipts
         self._on_event = on_event
@@ -198,14 +176,14 @@ class FederatedGenerator(Strategy):
         self._global = unpack(arrays_of(sent))  # as sites see it
         start = arrays_of(arrays)
         self.rule.begin([start[name] for name in self._global], list(self._global.values()))
-        config = _with_round(config, server_round)
+        config, ask = _with_round(config, server_round), self.questions.make
         self._sent = [
             message
             for node in online
             for message in make_messages(
                 [node],
                 TRAIN,
-                self._ask(node, sent, config),
+                ask(node, sent, config, with_sketch=node not in self._settled),
                 ttl_s=self.deadline_s,
                 group=str(server_round),
             )
@@ -213,16 +191,6 @@ class FederatedGenerator(Strategy):
         if self._receipts is not None:
             self._sent = self._receipts.attach(self._sent)
         return self._sent
-
-    def _ask(self, node: int, arrays: ArrayRecord, config: ConfigRecord) -> RecordDict:
-        own = self.own.get(node)
-        sketch = self.pooled_sketch if own is None else own.pooled_sketch
-        if own is not None:
-            config = ConfigRecord(dict(config) | dict(own.settings))
-        content = RecordDict({ARRAYS: arrays, CONFIG: config})
-        if sketch is not None and node not in self._settled:
-            content[POOLED_SKETCH] = sketch
-        return content
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]

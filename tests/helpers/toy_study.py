@@ -66,6 +66,7 @@ from strategies.protocol import (
     RefusalCode,
 )
 from strategies.receipts import ReceiptBook
+from strategies.round_question import RoundQuestions
 from strategies.wire_field import Direction, WireType
 
 N_STATISTICS = 5
@@ -230,7 +231,9 @@ def make_server_app(
             nodes=sketches.valid,
             minimum_nodes=minimum,
             deadline_s=60,
-            pooled_sketch=ArrayRecord({STATISTICS: Array(pooled.values.astype(np.float32))}),
+            questions=RoundQuestions(
+                pooled_sketch=ArrayRecord({STATISTICS: Array(pooled.values.astype(np.float32))})
+            ),
             receipts=receipts,
             on_event=results.setdefault("events", []).append,
         )
