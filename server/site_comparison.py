@@ -14,7 +14,7 @@ from scipy.stats import chi2
 from server.grouping import Grouping, SketchGroup
 from strategies.aggregation import PooledSketch
 from synthesis.layout import SketchLayout
-from synthesis.targets import average_totals
+from synthesis.targets import average_totals, class_totals
 
 LEVEL: Final = 0.01
 """Chance, at most, that any column of any site is said to conflict though all sites are alike."""
@@ -32,9 +32,9 @@ class SiteComparison:
             ``(sites, sites)``; 0 on the diagonal.
         from_others: the same between a site and all others together, ``(sites,)``.
         from_group: the same between a site and the others of its group; nan for a site alone.
-        p_values: per site and feature column, of the shares of its groups of codes against those of
-            all other sites, ``(sites, features)``.
-        distances: total variation between the same shares, noise included, ``(sites, features)``.
+        p_values: per site and column, of the shares of its groups of codes against those of all
+            other sites, ``(sites, columns)``.
+        distances: total variation between the same shares, noise included, ``(sites, columns)``.
     """
 
     differences: Floats
@@ -86,9 +86,10 @@ def compare_sites(
     for one, other in combinations(range(len(sites)), 2):
         differences[one, other] = grouping.measure(sites[one], sites[other])
     others = [grouping.join([each for each in sites if each is not site]) for site in sites]
+    shares = [[_shares_of_columns(layout, each) for each in several] for several in (sites, others)]
     tests = [
-        [_test_column(layout, site, rest, feature) for feature in range(len(layout.groups))]
-        for site, rest in zip(sites, others, strict=True)
+        [_test(*pair) for pair in zip(mine, theirs, strict=True)]
+        for mine, theirs in zip(*shares, strict=True)
     ]
     return SiteComparison(
         differences=differences + differences.T,
@@ -112,23 +113,40 @@ def _measure_in_group(
     return grouping.measure(site, grouping.join(rest)) if rest else float("nan")
 
 
-def _test_column(
-    layout: SketchLayout, site: SketchGroup, rest: SketchGroup, feature: int
-) -> tuple[float, float]:
-    """Return the p-value that both have the same shares of a column, and their distance.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _ColumnShares:
+    """Noisy shares of the groups of a column: ``(groups,)``, their noise variance, and the rows."""
 
-    The squared differences, each over its variance, add up to a chi-square at most: noise is
-    normal, counts of people nearly so, and the shares of people have one degree of freedom less.
-    """
+    values: Floats
+    noise: Floats
+    rows: float
+
+
+def _shares_of_columns(layout: SketchLayout, group: SketchGroup) -> list[_ColumnShares]:
+    counts, rows = list(layout.split(group.sketch.values)), group.rows
+    std = group.sketch.noise_variance**0.5 * layout.sensitivity
     found = []
-    for each in (site, rest):
-        counts = list(layout.split(each.sketch.values))
+    for feature in range(len(layout.groups)):
         totals, precision = average_totals(layout, counts, feature, is_given_label=False)
-        noise = each.sketch.noise_variance * layout.sensitivity**2 / precision
-        found.append((totals[0] / each.rows, noise / each.rows**2, each.rows))
-    (mine, my_noise, my_rows), (theirs, their_noise, their_rows) = found
-    pooled = np.clip((mine * my_rows + theirs * their_rows) / (my_rows + their_rows), 0.0, 1.0)
-    drawn = np.maximum(pooled * (1 - pooled), 1 / (my_rows + their_rows))
-    variance = my_noise + their_noise + drawn * (1 / my_rows + 1 / their_rows)
-    statistic = float((np.square(mine - theirs) / variance).sum())
-    return float(chi2.sf(statistic, len(mine))), float(np.abs(mine - theirs).sum() / 2)
+        noise = std**2 / precision / rows**2
+        found.append(_ColumnShares(values=totals[0] / rows, noise=noise, rows=rows))
+    classes, class_std = class_totals(layout, counts, std)
+    noise = np.full(len(classes), (class_std / rows) ** 2)
+    label = _ColumnShares(values=classes / rows, noise=noise, rows=rows)
+    found.insert(layout.label_index, label)
+    return found
+
+
+def _test(mine: _ColumnShares, theirs: _ColumnShares) -> tuple[float, float]:
+    """Return the p-value that both have the same shares, and their distance.
+
+    The squared differences over their variances add up to a chi-square: of as many degrees of
+    freedom as there are groups where noise rules, and of one less where the draw of people does
+    (Pearson 1900). The former is taken.
+    """
+    rows = mine.rows + theirs.rows
+    pooled = np.clip((mine.values * mine.rows + theirs.values * theirs.rows) / rows, 0.0, 1.0)
+    drawn = np.maximum(pooled, 1 / rows) * (1 / mine.rows + 1 / theirs.rows)
+    gaps = mine.values - theirs.values
+    statistic = float((np.square(gaps) / (mine.noise + theirs.noise + drawn)).sum())
+    return float(chi2.sf(statistic, len(gaps))), float(np.abs(gaps).sum() / 2)

@@ -24,6 +24,7 @@ from server.report import (
     Traffic,
     Utility,
     build_audit,
+    build_consistency,
     build_cost,
     build_evaluation,
     build_gain,
@@ -78,7 +79,6 @@ def make_report(
     """
     names = name_nodes(sites, run.partitions)
     ledgers = _replay_ledgers(home, outcome, len(sites.names))
-    strategy = build_strategy(study, outcome, names)
     return Report(
         private=True,
         title=f"Synthetic {sites.schema.name} from {len(sites.names)} sites",
@@ -95,9 +95,10 @@ def make_report(
         ),
         refusals=build_refusals(outcome.left_out, names),
         gain=build_gain([each.events for each, _ in ledgers], study.budget),
-        strategy=strategy,
+        strategy=(strategy := build_strategy(study, outcome, names)),
         utility=assessment.utility,
         evaluation=_report_evaluation(outcome, sites, run),
+        consistency=build_consistency(outcome, sites.schema, names),
         sketch_noise=build_sketch_noise(outcome),
         attacks=assessment.attacks,
         audit=build_audit(canaries, study),

@@ -67,7 +67,7 @@ def make_targets(layout: SketchLayout, pooled: Counts, noise_std: float) -> Sket
         noise_std: standard deviation of the noise in every entry of ``pooled``, >= 0.
     """
     counts = list(layout.split(pooled))
-    totals, total_std = _class_totals(layout, counts, noise_std)
+    totals, total_std = class_totals(layout, counts, noise_std)
     rows = max(_count_rows(totals), total_std * layout.num_classes**0.5)
     blocks = tuple(block / rows for block in counts)
     variances = tuple(max((std / rows) ** 2, 1e-16) for std in _noise_stds(layout, noise_std))
@@ -99,7 +99,7 @@ def estimate_rows(layout: SketchLayout, sketch: Counts) -> float:
         layout: where the counts lie.
         sketch: ``(layout.dimension,)``.
     """
-    return _count_rows(_class_totals(layout, list(layout.split(sketch)), 0.0)[0])
+    return _count_rows(class_totals(layout, list(layout.split(sketch)), 0.0)[0])
 
 
 def perturb(targets: SketchTargets, members: int, rng: np.random.Generator) -> list[SketchTargets]:
@@ -154,12 +154,17 @@ def _noise_stds(layout: SketchLayout, noise_std: float) -> list[float]:
     return [noise_std / block.scale for block in layout.blocks]
 
 
-def _class_totals(
-    layout: SketchLayout, counts: list[Counts], noise_std: float
+def class_totals(
+    layout: SketchLayout, counts: Sequence[Counts], noise_std: float
 ) -> tuple[Shares, float]:
     """Average the units per class over all blocks given the label, with its standard error.
 
     A block's total carries the noise of all its cells, so small blocks tell it best.
+
+    Args:
+        layout: where the counts lie.
+        counts: per block.
+        noise_std: of every entry of the sketch.
     """
     given = [
         (count.reshape(layout.num_classes, -1), block.scale)

@@ -15,6 +15,7 @@ from server.report import (
     Release,
     Report,
     build_audit,
+    build_consistency,
     build_cost,
     build_evaluation,
     build_gain,
@@ -78,6 +79,7 @@ def make_report(
         evaluation=(
             None if outcome.evaluation is None else build_evaluation(outcome.evaluation, names)
         ),
+        consistency=build_consistency(outcome, schema, names),
         sketch_noise=build_sketch_noise(outcome),
         audit=build_audit(canaries, study),
         cost=build_cost(outcome, names),

@@ -18,6 +18,7 @@ from server.report.build import (
     build_software,
     build_utility_row,
 )
+from server.report.consistency import Consistency, build_consistency
 from server.report.cost import Cost, Phase, Rejection, Round, Traffic
 from server.report.evaluation import (
     Evaluation,
@@ -66,6 +67,7 @@ __all__ = [
     "Audit",
     "Belief",
     "ColumnPicture",
+    "Consistency",
     "Cost",
     "Evaluation",
     "Event",
@@ -97,6 +99,7 @@ __all__ = [
     "UtilityRow",
     "Version",
     "build_audit",
+    "build_consistency",
     "build_cost",
     "build_evaluation",
     "build_event",

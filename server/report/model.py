@@ -6,6 +6,7 @@ from typing import Final, Literal, Self
 
 from pydantic import AwareDatetime, model_validator
 
+from server.report.consistency import Consistency
 from server.report.cost import Cost
 from server.report.evaluation import Evaluation
 from server.report.evidence import Attacks, Audit
@@ -64,6 +65,8 @@ class Report(Part):
     """What an attacker could gain at most; None without privacy and in earlier versions."""
     strategy: Strategy | None = None
     """How the sites' results became one; None in reports of earlier versions."""
+    consistency: Consistency | None = None
+    """How alike the sites are; None in reports of earlier versions."""
     utility: Utility | None = None
     """Figures against real rows; None where nobody may see all real rows."""
     sketch_noise: SketchNoise | None = None

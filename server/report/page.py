@@ -17,11 +17,12 @@ from server.report.changes import (
     summarise_changes,
     write_figure,
 )
+from server.report.consistency import Consistency
 from server.report.cost import Round
 from server.report.evidence_page import show_attacks, show_audit
 from server.report.model import STAMP, Report
 from server.report.parts import SIMULATION_MARK, ColumnPicture, Pictures, UtilityRow
-from server.report.pictures import draw_bins, draw_distances, draw_levels
+from server.report.pictures import draw_bins, draw_differences, draw_distances, draw_levels
 from server.report.sites_page import draw_gauge, group_events, group_histories, group_policies
 
 MAX_PICTURED = 36
@@ -59,6 +60,8 @@ def render_html(report: Report) -> str:
         real=find_row(utility, "real") if utility else None,
         group_rows=utility.groups if utility else (),
         questions=answer_questions(report),
+        consistency=report.consistency,
+        site_map=_draw_sites(report.consistency),
         column_pictures=_draw_columns(pictures) if pictures else [],
         heat_map=_draw_heat_map(pictures) if pictures else None,
         rounds=_shown_rounds(report.cost.rounds),
@@ -88,6 +91,16 @@ def _template() -> jinja2.Template:
         attack_kinds=wording.ATTACK_KINDS,
     )
     return environment.get_template("page.html")
+
+
+def _draw_sites(consistency: Consistency | None) -> Markup | None:
+    if consistency is None or len(consistency.sites) < 3:
+        return None
+    return draw_differences(
+        [site.name for site in consistency.sites],
+        consistency.differences,
+        "Differences between every two sites, in units of noise",
+    )
 
 
 def _released(report: Report) -> UtilityRow | None:

@@ -1,6 +1,7 @@
 """Pictures of real rows beside synthetic ones: columns, and distances of pairs."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -69,11 +70,44 @@ def draw_distances(
     """
     matrix = np.array(distances, dtype=np.float64)
     largest = max(float(matrix.max()), 0.01)
+    digits = 0 if largest >= 0.095 else 1
+    return _draw_triangle(
+        names,
+        matrix / largest,
+        lambda row, column: f"{100 * matrix[row, column]:.{digits}f}",
+        label,
+    )
+
+
+def draw_differences(
+    names: Sequence[str], differences: Sequence[Sequence[float]], label: str
+) -> Markup:
+    """Return a heat map of differences between sites, of which 1 is noise alone and the lightest.
+
+    Sites are numbered like columns in ``draw_distances``, and so are values written.
+    """
+    matrix = np.array(differences, dtype=np.float64)
+    beyond = np.log(np.maximum(matrix, 1.0))
+    return _draw_triangle(
+        names,
+        beyond / max(float(beyond.max()), math.log(2.0)),
+        lambda row, column: "" if row == column else f"{matrix[row, column]:.1f}",
+        label,
+    )
+
+
+def _draw_triangle(
+    names: Sequence[str],
+    depths: npt.NDArray[np.float64],
+    write: Callable[[int, int], str],
+    label: str,
+) -> Markup:
     with mpl.rc_context(STYLE):
         side = max(WIDTH, 150 + 15 * len(names))
         figure, axes = make_figure(height=side - 70, width=side)
         for row, column in zip(*np.tril_indices(len(names)), strict=True):
-            _draw_cell(axes, int(row), int(column), matrix[row, column], largest, len(names))
+            text = write(int(row), int(column)) if len(names) <= _MAX_WRITTEN else ""
+            _draw_cell(axes, int(row), int(column), float(depths[row, column]), text)
         rows = [f"{shorten(name, 16)} {number}" for number, name in enumerate(names, start=1)]
         axes.set_yticks(np.arange(len(names)), rows)
         axes.set_xticks(np.arange(len(names)), [str(number + 1) for number in range(len(names))])
@@ -84,15 +118,11 @@ def draw_distances(
         return to_svg(figure, label, min_width=side if side > WIDTH else None)
 
 
-def _draw_cell(
-    axes: Axes, row: int, column: int, distance: float, largest: float, size: int
-) -> None:
-    depth = distance / largest
+def _draw_cell(axes: Axes, row: int, column: int, depth: float, text: str) -> None:
     corner = (column - 0.5, row - 0.5)
     axes.add_patch(Rectangle(corner, 1, 1, facecolor=HEAT, alpha=depth, linewidth=0))
-    if size <= _MAX_WRITTEN:
+    if text:
         colour = PAPER if depth > 0.62 else INK
-        text = f"{100 * distance:.0f}" if largest >= 0.095 else f"{100 * distance:.1f}"
         axes.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
 
 

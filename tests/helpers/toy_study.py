@@ -209,6 +209,10 @@ def put(
     return answers if receipts is None else receipts.screen(answers)
 
 
+def questions_with(pooled: np.ndarray) -> RoundQuestions:
+    return RoundQuestions(pooled_sketch=ArrayRecord({STATISTICS: Array(pooled.astype(np.float32))}))
+
+
 def make_server_app(
     results: dict[str, Any], *, num_sites: int, minimum: int, receipts: ReceiptBook | None = None
 ) -> ServerApp:
@@ -231,9 +235,7 @@ def make_server_app(
             nodes=sketches.valid,
             minimum_nodes=minimum,
             deadline_s=60,
-            questions=RoundQuestions(
-                pooled_sketch=ArrayRecord({STATISTICS: Array(pooled.values.astype(np.float32))})
-            ),
+            questions=questions_with(pooled.values),
             receipts=receipts,
             on_event=results.setdefault("events", []).append,
         )

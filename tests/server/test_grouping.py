@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tiny_world import SCHEMA, draw_codes, make_layout
+from site_sketches import LAYOUT, NOISE, pool, sketch_of
 
 from server.grouping import Grouping, SketchGroup
 from strategies.aggregation import PooledSketch
-from synthesis.layout import compute_sketch
-
-LAYOUT = make_layout()
-NOISE = 0.5
-
-
-def sketch_of(rows: int, seed: int, *, mirrored: bool = False) -> PooledSketch:
-    codes = draw_codes(rows, seed)
-    if mirrored:  # all columns lean the other way on the first
-        codes[:, 1:] = np.array(SCHEMA.sizes)[1:] - 1 - codes[:, 1:]
-    counts = compute_sketch(LAYOUT, codes.astype(np.int16), np.ones(rows))
-    noise = np.random.default_rng(seed).normal(0, NOISE * LAYOUT.sensitivity, len(counts))
-    return PooledSketch(values=counts + noise, noise_variance=NOISE**2)
 
 
 def form(sketches: dict[int, PooledSketch], most: int = 4) -> list[SketchGroup]:
-    pooled = PooledSketch(
-        values=np.sum([each.values for each in sketches.values()], axis=0),
-        noise_variance=sum(each.noise_variance for each in sketches.values()),
-    )
-    return Grouping(LAYOUT, pooled).form(sketches, most)
+    return Grouping(LAYOUT, pool(sketches)).form(sketches, most)
 
 
 def test_sites_of_one_population_are_one_group() -> None:

@@ -1,0 +1,121 @@
+"""How alike the sites are, and which of them are described together."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from server.report.parts import NotNegative, Part, Share
+
+if TYPE_CHECKING:  # reading a record takes no Flower
+    from collections.abc import Mapping
+
+    from server.outcome import StudyOutcome
+    from synthesis.schema import Schema
+
+
+class SiteGroup(Part):
+    """Sites that the generator describes together, by members of their own."""
+
+    sites: tuple[str, ...]
+    """Their names."""
+    share: Share
+    """Of the rows."""
+
+
+class Conflict(Part):
+    """A column whose shares at a site are not those of all other sites, beyond noise."""
+
+    column: str
+    """Its name."""
+    distance: NotNegative
+    """Total variation between the noisy shares; above 1 only by noise."""
+
+
+class SiteConsistency(Part):
+    """One site beside the others."""
+
+    name: str
+    """The site's public name."""
+    from_others: NotNegative
+    """Difference from all other sites together: about 1 where it is noise alone."""
+    from_group: NotNegative | None
+    """The same from the other sites of its group; None for a site alone in one."""
+    conflicts: tuple[Conflict, ...]
+    """Columns in which it differs from all other sites, the largest distance first."""
+
+
+class Consistency(Part):
+    """What noisy sketches tell of the differences between sites; post-processing, so it is free."""
+
+    groups: tuple[SiteGroup, ...]
+    """Largest first; one where all sites are described together."""
+    sites: tuple[SiteConsistency, ...] = ()
+    """Empty where there were too many to hold their sketches apart."""
+    differences: tuple[tuple[NotNegative, ...], ...] = ()
+    """Between every two sites, in their order here: mean square of standardised differences."""
+    apart: NotNegative
+    """Difference from which sites are not described together, unless there are too many groups."""
+    level: Share
+    """Chance, at most, that any conflict is named though all sites are alike."""
+
+
+def build_consistency(
+    outcome: StudyOutcome, schema: Schema, names: Mapping[int, str]
+) -> Consistency:
+    """Return how alike the sites of a finished study are.
+
+    Args:
+        outcome: with a generator that names its sites.
+        schema: the public schema.
+        names: of the sites, by node.
+    """
+    from server.grouping import APART
+    from server.site_comparison import LEVEL
+
+    groups = tuple(
+        SiteGroup(sites=group.sites, share=group.share)
+        for group in outcome.generator.settings.groups
+    )
+    compared = outcome.comparison
+    if compared is None:
+        return Consistency(groups=groups, apart=APART, level=LEVEL)
+    by_name = sorted(
+        (names.get(node, str(node)), place) for place, node in enumerate(sorted(outcome.nodes))
+    )
+    return Consistency(
+        groups=groups,
+        sites=tuple(
+            SiteConsistency(
+                name=name,
+                from_others=float(compared.from_others[place]),
+                from_group=_or_none(float(compared.from_group[place])),
+                conflicts=tuple(
+                    sorted(
+                        (
+                            Conflict(column=column, distance=float(distance))
+                            for column, distance, is_one in zip(
+                                schema.names,
+                                compared.distances[place],
+                                compared.conflicts[place],
+                                strict=True,
+                            )
+                            if is_one
+                        ),
+                        key=lambda conflict: -conflict.distance,
+                    )
+                ),
+            )
+            for name, place in by_name
+        ),
+        differences=tuple(
+            tuple(float(compared.differences[place, other]) for _, other in by_name)
+            for _, place in by_name
+        ),
+        apart=APART,
+        level=LEVEL,
+    )
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,32 @@
+"""Noisy sketches of sites that are alike, and of sites that lean the other way."""
+
+from __future__ import annotations
+
+import numpy as np
+from tiny_world import SCHEMA, draw_codes, make_layout
+
+from strategies.aggregation import PooledSketch
+from synthesis.layout import compute_sketch
+
+LAYOUT = make_layout()
+NOISE = 0.5
+
+
+def noisy_sketch(codes: np.ndarray, seed: int) -> PooledSketch:
+    counts = compute_sketch(LAYOUT, codes.astype(np.int16), np.ones(len(codes)))
+    noise = np.random.default_rng(seed).normal(0, NOISE * LAYOUT.sensitivity, len(counts))
+    return PooledSketch(values=counts + noise, noise_variance=NOISE**2)
+
+
+def sketch_of(rows: int, seed: int, *, mirrored: bool = False) -> PooledSketch:
+    codes = draw_codes(rows, seed)
+    if mirrored:  # all columns lean the other way on the first
+        codes[:, 1:] = np.array(SCHEMA.sizes)[1:] - 1 - codes[:, 1:]
+    return noisy_sketch(codes, seed)
+
+
+def pool(sketches: dict[int, PooledSketch]) -> PooledSketch:
+    return PooledSketch(
+        values=np.sum([each.values for each in sketches.values()], axis=0),
+        noise_variance=sum(each.noise_variance for each in sketches.values()),
+    )
