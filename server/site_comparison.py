@@ -32,9 +32,9 @@ class SiteComparison:
             ``(sites, sites)``; 0 on the diagonal.
         from_others: the same between a site and all others together, ``(sites,)``.
         from_group: the same between a site and the others of its group; nan for a site alone.
-        p_values: per site and column, of the shares of its groups of codes against those of all
-            other sites, ``(sites, columns)``.
-        distances: total variation between the same shares, noise included, ``(sites, columns)``.
+        p_values: per site and statistic, of its shares against those of all other sites,
+            ``(sites, statistics)``: the columns, then the pairs of ``layout.pairs``.
+        distances: total variation between the same shares, noise included, of the same shape.
     """
 
     differences: Floats
@@ -86,7 +86,7 @@ def compare_sites(
     for one, other in combinations(range(len(sites)), 2):
         differences[one, other] = grouping.measure(sites[one], sites[other])
     others = [grouping.join([each for each in sites if each is not site]) for site in sites]
-    shares = [[_shares_of_columns(layout, each) for each in several] for several in (sites, others)]
+    shares = [[_find_shares(layout, each) for each in several] for several in (sites, others)]
     tests = [
         [_test(*pair) for pair in zip(mine, theirs, strict=True)]
         for mine, theirs in zip(*shares, strict=True)
@@ -114,30 +114,39 @@ def _measure_in_group(
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _ColumnShares:
-    """Noisy shares of the groups of a column: ``(groups,)``, their noise variance, and the rows."""
+class _Shares:
+    """Noisy shares of a column or a pair: flat, their noise variance, and of how many rows."""
 
     values: Floats
     noise: Floats
     rows: float
 
 
-def _shares_of_columns(layout: SketchLayout, group: SketchGroup) -> list[_ColumnShares]:
+def _find_shares(layout: SketchLayout, group: SketchGroup) -> list[_Shares]:
     counts, rows = list(layout.split(group.sketch.values)), group.rows
     std = group.sketch.noise_variance**0.5 * layout.sensitivity
     found = []
     for feature in range(len(layout.groups)):
         totals, precision = average_totals(layout, counts, feature, is_given_label=False)
         noise = std**2 / precision / rows**2
-        found.append(_ColumnShares(values=totals[0] / rows, noise=noise, rows=rows))
+        found.append(_Shares(values=totals[0] / rows, noise=noise, rows=rows))
     classes, class_std = class_totals(layout, counts, std)
     noise = np.full(len(classes), (class_std / rows) ** 2)
-    label = _ColumnShares(values=classes / rows, noise=noise, rows=rows)
+    label = _Shares(values=classes / rows, noise=noise, rows=rows)
     found.insert(layout.label_index, label)
-    return found
+    pairs = [
+        _Shares(
+            values=count.ravel() / rows,
+            noise=np.full(count.size, (std / block.scale / rows) ** 2),
+            rows=rows,
+        )
+        for count, block in zip(counts, layout.blocks, strict=True)
+        if len(block.features) == 2 and not block.is_given_label
+    ]
+    return found + pairs
 
 
-def _test(mine: _ColumnShares, theirs: _ColumnShares) -> tuple[float, float]:
+def _test(mine: _Shares, theirs: _Shares) -> tuple[float, float]:
     """Return the p-value that both have the same shares, and their distance.
 
     The squared differences over their variances add up to a chi-square: of as many degrees of

@@ -86,8 +86,10 @@ def _quantise(values: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.float1
     blocks = np.zeros((_count_blocks(values.size), BLOCK), dtype=np.float32)
     blocks.reshape(-1)[: values.size] = values.reshape(-1)
     with np.errstate(over="ignore"):
-        scales = (np.abs(blocks).max(axis=1) / _STEPS).astype(np.float16)
-    # The scale is rounded, so the largest weight may need a step more than there are.
+        wanted = np.abs(blocks).max(axis=1) / np.float32(_STEPS)
+        scales = wanted.astype(np.float16)
+        # Rounded up, so that the largest weight needs no more steps than there are.
+        scales = np.where(scales < wanted, np.nextafter(scales, np.float16(np.inf)), scales)
     steps = blocks / np.maximum(scales.astype(np.float32), 1e-12)[:, None]
     rounded = np.clip(np.rint(steps), -_STEPS, _STEPS).astype(np.int8)
     return rounded.reshape(-1)[: values.size].reshape(values.shape), scales

@@ -18,7 +18,13 @@ from server.report.build import (
     build_software,
     build_utility_row,
 )
-from server.report.consistency import Consistency, build_consistency
+from server.report.consistency import (
+    Conflict,
+    Consistency,
+    SiteConsistency,
+    SiteGroup,
+    build_consistency,
+)
 from server.report.cost import Cost, Phase, Rejection, Round, Traffic
 from server.report.evaluation import (
     Evaluation,
@@ -67,6 +73,7 @@ __all__ = [
     "Audit",
     "Belief",
     "ColumnPicture",
+    "Conflict",
     "Consistency",
     "Cost",
     "Evaluation",
@@ -90,6 +97,8 @@ __all__ = [
     "Round",
     "Site",
     "SiteAudit",
+    "SiteConsistency",
+    "SiteGroup",
     "SketchNoise",
     "Spending",
     "Strategy",

@@ -53,11 +53,18 @@ def _audit_words(audit: Audit | None) -> str:
 
 def _attack_words(attacks: Attacks) -> str:
     real = [attack for attack in attacks.attacks if attack.kind != "copies"]
-    winning, tried = [attack.name for attack in real if attack.succeeds], len(real)
+    tried = len(real)
+    winning = [attack.name for attack in real if attack.succeeds and not attack.is_allowed]
     if winning:
         return (
             f"{len(winning)} of {tried} {plural(tried, 'attack')} on the published rows SUCCEEDED: "
             f"{_list(winning)}."
+        )
+    allowed = [attack.name for attack in real if attack.is_allowed]
+    if allowed:
+        return (
+            f"{len(allowed)} of {tried} {plural(tried, 'attack')} on the published rows did better "
+            f"than its baseline, by no more than the promise allows: {_list(allowed)}."
         )
     return (
         f"None of {tried} {plural(tried, 'attack')} on the published rows did better than its "

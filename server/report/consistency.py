@@ -10,6 +10,9 @@ from server.report.parts import NotNegative, Part, Share
 if TYPE_CHECKING:  # reading a record takes no Flower
     from collections.abc import Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from server.outcome import StudyOutcome
     from synthesis.schema import Schema
 
@@ -24,10 +27,13 @@ class SiteGroup(Part):
 
 
 class Conflict(Part):
-    """A column whose shares at a site are not those of all other sites, beyond noise."""
+    """What a site has otherwise than all other sites, beyond noise.
 
-    column: str
-    """Its name."""
+    A column, or a pair of columns neither of which conflicts by itself.
+    """
+
+    columns: tuple[str, ...]
+    """One or two names."""
     distance: NotNegative
     """Total variation between the noisy shares; above 1 only by noise."""
 
@@ -42,7 +48,7 @@ class SiteConsistency(Part):
     from_group: NotNegative | None
     """The same from the other sites of its group; None for a site alone in one."""
     conflicts: tuple[Conflict, ...]
-    """Columns in which it differs from all other sites, the largest distance first."""
+    """In what it differs from all other sites: columns, then pairs, the largest distance first."""
 
 
 class Consistency(Part):
@@ -90,20 +96,8 @@ def build_consistency(
                 name=name,
                 from_others=float(compared.from_others[place]),
                 from_group=_or_none(float(compared.from_group[place])),
-                conflicts=tuple(
-                    sorted(
-                        (
-                            Conflict(column=column, distance=float(distance))
-                            for column, distance, is_one in zip(
-                                schema.names,
-                                compared.distances[place],
-                                compared.conflicts[place],
-                                strict=True,
-                            )
-                            if is_one
-                        ),
-                        key=lambda conflict: -conflict.distance,
-                    )
+                conflicts=_list_conflicts(
+                    schema, compared.conflicts[place], compared.distances[place]
                 ),
             )
             for name, place in by_name
@@ -115,6 +109,26 @@ def build_consistency(
         apart=APART,
         level=LEVEL,
     )
+
+
+def _list_conflicts(
+    schema: Schema, is_conflict: NDArray[np.bool_], distances: NDArray[np.float64]
+) -> tuple[Conflict, ...]:
+    """List columns, then pairs of columns that do not conflict by themselves."""
+    from synthesis.layout import SketchLayout
+
+    layout = SketchLayout.from_schema(schema)
+    features = [schema.names[position] for position in layout.features]
+    pairs = [(features[one], features[other]) for one, other in layout.pairs]
+    columns = {name for name, found in zip(schema.names, is_conflict, strict=False) if found}
+    several = [*((name,) for name in schema.names), *pairs]
+    found = [
+        (names, float(distance))
+        for names, is_one, distance in zip(several, is_conflict, distances, strict=True)
+        if is_one and (len(names) == 1 or not columns & set(names))
+    ]
+    found.sort(key=lambda each: (len(each[0]), -each[1]))
+    return tuple(Conflict(columns=names, distance=distance) for names, distance in found)
 
 
 def _or_none(value: float) -> float | None:

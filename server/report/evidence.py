@@ -81,6 +81,11 @@ class Attack(Part):
     """Whether the attack does better than the baseline beyond both intervals, and by more than
     chance gives any of all attacks together in ``false_alarms`` of releases."""
 
+    @property
+    def is_allowed(self) -> bool:
+        """Whether it succeeds, and by no more than the promise allows any attack."""
+        return self.succeeds and self.allowed is not None and self.low <= self.allowed
+
 
 class Attacks(Part):
     """Attacks that need real records; only a simulation, or a site by itself, can try them."""

@@ -33,7 +33,8 @@ def show_attacks(attacks: Attacks | None) -> dict[str, Any]:
         "attacks": real,
         "attack_drawing": draw_attacks(real, label) if real else None,
         "duplicates": [attack for attack in tried if attack.kind == "copies"],
-        "winning": [attack for attack in real if attack.succeeds],
+        "winning": [attack for attack in real if attack.succeeds and not attack.is_allowed],
+        "allows": any(attack.allowed is not None for attack in real),
     }
 
 

@@ -62,7 +62,8 @@ def draw_attacks(attacks: Sequence[Attack], label: str) -> Markup:
     """Return one lane per attack: its success, what it is compared with, and its control.
 
     A dot in its interval is the attack, the upright line is guessing or the success without
-    training, with its interval where it was measured, and a ring is the control.
+    training, with its interval where it was measured, a ring is the control, and a bracket the most
+    that the promise allows.
     """
     with mpl.rc_context(STYLE):
         figure, axes = make_figure(height=30 + _LANE * len(attacks), width=_WIDTH)
@@ -73,7 +74,8 @@ def draw_attacks(attacks: Sequence[Attack], label: str) -> Markup:
 
 
 def _draw_attack(axes: Axes, place: int, attack: Attack) -> None:
-    colour = BAD if attack.succeeds else BAR
+    is_alarm = attack.succeeds and not attack.is_allowed
+    colour = BAD if is_alarm else BAR
     if attack.baseline_low is not None and attack.baseline_high is not None:
         wide = attack.baseline_high - attack.baseline_low
         axes.barh(place, wide, left=attack.baseline_low, height=0.3, color=REST)
@@ -83,9 +85,11 @@ def _draw_attack(axes: Axes, place: int, attack: Attack) -> None:
     if attack.control is not None:
         ring = axes.plot([attack.control], [place], "o", color=INK, markersize=8, clip_on=False)
         ring[0].set_markerfacecolor("none")
-    said = " (SUCCEEDS)" if attack.succeeds else ""
-    weight = "bold" if attack.succeeds else "normal"
-    text_colour = BAD if attack.succeeds else INK
+    if attack.allowed is not None:
+        axes.vlines(attack.allowed, place - 0.14, place + 0.14, color=INK, linewidth=1.5)
+    said = " (SUCCEEDS)" if is_alarm else ""
+    weight = "bold" if is_alarm else "normal"
+    text_colour = BAD if is_alarm else INK
     _write(axes, place, f"{shorten(attack.name, 44)}{said}", text_colour, weight)
 
 

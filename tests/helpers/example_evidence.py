@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from server.report import Attack, Attacks, Audit, Gain, Group, Rates, SiteAudit
+from server.report import (
+    Attack,
+    Attacks,
+    Audit,
+    Conflict,
+    Consistency,
+    Gain,
+    Group,
+    Rates,
+    SiteAudit,
+    SiteConsistency,
+    SiteGroup,
+)
 from server.report.gain import list_beliefs
 
 
@@ -71,14 +83,14 @@ def example_attacks() -> Attacks:
     rows: tuple[dict[str, object], ...] = (
         {"kind": "membership", "name": "distance to the closest published row", "found": 0.503}
         | guessing
-        | {"low": 0.485, "high": 0.521, "control": 0.987},
+        | {"low": 0.485, "high": 0.521, "control": 0.987, "allowed": 0.5761},
         {"kind": "membership", "name": "density of published rows", "found": 0.497}
         | guessing
-        | {"low": 0.479, "high": 0.515, "control": 0.941},
+        | {"low": 0.479, "high": 0.515, "control": 0.941, "allowed": 0.5761},
         {"kind": "attribute", "name": "income from all other columns", "found": 0.846}
         | other
         | {"low": 0.829, "high": 0.861, "baseline": 0.842}
-        | {"baseline_low": 0.825, "baseline_high": 0.857, "control": 0.992},
+        | {"baseline_low": 0.825, "baseline_high": 0.857, "control": 0.992, "allowed": 0.9203},
         {"kind": "singling-out", "name": "rare combinations of three columns", "found": 0.021}
         | other
         | {"low": 0.015, "high": 0.028, "baseline": 0.019}
@@ -88,3 +100,36 @@ def example_attacks() -> Attacks:
         | {"low": 0.024, "high": 0.040, "baseline": 0.029},
     )
     return Attacks(attacks=tuple(Attack.model_validate(common | row) for row in rows))
+
+
+def example_consistency() -> Consistency:
+    def site(name: str, others: float, group: float | None, **conflicts: float) -> SiteConsistency:
+        found = [
+            Conflict(columns=tuple(columns.split("_with_")), distance=distance)
+            for columns, distance in conflicts.items()
+        ]
+        return SiteConsistency(
+            name=name, from_others=others, from_group=group, conflicts=tuple(found)
+        )
+
+    return Consistency(
+        groups=(
+            SiteGroup(sites=("east", "north"), share=0.6021),
+            SiteGroup(sites=("south",), share=0.2213),
+            SiteGroup(sites=("west",), share=0.1766),
+        ),
+        sites=(
+            site("north", 3.4127, 1.0231, occupation=0.3127, education=0.1213),
+            site("south", 4.9218, None, occupation=0.6187, gender=0.2713, age_with_income=0.0821),
+            site("east", 2.7719, 1.0231, occupation=0.2881),
+            site("west", 1.8341, None),
+        ),
+        differences=(
+            (0.0, 5.1127, 1.0231, 2.9127),
+            (5.1127, 0.0, 4.8218, 6.2719),
+            (1.0231, 4.8218, 0.0, 2.3341),
+            (2.9127, 6.2719, 2.3341, 0.0),
+        ),
+        apart=2.0,
+        level=0.01,
+    )

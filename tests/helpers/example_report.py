@@ -7,7 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from example_evidence import example_attacks, example_audit, example_gain, example_groups
+from example_evidence import (
+    example_attacks,
+    example_audit,
+    example_consistency,
+    example_gain,
+    example_groups,
+)
 
 import simulations
 from privacy import Policy, Receipt, SigningKey
@@ -31,6 +37,7 @@ from server.report import (
     Site,
     SketchNoise,
     Spending,
+    Strategy,
     Totals,
     Traffic,
     Utility,
@@ -76,6 +83,8 @@ def example_report(num_rounds: int = 8) -> Report:
         refusals=(),
         sketch_noise=SketchNoise(units=39_120, pooled_std=412.3, site_std=206.15),
         gain=example_gain(),
+        strategy=Strategy(name="trimmed-mean", bad_sites=1),
+        consistency=example_consistency(),
         evaluation=example_evaluation(),
         audit=example_audit(),
         attacks=example_attacks(),

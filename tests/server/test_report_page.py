@@ -146,7 +146,7 @@ def test_what_the_rounds_changed_is_said_up_and_down(page: str) -> None:
 
 def test_everything_drawn_from_real_rows_is_marked(page: str) -> None:
     assert page.count("simulation: drawn from real rows") >= 4
-    assert page.count("<svg") == 16
+    assert page.count("<svg") == 17
     assert "exactly 0" in page
 
 

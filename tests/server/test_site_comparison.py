@@ -42,7 +42,11 @@ def test_what_differs_is_named_and_nothing_else() -> None:
     codes[:, colour] = np.random.default_rng(0).integers(0, 2, len(codes))
     others = {0: sketch_of(3000, 2), 1: sketch_of(3000, 3)}
     found = compare(others | {2: noisy_sketch(codes, 1)})
-    assert found.conflicts[2].tolist() == [name == "colour" for name in SCHEMA.names]
+    columns = len(SCHEMA.names)
+    assert found.conflicts[2, :columns].tolist() == [name == "colour" for name in SCHEMA.names]
+    features = [SCHEMA.names[position] for position in LAYOUT.features]
+    pairs = [{features[one], features[other]} for one, other in LAYOUT.pairs]
+    assert found.conflicts[2, columns:].tolist() == ["colour" in pair for pair in pairs]
     assert found.distances[2, colour] > 0.2
     assert found.differences[2, 0] > 2 > found.differences[1, 0]
     assert np.isnan(found.from_group[2])

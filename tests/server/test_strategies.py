@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,13 @@ from strategies.rules import RULES
 from synthesis.layout import SketchLayout
 
 Client = Callable[[Message, Context], Message]
+
+
+def but_for(names: Iterable[str], *quick: str) -> list[Any]:
+    """All of them; those that are not named are slow."""
+    return [each if each in quick else pytest.param(each, marks=pytest.mark.slow) for each in names]
+
+
 ROBUST = [name for name, rule in RULES.items() if rule.holds_replies]
 LAYOUT = SketchLayout.from_schema(SCHEMA)
 
@@ -71,7 +78,7 @@ def weights_of(outcome: StudyOutcome) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in outcome.generator.parameters()])
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", but_for(RULES, "fedadam", "median"))
 def test_a_coordinator_killed_in_the_second_round_ends_with_the_same_generator(
     tmp_path: Path, name: str
 ) -> None:
@@ -98,6 +105,7 @@ def test_a_coordinator_killed_in_the_second_round_ends_with_the_same_generator(
     assert found.differing == expected.differing
 
 
+@pytest.mark.slow
 def test_strategies_give_different_generators(tmp_path: Path) -> None:
     """So the name in a study reaches the round."""
     found = []
@@ -119,7 +127,7 @@ def far_off(message: Message, context: Context) -> Message:
     return reply
 
 
-@pytest.mark.parametrize("name", ROBUST)
+@pytest.mark.parametrize("name", but_for(ROBUST, "trimmed-mean"))
 def test_a_site_unlike_the_others_is_named_in_events_and_report(tmp_path: Path, name: str) -> None:
     study = study_of(name, epsilon=20.0)  # so that noise does not hide it
     number, events = study.minimum_sites, []
@@ -159,7 +167,7 @@ def test_a_report_says_when_more_sites_differ_than_the_strategy_stands(tmp_path:
     assert "unlike each other" in many
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("attack", but_for(ATTACKS, "random weights"))
 def test_every_attack_of_the_benchmark_passes_all_checks(tmp_path: Path, attack: str) -> None:
     """Or it would be a rejected reply that is measured, and not a bad one."""
     write(tmp_path, 5)

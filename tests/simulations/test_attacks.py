@@ -141,6 +141,7 @@ def test_a_simulation_reports_attacks_on_what_it_publishes_and_a_sites_discrimin
             assert attack.low < attack.allowed
 
 
+@pytest.mark.slow
 def test_attacks_can_be_left_out_and_are_where_too_few_rows_are_held_out(tmp_path: Path) -> None:
     assert simulate(tmp_path, attacks=False).report.attacks is None
     write_visits(tmp_path)
@@ -148,6 +149,7 @@ def test_attacks_can_be_left_out_and_are_where_too_few_rows_are_held_out(tmp_pat
     assert few.report.attacks is None
 
 
+@pytest.mark.slow
 def test_rows_of_a_site_are_not_held_against_those_of_others(tmp_path: Path) -> None:
     result = simulate(tmp_path, partition="dirichlet")
     assert result.report.attacks is not None

@@ -23,11 +23,12 @@ def bench() -> Bench:
         schema=demo.schema,
         names=("a", "b", "c", "d", "e"),
         tables=tuple(table[list(demo.schema.names)] for table in tables),
-        test=demo.test.iloc[:500],
+        held=(demo.test.iloc[:500],),
     )
     return Bench(sites=sites, seed=0, settings=QUICK | {"fit_steps": 20})
 
 
+@pytest.mark.slow
 def test_random_weights_break_the_average_and_not_the_median(bench: Bench) -> None:
     honest, spoilt, stood = (
         bench.run(attack, strategy)

@@ -8,7 +8,7 @@ import pytest
 from coordinators import make_server
 from signed_release import SITES, key_of, make_outcome
 from tiny_sites import make_study
-from tiny_world import SCHEMA
+from tiny_world import SCHEMA, make_generator
 
 from privacy import PublicKey
 from server.attestation import verify_release
@@ -31,7 +31,7 @@ def test_a_study_that_was_never_begun_cannot_be_given_up(tmp_path: Path) -> None
 
 def test_a_report_names_a_site_whose_name_is_lost_by_its_number() -> None:
     outcome = StudyOutcome(
-        generator=None,  # type: ignore[arg-type]
+        generator=make_generator(),
         sketch_generator=None,  # type: ignore[arg-type]
         nodes=(7, 9),
         noise_multipliers={},
