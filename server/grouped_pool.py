@@ -1,4 +1,4 @@
-"""Sketches of few sites, held until all are there: then sites that are alike are added up."""
+"""Sketches of few sites, held until all are there: then those of sites alike become one."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ class GroupedSketchPool(SketchPool):
         groups = grouping.form(self._held, self._most_groups)
         compared = compare_sites(self._layout, self._held, groups, grouping)
         more |= {f"{_COMPARED}{name}": each for name, each in compared.to_arrays().items()}
+        pooled = grouping.add(groups).sketch
         if len(groups) > 1:
             more[_GROUP_OF] = np.array(
                 [[node in group.nodes for group in groups].index(True) for node in nodes]

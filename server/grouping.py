@@ -3,12 +3,16 @@
 One generator for the sum of all sketches has the least noise; one for each site has no error from
 sites unlike it. Groups lie between: sites are joined, the closest first, as long as their sketches
 differ by little more than the noise in them explains, or there are too many groups.
+
+Sites that are alike have the same shares, so these are averaged by how exactly each site tells
+them (inverse variances): a small site, or one with a small epsilon, adds little noise to others.
+Sites that are joined only because there are too many groups are added up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -24,17 +28,30 @@ apart is as large as the noise: joined, they would err as much from that as they
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SketchGroup:
-    """Sites whose sketches are added up.
+    """Sites whose sketches are one.
 
     Attributes:
         nodes: the sites, in ascending order.
-        sketch: sum of their noisy sketches.
-        rows: how many rows it suggests, >= 1.
+        sketch: of all their rows.
+        rows: how many these are, >= 1.
     """
 
     nodes: tuple[int, ...]
     sketch: PooledSketch
     rows: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FormingGroup(SketchGroup):
+    """A group that may grow.
+
+    Attributes:
+        drawn: how many rows drawn afresh would tell shares as exactly, noise aside; <= ``rows``.
+        are_alike: whether its sites' sketches differ by little more than noise.
+    """
+
+    drawn: float
+    are_alike: bool = True
 
 
 class Grouping:
@@ -52,20 +69,44 @@ class Grouping:
         targets = make_targets(layout, pooled.values, noise_std)
         several = expected_shares(layout, targets.class_shares, targets.one_way)
         self._shares = [np.maximum(shares, 0.0) for shares in several]
+        self._noise = sum(b.size * (layout.sensitivity / b.scale) ** 2 for b in layout.blocks)
 
-    def make_group(self, nodes: tuple[int, ...], sketch: PooledSketch) -> SketchGroup:
+    def make_group(self, nodes: tuple[int, ...], sketch: PooledSketch) -> FormingGroup:
         """Make a group of sites from the sum of their sketches."""
         rows = estimate_rows(self._layout, sketch.values)
-        return SketchGroup(nodes=tuple(sorted(nodes)), sketch=sketch, rows=rows)
+        return FormingGroup(nodes=tuple(sorted(nodes)), sketch=sketch, rows=rows, drawn=rows)
 
-    def join(self, groups: Sequence[SketchGroup]) -> SketchGroup:
-        """Make one group of some, at least one."""
+    def add(self, groups: Sequence[FormingGroup]) -> FormingGroup:
+        """Make one group of some, at least one, whose shares may differ: its sketch is the sum."""
         nodes = tuple(node for group in groups for node in group.nodes)
         values = sum_in_any_order(group.sketch.values for group in groups)
         variance = sum(sorted(group.sketch.noise_variance for group in groups))
-        return self.make_group(nodes, PooledSketch(values=values, noise_variance=variance))
+        found = self.make_group(nodes, PooledSketch(values=values, noise_variance=variance))
+        return replace(found, are_alike=len(groups) == 1)
 
-    def measure(self, one: SketchGroup, other: SketchGroup) -> float:
+    def average(self, one: FormingGroup, other: FormingGroup) -> FormingGroup:
+        """Make one group of two that have the same shares."""
+        precision = [1 / self._variance(each) for each in (one, other)]
+        rows = one.rows + other.rows
+        values, variance, drawn = np.zeros(self._layout.dimension), 0.0, 0.0
+        for each, weight in zip((one, other), np.array(precision) / sum(precision), strict=True):
+            factor = weight * rows / each.rows
+            values = values + factor * each.sketch.values
+            variance += factor**2 * each.sketch.noise_variance
+            drawn += weight**2 / each.drawn
+        return FormingGroup(
+            nodes=tuple(sorted(one.nodes + other.nodes)),
+            sketch=PooledSketch(values=values, noise_variance=float(variance)),
+            rows=rows,
+            drawn=float(1 / drawn),
+        )
+
+    def _variance(self, group: FormingGroup) -> float:
+        """Return the variance of all shares together: of the noise, and of the draw of people."""
+        noise = self._noise * group.sketch.noise_variance / group.rows**2
+        return noise + len(self._layout.blocks) / group.drawn
+
+    def measure(self, one: FormingGroup, other: FormingGroup) -> float:
         """Return the mean square of standardised differences of shares: about 1 for sites alike.
 
         What is expected of a difference is the noise of both sketches, and that people are drawn
@@ -81,13 +122,13 @@ class Grouping:
         ):
             scale = (self._layout.sensitivity / block.scale) ** 2
             variance = sum(
-                scale * each.sketch.noise_variance / each.rows**2 + shares / each.rows
+                scale * each.sketch.noise_variance / each.rows**2 + shares / each.drawn
                 for each in (one, other)
             )
             total += float((np.square(mine / one.rows - theirs / other.rows) / variance).sum())
         return total / self._layout.dimension
 
-    def form(self, sketches: Mapping[int, PooledSketch], most: int) -> list[SketchGroup]:
+    def form(self, sketches: Mapping[int, PooledSketch], most: int) -> list[FormingGroup]:
         """Join sites, the closest first, and return the groups, the largest first.
 
         Nothing depends on the numbers of nodes, which are chance.
@@ -104,14 +145,18 @@ class Grouping:
             one, other = min(
                 combinations(groups, 2), key=lambda pair: found[_key(pair[0], pair[1])]
             )
-            if found[_key(one, other)] >= APART and len(groups) <= most:
+            is_apart = found[_key(one, other)] >= APART
+            if is_apart and len(groups) <= most:
                 break
-            joined = self.join([one, other])
+            if is_apart or not (one.are_alike and other.are_alike):
+                joined = self.add([one, other])
+            else:
+                joined = self.average(one, other)
             groups = [group for group in groups if group not in (one, other)]
             found |= {_key(joined, group): self.measure(joined, group) for group in groups}
             groups.append(joined)
         return sorted(groups, key=lambda group: -group.rows)
 
 
-def _key(one: SketchGroup, other: SketchGroup) -> frozenset[tuple[int, ...]]:
+def _key(one: FormingGroup, other: FormingGroup) -> frozenset[tuple[int, ...]]:
     return frozenset((one.nodes, other.nodes))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from server.grouping import Grouping, SketchGroup
+from server.grouping import FormingGroup, Grouping
 from strategies.aggregation import PooledSketch
 from synthesis.layout import SketchLayout
 from synthesis.targets import average_totals, class_totals
@@ -70,7 +70,7 @@ class SiteComparison:
 def compare_sites(
     layout: SketchLayout,
     sketches: Mapping[int, PooledSketch],
-    groups: Sequence[SketchGroup],
+    groups: Sequence[FormingGroup],
     grouping: Grouping,
 ) -> SiteComparison:
     """Compare every site with every other, with all others, and with those of its group.
@@ -85,7 +85,7 @@ def compare_sites(
     differences = np.zeros((len(sites), len(sites)))
     for one, other in combinations(range(len(sites)), 2):
         differences[one, other] = grouping.measure(sites[one], sites[other])
-    others = [grouping.join([each for each in sites if each is not site]) for site in sites]
+    others = [grouping.add([each for each in sites if each is not site]) for site in sites]
     shares = [[_find_shares(layout, each) for each in several] for several in (sites, others)]
     tests = [
         [_test(*pair) for pair in zip(mine, theirs, strict=True)]
@@ -103,14 +103,14 @@ def compare_sites(
 
 
 def _measure_in_group(
-    site: SketchGroup,
-    sites: Sequence[SketchGroup],
-    groups: Sequence[SketchGroup],
+    site: FormingGroup,
+    sites: Sequence[FormingGroup],
+    groups: Sequence[FormingGroup],
     grouping: Grouping,
 ) -> float:
     mine = next(group for group in groups if site.nodes[0] in group.nodes)
     rest = [each for each in sites if each is not site and each.nodes[0] in mine.nodes]
-    return grouping.measure(site, grouping.join(rest)) if rest else float("nan")
+    return grouping.measure(site, grouping.add(rest)) if rest else float("nan")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -122,7 +122,7 @@ class _Shares:
     rows: float
 
 
-def _find_shares(layout: SketchLayout, group: SketchGroup) -> list[_Shares]:
+def _find_shares(layout: SketchLayout, group: FormingGroup) -> list[_Shares]:
     counts, rows = list(layout.split(group.sketch.values)), group.rows
     std = group.sketch.noise_variance**0.5 * layout.sensitivity
     found = []

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from site_sketches import LAYOUT, NOISE, pool, sketch_of
+from tiny_world import draw_codes
 
 from server.grouping import Grouping, SketchGroup
 from strategies.aggregation import PooledSketch
+from synthesis.layout import compute_sketch
 
 
 def form(sketches: dict[int, PooledSketch], most: int = 4) -> list[SketchGroup]:
@@ -40,7 +42,7 @@ def test_two_populations_are_two_groups_that_add_up() -> None:
     assert [group.nodes for group in groups] == [(1, 3, 5), (0, 2, 4)]
     assert groups[0].rows > groups[1].rows
     total = sum(group.sketch.values for group in groups)
-    assert total == pytest.approx(np.sum([each.values for each in sketches.values()], axis=0))
+    assert total == pytest.approx(pool(sketches).values, abs=2.0)
 
 
 def test_few_rows_under_noise_join_what_they_cannot_be_told_from() -> None:
@@ -62,3 +64,56 @@ def test_numbers_of_nodes_change_nothing() -> None:
     for mine, theirs in zip(one, other, strict=True):
         assert np.array_equal(mine.sketch.values, theirs.sketch.values)
         assert sorted(77 - node for node in theirs.nodes) == list(mine.nodes)
+
+
+def test_a_noisy_site_adds_little_noise_to_sites_that_are_alike() -> None:
+    """Three exact sites and one a tenth as large under ten times the noise."""
+    exact = {n: sketch_of(2000, n) for n in range(3)}
+    small = sketch_of(200, 9)
+    noise = np.random.default_rng(0).normal(0, 5.0 * LAYOUT.sensitivity, LAYOUT.dimension)
+    noisy = PooledSketch(values=small.values + noise, noise_variance=NOISE**2 + 25.0)
+    (group,) = form(exact | {3: noisy})
+    alone = pool(exact).noise_variance
+    assert group.rows == pytest.approx(6200, rel=0.15)
+    assert group.sketch.noise_variance < 1.2 * alone * (group.rows / 6000) ** 2
+    assert pool(exact | {3: noisy}).noise_variance > 10 * alone
+
+
+def test_the_noise_of_an_average_is_the_noise_that_is_told() -> None:
+    truth = compute_sketch(LAYOUT, draw_codes(4000, 1).astype(np.int16), np.ones(4000))
+    grouping = Grouping(LAYOUT, PooledSketch(values=truth, noise_variance=0.01))
+    strayed, told = [], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        one, other = (
+            grouping.make_group(
+                (number,),
+                PooledSketch(
+                    values=share * truth
+                    + rng.normal(0, std * LAYOUT.sensitivity, LAYOUT.dimension),
+                    noise_variance=std**2,
+                ),
+            )
+            for number, (share, std) in enumerate(((0.8, 0.5), (0.2, 1.5)))
+        )
+        group = grouping.average(one, other)
+        scale = group.rows / 4000
+        strayed.append(np.square(group.sketch.values - scale * truth).mean())
+        told.append(group.sketch.noise_variance * LAYOUT.sensitivity**2)
+    assert np.mean(strayed) == pytest.approx(np.mean(told), rel=0.1)
+
+
+def test_equal_sites_are_as_good_as_added_up() -> None:
+    sketches = {n: sketch_of(2000, n) for n in range(4)}
+    (group,) = form(sketches)
+    assert group.sketch.noise_variance == pytest.approx(4 * NOISE**2, rel=0.05)
+    assert group.drawn == pytest.approx(group.rows, rel=0.05)
+    gap = group.sketch.values - pool(sketches).values
+    assert np.abs(gap).max() < 0.05 * np.abs(pool(sketches).values).max()
+
+
+def test_unlike_sites_that_have_to_be_one_group_are_added_up() -> None:
+    sketches = {n: sketch_of(1500, n, mirrored=n % 2 == 1) for n in range(4)}
+    (group,) = form(sketches, most=1)
+    assert not group.are_alike
+    assert group.sketch.values == pytest.approx(pool(sketches).values, rel=0.1, abs=60)

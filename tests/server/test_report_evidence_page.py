@@ -88,7 +88,7 @@ def test_copies_are_a_duplicate_check_and_no_figure_of_privacy() -> None:
         text = words(page)
         assert "Duplicate check, which is no measure of privacy" in text
         assert not re.search(r"\bDCR\b|privacy score|empirical epsilon", page)
-        table = page[page.index('>Attack</th>') : page.index("Duplicate check")]
+        table = page[page.index(">Attack</th>") : page.index("Duplicate check")]
         assert "equal in all columns" not in table
 
 
