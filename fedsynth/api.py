@@ -46,7 +46,8 @@ def simulate(
         schema: the table's schema (TOML).
         sites: number of sites, >= 2.
         partition: ``"iid"``, ``"dirichlet"`` (labels in other shares at each site),
-            ``"dirichlet:NAME"`` (the values of a column) or ``"column:NAME"``.
+            ``"dirichlet:NAME"`` (the values of a column) or ``"column:NAME"``;
+            ``"sizes:7,2,1"`` makes three sites, and the largest has seven tenths of the rows.
         alpha: Dirichlet concentration, > 0.
         epsilon: what each site may spend, > 0.
         delta: failure probability, above 1e-10 and below 1 / rows.

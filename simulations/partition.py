@@ -24,6 +24,7 @@ class PartitionKind(Enum):
     IID = "iid"
     DIRICHLET = "dirichlet"
     COLUMN = "column"
+    SIZES = "sizes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +35,17 @@ class PartitionSpec:
         kind: how rows find their site.
         column: whose values name the sites, or whose shares differ between them under
             ``PartitionKind.DIRICHLET``; None there stands for the label.
+        sizes: of the sites, in proportion, under ``PartitionKind.SIZES``.
     """
 
     kind: PartitionKind
     column: str | None = None
+    sizes: tuple[float, ...] = ()
+
+    @property
+    def tells_sites(self) -> bool:
+        """Whether it says how many sites there are."""
+        return self.kind in (PartitionKind.COLUMN, PartitionKind.SIZES)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,7 +57,7 @@ class Partition:
 
 
 def parse_partition(text: str) -> PartitionSpec:
-    """Read ``iid``, ``dirichlet``, ``dirichlet:NAME`` or ``column:NAME``.
+    """Read ``iid``, ``sizes:7,2,1``, ``dirichlet``, ``dirichlet:NAME`` or ``column:NAME``.
 
     Raises:
         InputError: if the text is none of these.
@@ -59,10 +67,12 @@ def parse_partition(text: str) -> PartitionSpec:
         return PartitionSpec(kind=PartitionKind(kind), column=column)
     if not colon and kind in (PartitionKind.IID.value, PartitionKind.DIRICHLET.value):
         return PartitionSpec(kind=PartitionKind(kind))
+    if kind == PartitionKind.SIZES.value and (sizes := _parse_sizes(column)):
+        return PartitionSpec(kind=PartitionKind.SIZES, sizes=sizes)
     raise InputError(
-        f"partition must be iid, dirichlet, dirichlet:NAME or column:NAME, got {text!r}; "
-        "write column:NAME with the column whose values name the sites, or dirichlet:NAME with "
-        "the one whose shares shall differ between them.",
+        f"partition must be iid, dirichlet, dirichlet:NAME or column:NAME, or sizes such as "
+        f"sizes:70,20,10, got {text!r}; write column:NAME with the column whose values name the "
+        "sites, or dirichlet:NAME with the one whose shares shall differ between them.",
         argument="partition",
     )
 
@@ -81,7 +91,7 @@ def partition_table(
     Args:
         spec: the parsed partition.
         table: all rows of the simulation.
-        num_sites: sites to make; a partition by column takes its number from the column instead.
+        num_sites: sites to make; a partition by column or by sizes has a number of its own.
         alpha: Dirichlet concentration, > 0; small values mean more skew.
         label: column whose shares differ between sites under ``dirichlet`` without a name.
         rng: source of the split.
@@ -91,6 +101,8 @@ def partition_table(
     """
     if spec.kind is PartitionKind.IID:
         return partition_iid(len(table), num_sites, rng)
+    if spec.kind is PartitionKind.SIZES:
+        return partition_by_sizes(len(table), spec.sizes, rng)
     if spec.kind is PartitionKind.DIRICHLET:
         values = _column_of(table, spec.column or label)
         if spec.column is not None:
@@ -108,6 +120,40 @@ def partition_iid(num_rows: int, num_sites: int, rng: np.random.Generator) -> Pa
     _check_num_sites(num_sites, num_rows)
     order = rng.permutation(num_rows)
     return _numbered([np.sort(part) for part in np.array_split(order, num_sites)])
+
+
+def partition_by_sizes(
+    num_rows: int, sizes: Sequence[float], rng: np.random.Generator
+) -> Partition:
+    """Deal shuffled rows to sites of unequal sizes.
+
+    Args:
+        num_rows: rows to deal.
+        sizes: of the sites, in proportion, each > 0.
+        rng: source of the split.
+
+    Raises:
+        InputError: if there are fewer than two sites, or one would have no row.
+    """
+    _check_num_sites(len(sizes), num_rows)
+    ends = np.round(np.cumsum(sizes) / np.sum(sizes) * num_rows).astype(np.int64)
+    parts = np.split(rng.permutation(num_rows), ends[:-1])
+    if min(len(part) for part in parts) == 0:
+        raise InputError(
+            f"partition sizes must leave every site a row, and {num_rows:,} rows are too few for "
+            "the smallest; give it a larger size.",
+            argument="partition",
+        )
+    return _numbered([np.sort(part) for part in parts])
+
+
+def _parse_sizes(text: str) -> tuple[float, ...]:
+    """Read positive numbers with commas between them; nothing if they are something else."""
+    try:
+        sizes = tuple(float(size) for size in text.split(","))
+    except ValueError:
+        return ()
+    return sizes if all(0 < size < np.inf for size in sizes) else ()
 
 
 def partition_dirichlet(

@@ -168,7 +168,7 @@ def _partition(
     units = number_units(schema, table)
     is_by_column = spec.kind is PartitionKind.COLUMN
     if not is_by_column and schema.unit.kind == "person":
-        check_enough_persons(settings.sites, units)
+        check_enough_persons(len(spec.sizes) or settings.sites, units)
     whole = table if is_by_column else table.iloc[first_rows(units)]
     partition = partition_table(
         spec, whole, num_sites=settings.sites, alpha=settings.alpha, label=schema.label, rng=rng
@@ -186,13 +186,17 @@ def _conform(schema: Schema, table: pd.DataFrame) -> pd.DataFrame:
     return typed if person is None else typed.assign(**{person: table[person]})
 
 
+_TELLERS = {PartitionKind.COLUMN: "the column says", PartitionKind.SIZES: "the sizes say"}
+
+
 def _check_no_idle_setting(settings: SimulationSettings, spec: PartitionSpec) -> None:
     """Refuse a setting that the partition would pass over in silence."""
     given = settings.model_fields_set
-    if "sites" in given and spec.kind is PartitionKind.COLUMN:
+    if "sites" in given and spec.tells_sites:
         raise InputError(
             f"sites must be left out with partition {settings.partition}, got {settings.sites}: "
-            "the column says how many sites there are; leave sites out, or use iid or dirichlet.",
+            f"{_TELLERS[spec.kind]} how many sites there are; leave sites out, or use iid or "
+            "dirichlet.",
             argument="sites",
         )
     if "alpha" in given and spec.kind is not PartitionKind.DIRICHLET:

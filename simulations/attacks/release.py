@@ -53,7 +53,7 @@ def attack_release(
     rows = match_rows(trained, held, rng)
     if len(rows) < FEWEST:
         return None
-    is_mixed = parse_partition(partition).kind is PartitionKind.IID
+    is_mixed = parse_partition(partition).kind in (PartitionKind.IID, PartitionKind.SIZES)
     insider = None
     if len(held) > 1 or is_mixed:  # else what is held out for all is not like the rows of a site
         insider = _find_insider(study, sites, home, trained, held, rng)

@@ -14,6 +14,7 @@ from simulations.partition import (
     PartitionSpec,
     parse_partition,
     partition_by_column,
+    partition_by_sizes,
     partition_dirichlet,
     partition_iid,
     partition_table,
@@ -225,3 +226,24 @@ def test_a_column_the_table_lacks_is_refused_by_name(text: str) -> None:
             label="clinic",
             rng=rng(),
         )
+
+
+def test_sites_have_the_sizes_that_were_asked_for() -> None:
+    spec = parse_partition("sizes:70,20,8,2")
+    assert (spec.sizes, spec.tells_sites) == ((70, 20, 8, 2), True)
+    made = partition_by_sizes(1000, spec.sizes, np.random.default_rng(0))
+    assert [len(rows) for rows in made.rows] == [700, 200, 80, 20]
+    assert sorted(np.concatenate(made.rows)) == list(range(1000))
+
+
+@pytest.mark.parametrize("text", ["sizes", "sizes:", "sizes:7,x", "sizes:1,-1", "sizes:1,inf"])
+def test_sizes_that_are_none(text: str) -> None:
+    with pytest.raises(InputError, match="sizes such as sizes:70,20,10"):
+        parse_partition(text)
+
+
+def test_sizes_that_leave_a_site_without_rows() -> None:
+    with pytest.raises(InputError, match="10 rows are too few for the smallest"):
+        partition_by_sizes(10, (1000, 1), np.random.default_rng(0))
+    with pytest.raises(InputError, match="at least 2"):
+        partition_by_sizes(10, (1.0,), np.random.default_rng(0))

@@ -59,7 +59,11 @@ def run_method(setting: Setting, method: str) -> Run:
     schema, train = setting.sites.schema, setting.sites.train
     quality = score(schema, made.table, train, setting.sites.test)
     three_way = marginal_distance(schema, made.table, train, min(3, len(schema.columns)))
-    return Run.of(setting, method, made, quality, three_way)
+    worst_site = max(
+        marginal_distance(schema, made.of_sites.get(name, made.table), table, 2)
+        for name, table in zip(setting.sites.names, setting.sites.tables, strict=True)
+    )
+    return Run.of(setting, method, made, quality, three_way=three_way, worst_site=worst_site)
 
 
 def read_runs(path: Path) -> list[Run]:
@@ -95,7 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--schema", type=Path, help="schema of --data (TOML)")
     parser.add_argument("--sites", type=int, default=usual.sites)
     parser.add_argument(
-        "--partition", default=usual.partition, help="iid, dirichlet, dirichlet:NAME or column:NAME"
+        "--partition",
+        default=usual.partition,
+        help="iid, sizes:7,2,1, dirichlet[:NAME] or column:NAME",
     )
     parser.add_argument("--alpha", type=float, help="Dirichlet concentration; 0.5 if left out")
     parser.add_argument("--epsilon", type=float, default=usual.epsilon)

@@ -70,7 +70,12 @@ def each_site_alone(setting: Setting) -> Made:
         for name, units in zip(setting.sites.names, setting.read_units(), strict=True)
     ]
     table = pd.concat(parts, ignore_index=True)
-    return Made(table=table, processor_s=process_time() - began, sent_bytes=0)
+    return Made(
+        table=table,
+        of_sites=dict(zip(setting.sites.names, parts, strict=True)),
+        processor_s=process_time() - began,
+        sent_bytes=0,
+    )
 
 
 def central(setting: Setting) -> Made:

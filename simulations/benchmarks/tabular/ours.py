@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from time import process_time
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -17,21 +18,23 @@ from privacy import PrivateTrainer, SampledGaussianEvent, SeededRandomness, make
 from server.study import Study
 from simulations.benchmarks.tabular.setting import Made, Setting
 from simulations.events import Events
+from simulations.reporting import name_nodes
 from simulations.settings import Backend
 from simulations.simulate import run_study
-from simulations.sites import write_sites
+from simulations.sites import SimulatedSites, write_sites
 from strategies.aggregation import weighted_average
 from synthesis.adversarial import improve_generator
 from synthesis.architecture import GeneratorSettings
 from synthesis.discriminator import Discriminator
 from synthesis.generator import Generator
+from synthesis.mixing.site_shares import weigh_sites
 from synthesis.rows import to_one_hot
 from synthesis.sampling import sample_table
 from synthesis.units import Units
 
 USUAL_SHARE = Study.model_fields["adversarial_share"].default
 
-__all__ = ["OURS", "gan_alone", "joint", "sketch_alone"]
+__all__ = ["OURS", "gan_alone", "joint", "one_group", "sketch_alone"]
 
 
 def joint(setting: Setting) -> Made:
@@ -42,6 +45,11 @@ def joint(setting: Setting) -> Made:
 def sketch_alone(setting: Setting) -> Made:
     """Return the rows of a study without adversarial rounds."""
     return _federate(setting, rounds=0, adversarial_share=0)
+
+
+def one_group(setting: Setting) -> Made:
+    """Return the rows of a study that describes all sites together, without rounds."""
+    return _federate(setting, rounds=0, adversarial_share=0, max_site_groups=1)
 
 
 def gan_alone(setting: Setting) -> Made:
@@ -144,12 +152,36 @@ def _federate(setting: Setting, **content: float) -> Made:
         outcome, run = run_study(study, sites, Backend.LOCAL, home, events)
         table = sample_table(outcome.generator, sites.schema, len(sites.train), seed=setting.seed)
         seconds = process_time() - began
+    named = outcome.with_names(name_nodes(sites, run.partitions))
     sent = sum(delivery.bytes_down + delivery.bytes_up for delivery in run.deliveries)
-    return Made(table=table, processor_s=seconds, sent_bytes=sent)
+    return Made(
+        table=table,
+        of_sites=_sample_sites(named.generator, sites, setting.seed),
+        processor_s=seconds,
+        sent_bytes=sent,
+    )
+
+
+def _sample_sites(
+    generator: Generator, sites: SimulatedSites, seed: int
+) -> dict[str, pd.DataFrame]:
+    """Return rows that describe each site where the generator tells groups of sites apart."""
+    groups = generator.settings.groups
+    if len(groups) == 1:
+        return {}
+    sizes = {name: len(table) for name, table in zip(sites.names, sites.tables, strict=True)}
+    return {
+        site: sample_table(
+            weigh_sites(generator, {site: 1.0}), sites.schema, sizes[site], seed=seed
+        )
+        for group in groups
+        for site in group.sites
+    }
 
 
 OURS: dict[str, Callable[[Setting], Made]] = {
     "sketch alone": sketch_alone,
+    "one group": one_group,
     "GAN alone": gan_alone,
     "fedsynth": joint,
 }

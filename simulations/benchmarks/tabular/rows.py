@@ -16,7 +16,6 @@ from simulations.settings import SimulationSettings, read_settings
 from simulations.sites import check_study, make_sites
 
 _DATA = files("simulations") / "data"
-_BY_COLUMN = "column:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +57,7 @@ class Row:
         """Return whether a run was made in this setting."""
         mine = (self.name, self.partition, self.concentration, self.epsilon, self.delta)
         theirs = (run.data, run.partition, run.alpha, run.epsilon, run.delta)
-        return mine == theirs and (run.num_sites == self.sites or self._is_by_column)
+        return mine == theirs and (run.num_sites == self.sites or self._tells_sites)
 
     def make_setting(self, seed: int) -> Setting:
         """Deal the rows to sites, and check that the study is possible there.
@@ -67,7 +66,7 @@ class Row:
             InputError: if the data or the study are not usable.
         """
         simulation: dict[str, Any] = {"seed": seed, "partition": self.partition}
-        if not self._is_by_column:
+        if not self._tells_sites:
             simulation["sites"] = self.sites
         chosen = {"data": self.data, "schema": self.schema, "alpha": self.alpha}
         simulation |= {name: value for name, value in chosen.items() if value is not None}
@@ -85,8 +84,8 @@ class Row:
         return setting
 
     @property
-    def _is_by_column(self) -> bool:
-        return self.partition.startswith(_BY_COLUMN)
+    def _tells_sites(self) -> bool:
+        return parse_partition(self.partition).tells_sites
 
 
 def adult_rows() -> list[Row]:

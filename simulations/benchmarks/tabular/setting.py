@@ -27,6 +27,7 @@ FIGURES = (
     "two_way",
     "three_way",
     "two_sample_auc",
+    "worst_site",
     "processor_s",
     "megabytes",
 )
@@ -79,11 +80,13 @@ class Made:
 
     Attributes:
         table: the synthetic rows, or real ones.
+        of_sites: by name, rows that describe one site where a method can tell it apart.
         processor_s: processor time over all sites and the coordinator together, in seconds.
         sent_bytes: between sites and coordinator, both ways.
     """
 
     table: pd.DataFrame
+    of_sites: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     processor_s: float
     sent_bytes: int
 
@@ -108,6 +111,7 @@ class Run:
         two_way: the same over pairs of columns.
         three_way: the same over triples.
         two_sample_auc: how well trees tell the table from training rows; 0.5 is best.
+        worst_site: largest two-way distance of a site's rows from what describes that site.
         processor_s: processor time over all sites and the coordinator, in seconds.
         megabytes: sent between sites and coordinator, in 10^6 bytes.
         alpha: Dirichlet concentration; None where the partition has none.
@@ -128,13 +132,21 @@ class Run:
     two_way: float
     three_way: float
     two_sample_auc: float | None
+    worst_site: float
     processor_s: float
     megabytes: float
     alpha: float | None = None
 
     @classmethod
     def of(
-        cls, setting: Setting, method: str, made: Made, quality: Quality, three_way: float
+        cls,
+        setting: Setting,
+        method: str,
+        made: Made,
+        quality: Quality,
+        *,
+        three_way: float,
+        worst_site: float,
     ) -> Run:
         """Return the line of a table that was made and scored."""
         return cls(
@@ -153,6 +165,7 @@ class Run:
             two_way=quality.two_way,
             three_way=three_way,
             two_sample_auc=quality.two_sample,
+            worst_site=worst_site,
             processor_s=made.processor_s,
             megabytes=made.sent_bytes / 1e6,
             alpha=setting.alpha,

@@ -17,6 +17,7 @@ _HEADS = {
     "two_way": "two-way",
     "three_way": "three-way",
     "two_sample_auc": "two-sample",
+    "worst_site": "worst site",
     "processor_s": "CPU s",
     "megabytes": "MB",
 }
