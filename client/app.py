@@ -35,6 +35,7 @@ from client.kept import KeptAnswers
 from client.patience import patience_of
 from client.phases import close_study, open_phase
 from client.refusals import MalformedRequest, describe, refusal_of
+from client.reserving import fit_to_policy
 from client.settings import StudyRequest
 from client.site import Site, load_site
 from client.sketching import release_sketch
@@ -79,7 +80,7 @@ def sketch(site: Site, request: StudyRequest, message: Message) -> RecordDict:
     release = release_sketch(site, request)
     public: dict[str, ConfigRecordValues] = {
         protocol.NOISE_MULTIPLIER: float(release.plan.sketch_noise_multiplier or 0.0),
-        protocol.PLAN_EPSILON: float(release.plan.epsilon),
+        protocol.PLAN_EPSILON: float(release.plan.budget.epsilon),
     }
     if planted := describe_canaries(site, request.study):
         public[protocol.CANARIES] = int(planted[NUMBER])
@@ -141,7 +142,7 @@ def answer(handler: Handler, message: Message, context: Context) -> Message:
     """Let ``handler`` work between the two gates; what fails leaves as a fixed code."""
     try:
         site = replace(open_site(context), patience_s=patience_of(message.metadata.ttl))
-        request = _read_request(message)
+        request = fit_to_policy(site, _read_request(message))
         _check_held_receipt(site, message)
         content = answer_once(site, request, message, partial(handler, site, request, message))
     except Exception as error:  # the border of a site: Flower would send the text of any error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from client.canaries import describe_canaries, prepare_canaries
 from client.refusals import MalformedRequest
 from client.settings import StudyRequest
@@ -20,6 +22,7 @@ from privacy.policy import check_study as check_policy
 
 MOST_NUMBERS_IN_A_BATCH = 100_000_000
 HUGE = 1e5
+_EPSILON = "epsilon"
 
 
 def reserve_study(site: Site, request: StudyRequest) -> tuple[SitePlan, str]:
@@ -57,6 +60,24 @@ def check_study(site: Site, request: StudyRequest) -> SitePlan:
         details=_details(site, request),
     )
     return plan
+
+
+def fit_to_policy(site: Site, request: StudyRequest) -> StudyRequest:
+    """Return the request with the epsilon that this site spends on it.
+
+    That is what is asked for, unless the study takes less and the site's policy allows less; and
+    what was reserved, once it was.
+    """
+    if not request.allow_less_epsilon:
+        return request
+    reserved = [
+        entry.details[_EPSILON]
+        for entry in site.ledger.entries()
+        if entry.study == request.study and _EPSILON in entry.details
+    ]
+    limit = float(reserved[0]) if reserved else site.ledger.policy.study_limit
+    epsilon = min(request.budget.epsilon, limit)
+    return replace(request, budget=replace(request.budget, epsilon=epsilon))
 
 
 def find_reservation(site: Site, study: str) -> str:
@@ -113,15 +134,20 @@ def _details(site: Site, request: StudyRequest) -> dict[str, str]:
     # Where answers were not kept, whatever has begun may have left: such a study never goes on.
     # How the steps are split into rounds belongs to what was reserved: the same number of steps
     # cut differently in every round would run more of them than were paid for.
-    return {
-        "config-hash": request.config_hash,
-        "answers": "kept",
-        "schema": site.schema.digest(),
-        UNITS: check_same_units(site),
-        "model": request.model,
-        "rounds": str(request.rounds),
-        "discriminator-steps": str(request.discriminator_steps),
-        "expected-batch-size": str(request.expected_batch_size),
-        "max-grad-norm": repr(request.max_grad_norm),
-        "randomness": "seeded" if site.randomness.is_seeded else "operating system",
-    } | describe_canaries(site, request.study)
+    own = {_EPSILON: repr(request.budget.epsilon)} if request.allow_less_epsilon else {}
+    return (
+        {
+            "config-hash": request.config_hash,
+            "answers": "kept",
+            "schema": site.schema.digest(),
+            UNITS: check_same_units(site),
+            "model": request.model,
+            "rounds": str(request.rounds),
+            "discriminator-steps": str(request.discriminator_steps),
+            "expected-batch-size": str(request.expected_batch_size),
+            "max-grad-norm": repr(request.max_grad_norm),
+            "randomness": "seeded" if site.randomness.is_seeded else "operating system",
+        }
+        | own
+        | describe_canaries(site, request.study)
+    )

@@ -40,6 +40,7 @@ class StudyRequest:
         max_grad_norm: clip of one record's gradient, in [1e-6, 1e6].
         proximal: how strongly the generator is held to the one received, in [0, 1e6].
         evaluation: whether noised counts of the hold-out are released at the end.
+        allow_less_epsilon: whether the study takes a site that may spend less.
     """
 
     study: str
@@ -55,6 +56,7 @@ class StudyRequest:
     max_grad_norm: float
     proximal: float = 0.0
     evaluation: bool = False
+    allow_less_epsilon: bool = False
 
     def __post_init__(self) -> None:
         if self.budget.epsilon > MAX_EPSILON:
@@ -127,6 +129,7 @@ class StudyRequest:
             max_grad_norm=number(protocol.MAX_GRAD_NORM),
             proximal=number(protocol.PROXIMAL),
             evaluation=flag(protocol.EVALUATION),
+            allow_less_epsilon=flag(protocol.ALLOW_LESS_EPSILON),
         )
 
     def make_plan(self) -> SitePlan:

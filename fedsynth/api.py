@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ def simulate(
     seed: int | None = None,
     rows: int | None = None,
     backend: str | None = None,
+    site_epsilons: Sequence[float] | None = None,
     canaries: int | None = None,
     attacks: bool | None = None,
     out: str | Path | None = None,
@@ -55,6 +56,7 @@ def simulate(
         seed: makes the simulation repeatable.
         rows: synthetic rows; as many as training rows when left out.
         backend: ``"local"`` or ``"ray"``.
+        site_epsilons: what each site may spend, in the order of the sites, where they differ.
         canaries: made-up units that each site plants for an audit; 0, or in [50, 2000].
         attacks: whether to try what the published rows give away of real ones; true when left out.
         out: new or empty folder for the release.
@@ -77,6 +79,7 @@ def simulate(
             "seed": seed,
             "rows": rows,
             "backend": backend,
+            "site_epsilons": site_epsilons,
             "canaries": canaries,
             "attacks": attacks,
         },

@@ -27,6 +27,9 @@ Partition = Annotated[
 SyntheticRows = Annotated[
     int | None, typer.Option(help="Synthetic rows. (default: as many as real)")
 ]
+SiteEpsilons = Annotated[
+    str | None, typer.Option(help="Of each site, where they differ: 0.3,1,3,10.")
+]
 Canaries = Annotated[
     int | None, typer.Option(help="Made-up records at each site, for an audit. (default: 0)")
 ]
@@ -92,6 +95,7 @@ def simulate(
     rows: SyntheticRows = None,
     out: Annotated[Path, typer.Option(help="New or empty folder for the release.")] = DEFAULT_OUT,
     backend: Annotated[str | None, typer.Option(help="local or ray. (default: local)")] = None,
+    site_epsilons: SiteEpsilons = None,
     canaries: Canaries = None,
     attacks: TryAttacks = None,
 ) -> None:
@@ -108,6 +112,7 @@ def simulate(
         "seed": seed,
         "rows": rows,
         "backend": backend,
+        "site_epsilons": site_epsilons.split(",") if site_epsilons else None,
         "canaries": canaries,
         "attacks": attacks,
     }

@@ -6,7 +6,9 @@ sentence can name it; nothing else of a site is repeated.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Final
 
 from privacy import PublicKey
@@ -18,6 +20,8 @@ from strategies.protocol import RefusalCode
 from strategies.receipts import ReceiptProblem
 from strategies.validation import UNREACHABLE, ConfigValue
 
+LEAST_NOISE_SHARE: Final = 1 - 1e-6
+"""A site that states less noise than the plan asks for would outweigh all others."""
 _REFUSED: Final = "refused-"
 _MEANING: Final[Mapping[str, str]] = {
     RefusalCode.SCHEMA_MISMATCH: "it has approved another schema",
@@ -109,3 +113,23 @@ def _say(code: str, study: Study, answer: Mapping[str, ConfigValue]) -> str:
 def _name(node: int, keys: Mapping[int, PublicKey]) -> str:
     key = keys.get(node)
     return f"site {node}" if key is None else f"site {node} with key {key.fingerprint}"
+
+
+def find_least_noise(study: Study) -> Callable[[float], float]:
+    """Return which sketch noise a site must state at least, by the epsilon that it states.
+
+    It is infinite where a site may not spend that.
+    """
+
+    @cache
+    def find(epsilon: float) -> float:
+        is_less = study.allow_less_epsilon and 0 < epsilon < study.epsilon
+        if epsilon != study.epsilon and not is_less:
+            return math.inf
+        try:
+            plan = study.make_plan(epsilon)
+        except (ValueError, ArithmeticError):  # as of an epsilon next to nothing
+            return math.inf
+        return LEAST_NOISE_SHARE * (plan.sketch_noise_multiplier or 0.0)
+
+    return find

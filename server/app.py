@@ -12,11 +12,11 @@ from flwr.app import ArrayRecord, Context
 from flwr.serverapp import Grid, ServerApp
 
 from privacy import SeededRandomness
-from server.acceptance import check_acceptance
+from server.acceptance import check_acceptance, find_least_noise
 from server.canaries import CanaryAuditor
 from server.checkpoint import Checkpoint
 from server.conversation import Conversation, OnEvent
-from server.evaluating import LEAST_NOISE_SHARE, Evaluator
+from server.evaluating import Evaluator
 from server.fitting import fit_once, load_weights, weights_of
 from server.group_questions import ask_groups, settings_of_all
 from server.grouped_pool import find_comparison, find_groups
@@ -24,7 +24,7 @@ from server.grouping import SketchGroup
 from server.outcome import Attested, Evaluation, StudyOutcome
 from server.question import hello_of, settings_of
 from server.robust_pool import find_differing, make_pool
-from server.sketch_pool import noise_of, pooled_of
+from server.sketch_pool import epsilon_of, noise_of, pooled_of
 from server.study import Study
 from server.weighing import weigh_sites
 from strategies import protocol
@@ -112,6 +112,7 @@ class Coordinator:
             sketch_generator=fitted,
             nodes=tuple(sketches.valid),
             noise_multipliers={n: noise_of(reply) for n, reply in sketches.valid.items()},
+            epsilons={n: epsilon_of(reply) for n, reply in sketches.valid.items()},
             estimated_rows=targets.rows,
             sketch_noise_std=noise_std / PAIR_SCALE,
             phases=tuple(self._conversation.phases),
@@ -147,12 +148,11 @@ class Coordinator:
         ).valid
 
     def _collect_sketches(self, grid: Grid, nodes: list[int]) -> Answers:
-        planned = self.study.make_plan().sketch_noise_multiplier or 0.0
         pool = make_pool(
             self._layout,
             self._auditor.find_contributions,
             self._rule,
-            least_noise=planned * LEAST_NOISE_SHARE,
+            least_noise=find_least_noise(self.study),
             most_groups=self.study.max_site_groups,
             rng=SeededRandomness(self.study.seed).numpy("pool"),
         )

@@ -14,6 +14,7 @@ import numpy as np
 from flwr.app import ArrayRecord
 
 from privacy import SeededRandomness
+from server.acceptance import LEAST_NOISE_SHARE
 from server.outcome import Evaluation
 from server.study import Study
 from strategies.aggregation import pool_by_noise
@@ -37,8 +38,6 @@ from synthesis.units import Codes
 FEWEST_ROWS, MOST_ROWS = 10_000, 50_000
 """Synthetic rows to compare with: enough that their own chance is small beside the hold-out's."""
 LARGEST_NOISE = 1e6
-LEAST_NOISE_SHARE = 1 - 1e-6
-"""A site that states less noise than the plan asks for would outweigh all others."""
 
 
 class Evaluator:

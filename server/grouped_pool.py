@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from server.grouping import Grouping, SketchGroup
 from server.site_comparison import SiteComparison, compare_sites
-from server.sketch_pool import Contributions, SketchPool, pooled_of, sizes_of
+from server.sketch_pool import Contributions, LeastNoise, SketchPool, pooled_of, sizes_of
 from strategies.aggregation import FloatArray, PooledSketch
 from strategies.collect import Answers
 from synthesis.layout import SketchLayout
@@ -27,7 +27,7 @@ class GroupedSketchPool(SketchPool):
     Args:
         layout: where the counts lie.
         contributions: what the canaries of a site add to its sketch.
-        least_noise: smallest noise multiplier that a site may state.
+        least_noise: smallest noise multiplier that a site may state with its epsilon.
         most_groups: groups of sites at most, >= 1.
     """
 
@@ -36,7 +36,7 @@ class GroupedSketchPool(SketchPool):
         layout: SketchLayout,
         contributions: Contributions,
         *,
-        least_noise: float,
+        least_noise: LeastNoise,
         most_groups: int,
     ) -> None:
         super().__init__(layout, contributions, least_noise=least_noise)

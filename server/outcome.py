@@ -83,6 +83,7 @@ class StudyOutcome:
         sketch_generator: fitted to the pooled sketch alone.
         nodes: the sites' node ids, in order.
         noise_multipliers: the sketch noise that each site stated.
+        epsilons: what each site says that it spends on the study.
         estimated_rows: records in all, estimated from the noisy sketch.
         sketch_noise_std: standard deviation of the noise in a count of the pooled sketch.
         phases: hello, sketch and fit, and evaluation and opening of coins if there were any.
@@ -101,6 +102,7 @@ class StudyOutcome:
     sketch_generator: Generator
     nodes: tuple[int, ...]
     noise_multipliers: Mapping[int, float]
+    epsilons: Mapping[int, float]
     estimated_rows: float
     sketch_noise_std: float
     phases: tuple[PhaseRecord, ...]

@@ -28,6 +28,7 @@ def settings_of(study: Study) -> ConfigRecord:
         protocol.MAX_GRAD_NORM: study.max_grad_norm,
         protocol.PROXIMAL: study.proximal,
         protocol.EVALUATION: study.evaluation,
+        protocol.ALLOW_LESS_EPSILON: study.allow_less_epsilon,
     }
     return ConfigRecord(settings)
 

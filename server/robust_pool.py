@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.grouped_pool import GroupedSketchPool
-from server.sketch_pool import Contributions, SketchPool
+from server.sketch_pool import Contributions, LeastNoise, SketchPool
 from strategies.aggregation import FloatArray, PooledSketch
 from strategies.collect import Answers
 from strategies.robust_sketch import SiteSketches, count_differing, pool_robustly
@@ -28,7 +28,7 @@ class RobustSketchPool(SketchPool):
     Args:
         layout: where the counts lie.
         contributions: what the canaries of a site add to its sketch.
-        least_noise: smallest noise multiplier that a site may state.
+        least_noise: smallest noise multiplier that a site may state with its epsilon.
         rule: of the study.
         rng: public randomness.
     """
@@ -38,7 +38,7 @@ class RobustSketchPool(SketchPool):
         layout: SketchLayout,
         contributions: Contributions,
         *,
-        least_noise: float,
+        least_noise: LeastNoise,
         rule: HeldRule,
         rng: np.random.Generator,
     ) -> None:
@@ -67,7 +67,7 @@ def make_pool(
     contributions: Contributions,
     rule: Rule,
     *,
-    least_noise: float,
+    least_noise: LeastNoise,
     most_groups: int,
     rng: np.random.Generator,
 ) -> SketchPool:
@@ -77,7 +77,7 @@ def make_pool(
         layout: where the counts lie.
         contributions: what the canaries of a site add to its sketch.
         rule: of the study.
-        least_noise: smallest noise multiplier that a site may state.
+        least_noise: smallest noise multiplier that a site may state with its epsilon.
         most_groups: groups of sites at most; a robust rule has one.
         rng: public randomness.
     """

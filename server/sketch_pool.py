@@ -28,6 +28,8 @@ _TOUCHED = "canaries/"
 
 Contributions = Callable[[int, int], Any]
 """From a node and its number of canaries to what each adds to its sketch, a sparse matrix."""
+LeastNoise = Callable[[float], float]
+"""From what a site says it spends to its least noise multiplier; infinite where it may not."""
 
 
 class SketchPool:
@@ -39,12 +41,12 @@ class SketchPool:
     Args:
         layout: where the counts lie.
         contributions: what the canaries of a site add to its sketch.
-        least_noise: smallest noise multiplier that a site may state. One site must not end a study,
-            and none has reason to release more than its ledger allows.
+        least_noise: smallest noise multiplier that a site may state with its epsilon. One site must
+            not end a study, and none has reason to release more than its ledger allows.
     """
 
     def __init__(
-        self, layout: SketchLayout, contributions: Contributions, *, least_noise: float
+        self, layout: SketchLayout, contributions: Contributions, *, least_noise: LeastNoise
     ) -> None:
         self._layout = layout
         self._contributions = contributions
@@ -54,12 +56,12 @@ class SketchPool:
         self._touched: dict[int, NDArray[np.float32]] = {}
 
     def take(self, node: int, reply: Reply) -> Reply | Rejection:
-        """Fold in one site's sketch, or leave out a site that states no noise or too little.
+        """Fold in one site's sketch, or leave out a site that states too little noise.
 
         One that names canaries and commits to no coins, or the other way round, is left out too.
         """
         noise = noise_of(reply)
-        if not self._least_noise <= noise <= LARGEST_NOISE:
+        if not self._least_noise(epsilon_of(reply)) <= noise <= LARGEST_NOISE:
             return Rejection(code=ProblemCode.VALUE_NOT_ALLOWED.value)
         if (number_of(reply) > 0) != (protocol.CANARY_COMMITMENT in reply.config):
             return Rejection(code=ProblemCode.MISSING_KEY.value)
@@ -101,6 +103,11 @@ class SketchPool:
 def noise_of(reply: Reply) -> float:
     """Return the noise multiplier that came with a sketch."""
     return float(str(reply.config[protocol.NOISE_MULTIPLIER]))
+
+
+def epsilon_of(reply: Reply) -> float:
+    """Return what a site says that it spends on the study."""
+    return float(str(reply.config[protocol.PLAN_EPSILON]))
 
 
 def number_of(reply: Reply) -> int:

@@ -11,6 +11,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -71,6 +72,8 @@ class Study(BaseModel):
             of FedProx, Li et al. 2020); free.
         evaluation: whether sites release noised counts of their hold-out at the end; a unit is
             in the hold-out or in training, so this costs nobody more than epsilon.
+        allow_less_epsilon: whether a site whose policy allows a study less than epsilon takes part
+            for as much as it allows, instead of not at all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -100,6 +103,7 @@ class Study(BaseModel):
     max_site_groups: Annotated[int, Field(ge=1, le=8)] = 4
     proximal: Annotated[float, Field(ge=0, le=MAX_PROXIMAL)] = 0.0
     evaluation: bool = False
+    allow_less_epsilon: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -170,10 +174,14 @@ class Study(BaseModel):
         """Epsilon and delta as one value."""
         return Budget(epsilon=self.epsilon, delta=self.delta)
 
-    def make_plan(self) -> SitePlan:
-        """Return what a site with this budget would spend; each site computes it by itself."""
+    def make_plan(self, epsilon: float | None = None) -> SitePlan:
+        """Return what a site would spend; each site computes it by itself.
+
+        Args:
+            epsilon: of the site, where it spends less than the study asks for.
+        """
         return make_plan(
-            self.budget,
+            self.budget if epsilon is None else replace(self.budget, epsilon=epsilon),
             sample_rate=self.sample_rate,
             steps=self.rounds * self.discriminator_steps,
             adversarial_share=self.adversarial_share,

@@ -44,6 +44,8 @@ class SimulationSettings(BaseModel):
         backend: where the sites run.
         holdout: share of each site's units that are kept for the evaluation and never trained on;
             0.1 where the study has an evaluation, else 0, when left out.
+        site_epsilons: what each site may spend, in the order of the sites, where they differ; the
+            study asks for the largest.
         canaries: made-up units that each site plants for an audit; 0, or in [50, 2000].
         attacks: whether to try what an attacker could learn of real rows from the published ones.
     """
@@ -60,6 +62,7 @@ class SimulationSettings(BaseModel):
     rows: Annotated[int | None, Field(ge=1)] = None
     backend: Backend = Backend.LOCAL
     holdout: Annotated[float | None, Field(ge=0, le=0.5)] = None
+    site_epsilons: tuple[Annotated[float, Field(gt=0)], ...] = ()
     canaries: Annotated[int, AfterValidator(check_number)] = 0
     attacks: bool = True
 
@@ -78,6 +81,33 @@ class SimulationSettings(BaseModel):
                 argument="holdout",
             )
         return self.holdout
+
+    def ask_for_most(self, content: Mapping[str, Any], num_sites: int) -> dict[str, Any]:
+        """Return what a study must ask for where sites have epsilons of their own.
+
+        Args:
+            content: the study's settings as they were given.
+            num_sites: how many sites there are.
+
+        Raises:
+            InputError: if there are more or fewer, or the study asks for another epsilon.
+        """
+        if not self.site_epsilons:
+            return {}
+        most = max(self.site_epsilons)
+        if len(self.site_epsilons) != num_sites:
+            raise InputError(
+                f"site_epsilons must be one for each of {num_sites} sites, got "
+                f"{len(self.site_epsilons)}; correct the list or the number of sites.",
+                argument="site_epsilons",
+            )
+        if content.get("epsilon", most) != most:
+            raise InputError(
+                f"epsilon must be the largest of site_epsilons, {most:g}, got "
+                f"{content['epsilon']}; leave epsilon out.",
+                argument="epsilon",
+            )
+        return {"epsilon": most, "allow_less_epsilon": True}
 
     @model_validator(mode="after")
     def _check_source(self) -> SimulationSettings:
@@ -162,18 +192,23 @@ def make_study(
     return parse_study(declared | settled)
 
 
-def plan_of(study: Study) -> SitePlan:
-    """Return what each site would spend; it is kept, so that asking again takes no time.
+def plan_of(study: Study, epsilon: float | None = None) -> SitePlan:
+    """Return what a site would spend; it is kept, so that asking again takes no time.
+
+    Args:
+        study: the public settings.
+        epsilon: of the site, where it spends less than the study asks for.
 
     Raises:
         InputError: if no noise meets the budget.
     """
     try:
-        return study.make_plan()
+        return study.make_plan(epsilon)
     except (ValueError, ArithmeticError) as error:
         reason = error if isinstance(error, ValueError) else "it is too small; use a larger one"
+        asked = study.epsilon if epsilon is None else epsilon
         raise InputError(
-            f"epsilon {study.epsilon:g} at delta {study.delta:g} cannot be planned for: {reason}.",
+            f"epsilon {asked:g} at delta {study.delta:g} cannot be planned for: {reason}.",
             argument="epsilon",
         ) from None
 

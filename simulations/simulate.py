@@ -130,12 +130,9 @@ def run_simulation(
     if out is not None:
         check_output(out)
     study, sites = _prepare(content, settings)
-    holdout = settings.holdout_for(study)
     with tempfile.TemporaryDirectory(prefix="fedsynth-") as folder:
         home = Path(folder) / SITES_FOLDER
-        write_sites(
-            sites, study, home, holdout=holdout, seed=settings.seed, canaries=settings.canaries
-        )
+        _found(sites, study, settings, home)
         events = Events(on_event, study=study, names=sites.names, home=home)
         unnamed, run = run_study(study, sites, settings.backend, home, events)
         outcome = unnamed.with_names(nodes := name_nodes(sites, run.partitions))
@@ -175,6 +172,7 @@ def _prepare(
 ) -> tuple[Study, SimulatedSites]:
     """Make the sites and the study, and let nothing pass that would fail later."""
     sites = make_sites(settings)
+    content = {**content, **settings.ask_for_most(content, len(sites.tables))}
     num_sites, per_site = len(sites.tables), sites.num_units // len(sites.tables)
     study = make_study(
         content,
@@ -185,8 +183,22 @@ def _prepare(
         seed=settings.seed,
     )
     check_study(study, sites)
-    plan_of(study)
+    for epsilon in settings.site_epsilons or (study.epsilon,):
+        plan_of(study, epsilon)
+    settings.holdout_for(study)
     return study, sites
+
+
+def _found(sites: SimulatedSites, study: Study, settings: SimulationSettings, home: Path) -> None:
+    write_sites(
+        sites,
+        study,
+        home,
+        holdout=settings.holdout_for(study),
+        seed=settings.seed,
+        canaries=settings.canaries,
+        site_epsilons=settings.site_epsilons,
+    )
 
 
 def run_study(

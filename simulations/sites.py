@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,16 +117,29 @@ def write_sites(
     holdout: float,
     seed: int,
     canaries: int = 0,
+    site_epsilons: Sequence[float] = (),
 ) -> None:
-    """Found one site per table: keys, policy, ledger and rows, as an installed site has them."""
-    policy = Policy(
-        epsilon=study.epsilon,
-        delta=study.delta,
-        unit=Unit(sites.schema.unit.kind),
-        holdout=holdout,
-        max_rounds=study.rounds,
-    )
-    for partition, (name, table) in enumerate(zip(sites.names, sites.tables, strict=True)):
+    """Found one site per table: keys, policy, ledger and rows, as an installed site has them.
+
+    Args:
+        sites: names and rows.
+        study: what the policies allow.
+        folder: where the sites' folders are made.
+        holdout: share of the units that is held out.
+        seed: of all noise.
+        canaries: made-up units that each site plants.
+        site_epsilons: what each site may spend; as much as the study asks for if left out.
+    """
+    epsilons = site_epsilons or [study.epsilon] * len(sites.names)
+    several = zip(sites.names, sites.tables, epsilons, strict=True)
+    for partition, (name, table, epsilon) in enumerate(several):
+        policy = Policy(
+            epsilon=epsilon,
+            delta=study.delta,
+            unit=Unit(sites.schema.unit.kind),
+            holdout=holdout,
+            max_rounds=study.rounds,
+        )
         home = site_folder(folder, partition)
         found_site(
             home,

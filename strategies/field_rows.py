@@ -31,6 +31,7 @@ STUDY: Final = {
     protocol.MAX_GRAD_NORM: WireType.FLOAT,
     protocol.PROXIMAL: WireType.FLOAT,
     protocol.EVALUATION: WireType.BOOLEAN,
+    protocol.ALLOW_LESS_EPSILON: WireType.BOOLEAN,
 }
 
 

@@ -125,7 +125,7 @@ def _sketch(schema: Schema, plan: SitePlan, canaries: int) -> RecordDict:
     counts = compute_sketch(SketchLayout.from_schema(schema), _no_rows(schema))
     public: dict[str, ConfigRecordValues] = {
         protocol.NOISE_MULTIPLIER: float(plan.sketch_noise_multiplier or 0.0),
-        protocol.PLAN_EPSILON: float(plan.epsilon),
+        protocol.PLAN_EPSILON: float(plan.budget.epsilon),
     }
     if canaries:
         public[protocol.CANARIES] = canaries

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from privacy import Unit
+from privacy import SitePlan, Unit
 from server.attestation.canaries import CanaryStatement
 from server.outcome import StudyOutcome
 from server.report import (
@@ -29,6 +29,21 @@ from server.study import Study
 from synthesis.schema import Schema
 
 
+def plan_sites(
+    study: Study, outcome: StudyOutcome, names: Mapping[int, str]
+) -> dict[int, SitePlan]:
+    """Return what each site says that it spends, by node, in the order of their names.
+
+    Args:
+        study: the public settings.
+        outcome: what the coordinator holds.
+        names: of the sites, by node.
+    """
+    plans = {epsilon: study.make_plan(epsilon) for epsilon in {*outcome.epsilons.values()}}
+    nodes = sorted(outcome.nodes, key=lambda node: names.get(node, str(node)))
+    return {node: plans[outcome.epsilons[node]] for node in nodes}
+
+
 def make_report(
     study: Study,
     schema: Schema,
@@ -47,7 +62,7 @@ def make_report(
         num_rows: rows of the release.
         canaries: what is opened of the sites' canaries.
     """
-    plan = study.make_plan()
+    plans = plan_sites(study, outcome, names)
     strategy = build_strategy(study, outcome, names)
 
     def name_of(node: int) -> str:
@@ -71,10 +86,10 @@ def make_report(
         ),
         sites=tuple(
             build_site_from_plan(name_of(node), study.name, plan, outcome.receipts.get(node))
-            for node in sorted(outcome.nodes, key=name_of)
+            for node, plan in plans.items()
         ),
         refusals=build_refusals(outcome.left_out, names),
-        gain=build_gain([plan.events()], study.budget),
+        gain=build_gain([plan.events() for plan in plans.values()], study.budget),
         strategy=strategy,
         evaluation=(
             None if outcome.evaluation is None else build_evaluation(outcome.evaluation, names)

@@ -22,7 +22,7 @@ from server.deploy.grid import GRACE_S
 from server.deploy.journal import EVENTS_FILE, Listener, StudyJournal
 from server.deploy.link import alone, open_run
 from server.deploy.registry import AdmittedSite, load_registry
-from server.deploy.reporting import make_report
+from server.deploy.reporting import make_report, plan_sites
 from server.outcome import StudyOutcome
 from server.publication import Publication
 from server.release import check_output, clear_staging, staged_folder, write_release
@@ -114,20 +114,22 @@ def _release(
             report=report,
             canaries=canaries,
         )
-        sign_release(staging, report, _attest(server, order, report))
+        sign_release(staging, report, _attest(server, order, outcome, names))
     journal({"event": "released", "rows": num_rows})
     return report
 
 
-def _attest(server: ServerFolder, order: StudyOrder, report: Report) -> Attestation:
-    planned = SiteEvents(events=order.study.make_plan().events())
+def _attest(
+    server: ServerFolder, order: StudyOrder, outcome: StudyOutcome, names: Mapping[int, str]
+) -> Attestation:
+    plans = plan_sites(order.study, outcome, names)
     return Attestation(
         key=server.load_signing_key(),
         coordinator=server.config.name,
         study=order.study,
         schema_digest=order.schema.digest(),
         seed=order.study.seed,
-        sites=[planned] * len(report.sites),
+        sites=[SiteEvents(events=plan.events()) for plan in plans.values()],
     )
 
 

@@ -153,7 +153,7 @@ def test_every_site_spent_what_was_asked_and_is_done(captured: Captured) -> None
         assert notes == [f"{phase}{end}" for phase in phases for end in ("", "-kept")]
 
 
-def test_sites_get_nothing_of_each_other_but_sums(captured: Captured) -> None:
+def test_sites_get_nothing_of_each_other_but_weighed_sums(captured: Captured) -> None:
     """What goes down is public settings, the global generator and the pooled sketch."""
     sketches = [
         reply.content.array_records[SKETCH][STATISTICS].numpy().astype(np.float64)
@@ -161,7 +161,9 @@ def test_sites_get_nothing_of_each_other_but_sums(captured: Captured) -> None:
     ]
     first = next(m for m, _ in captured.seen if protocol.POOLED_SKETCH in m.content)
     pooled = first.content.array_records[protocol.POOLED_SKETCH][STATISTICS].numpy()
-    np.testing.assert_allclose(pooled, np.sum(sketches, axis=0), rtol=1e-5, atol=1e-3)
+    weights, *_ = np.linalg.lstsq(np.transpose(sketches), pooled.astype(np.float64))
+    np.testing.assert_allclose(pooled, weights @ np.array(sketches), rtol=1e-5, atol=1e-3)
+    assert (weights > 0).all()
 
 
 def test_the_outcome_holds_what_the_study_did(captured: Captured) -> None:

@@ -58,6 +58,7 @@ def make_config(**changes: Any) -> dict[str, Any]:
         protocol.MAX_GRAD_NORM: study.max_grad_norm,
         protocol.PROXIMAL: study.proximal,
         protocol.EVALUATION: study.evaluation,
+        protocol.ALLOW_LESS_EPSILON: study.allow_less_epsilon,
     }
     return config | {name.replace("_", "-"): value for name, value in changes.items()}
 

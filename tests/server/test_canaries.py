@@ -163,7 +163,7 @@ def test_a_site_that_does_not_open_what_it_committed_to_is_named_and_ends_nothin
 
 
 def test_canaries_and_commitment_come_together_or_the_sketch_does_not_count() -> None:
-    pool = SketchPool(LAYOUT, lambda node, number: None, least_noise=1.0)
+    pool = SketchPool(LAYOUT, lambda node, number: None, least_noise=lambda epsilon: 1.0)
     for extra in ({CANARIES: NUMBER}, {CANARY_COMMITMENT: "0" * 64}):
         reply = Reply(
             arrays={STATISTICS: np.zeros(LAYOUT.dimension, np.float32)},
@@ -176,7 +176,7 @@ def test_half_of_every_canary_is_taken_out_and_what_they_touch_is_kept() -> None
     rng = np.random.default_rng(0)
     codes = rng.integers(0, SCHEMA.sizes, (NUMBER, len(SCHEMA.sizes))).astype(np.int16)
     contributions = find_contributions(LAYOUT, codes)
-    pool = SketchPool(LAYOUT, lambda node, number: contributions, least_noise=1.0)
+    pool = SketchPool(LAYOUT, lambda node, number: contributions, least_noise=lambda epsilon: 1.0)
     sketch = rng.normal(size=LAYOUT.dimension).astype(np.float32)
     config = {NOISE_MULTIPLIER: 2.0, CANARIES: NUMBER, CANARY_COMMITMENT: "0" * 64}
     reply = pool.take(7, Reply(arrays={STATISTICS: sketch}, config=config))

@@ -33,10 +33,12 @@ NAMES = {101: "north", 102: "south", 103: "east", 104: "west"}
 
 def fold(sketches: dict[int, PooledSketch], most: int = 4) -> Answers:
     """What a pool makes of the sketches, each of which is a reply of its node."""
-    made = GroupedSketchPool(LAYOUT, lambda node, number: None, least_noise=0.0, most_groups=most)
+    made = GroupedSketchPool(
+        LAYOUT, lambda node, number: None, least_noise=lambda epsilon: 0.0, most_groups=most
+    )
     valid = {}
     for node, sketch in sketches.items():
-        noise = {protocol.NOISE_MULTIPLIER: sketch.noise_variance**0.5}
+        noise = {protocol.NOISE_MULTIPLIER: sketch.noise_variance**0.5, protocol.PLAN_EPSILON: 1.0}
         reply = Reply(arrays={STATISTICS: sketch.values.astype(np.float32)}, config=noise)
         kept = made.take(node, reply)
         assert isinstance(kept, Reply)
