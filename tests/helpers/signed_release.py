@@ -63,6 +63,7 @@ def make_outcome() -> StudyOutcome:
         sketch_generator=generator,
         nodes=tuple(SITES),
         noise_multipliers={},
+        epsilons=dict.fromkeys(SITES, 1.0),
         estimated_rows=60.0,
         sketch_noise_std=3.0,
         phases=(),

@@ -35,6 +35,7 @@ def test_a_report_names_a_site_whose_name_is_lost_by_its_number() -> None:
         sketch_generator=None,  # type: ignore[arg-type]
         nodes=(7, 9),
         noise_multipliers={},
+        epsilons=dict.fromkeys((7, 9), 1.0),
         estimated_rows=10.0,
         sketch_noise_std=3.0,
         phases=(),
