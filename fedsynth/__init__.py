@@ -12,6 +12,7 @@ from fedsynth.shadows import check_root_packages
 
 if TYPE_CHECKING:
     from fedsynth.api import SimulationResult, simulate
+    from fedsynth.attacks import Attacks, attack_rows
     from fedsynth.audits import Rehearsal, StepAudit, audit_step, rehearse
     from fedsynth.sampling import sample, sample_batches, write_sample
     from fedsynth.study_audit import StudyAudit, audit_study
@@ -26,6 +27,7 @@ check_root_packages()
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __all__ = [
+    "Attacks",
     "BudgetExceeded",
     "InputError",
     "Mixing",
@@ -34,6 +36,7 @@ __all__ = [
     "StepAudit",
     "StudyAudit",
     "StudyFailed",
+    "attack_rows",
     "audit_step",
     "audit_study",
     "rehearse",
@@ -44,6 +47,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Attacks": "fedsynth.attacks",
     "BudgetExceeded": "privacy.errors",
     "InputError": "synthesis.errors",
     "Mixing": "synthesis.mixing",
@@ -52,6 +56,7 @@ _HOMES = {
     "StepAudit": "fedsynth.audits",
     "StudyAudit": "fedsynth.study_audit",
     "StudyFailed": "strategies.errors",
+    "attack_rows": "fedsynth.attacks",
     "audit_step": "fedsynth.audits",
     "audit_study": "fedsynth.study_audit",
     "rehearse": "fedsynth.audits",

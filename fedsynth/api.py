@@ -30,6 +30,7 @@ def simulate(
     rows: int | None = None,
     backend: str | None = None,
     canaries: int | None = None,
+    attacks: bool | None = None,
     out: str | Path | None = None,
     on_event: Callable[[Mapping[str, object]], None] | None = None,
 ) -> SimulationResult:
@@ -54,6 +55,7 @@ def simulate(
         rows: synthetic rows; as many as training rows when left out.
         backend: ``"local"`` or ``"ray"``.
         canaries: made-up units that each site plants for an audit; 0, or in [50, 2000].
+        attacks: whether to try what the published rows give away of real ones; true when left out.
         out: new or empty folder for the release.
         on_event: called with small dicts of plain values as the study goes on.
 
@@ -75,6 +77,7 @@ def simulate(
             "rows": rows,
             "backend": backend,
             "canaries": canaries,
+            "attacks": attacks,
         },
     )
     return run_simulation(

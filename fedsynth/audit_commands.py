@@ -45,6 +45,37 @@ def ledger(
 
 
 @audit_app.command()
+def rows(
+    release: Annotated[Path, typer.Argument(metavar="DIR", help="A release folder.")],
+    members: Annotated[Path, typer.Option(help="Real rows that were trained on: CSV or Parquet.")],
+    others: Annotated[Path, typer.Option(help="Real rows that were not, drawn like the members.")],
+    seed: Annotated[int, typer.Option(help="Makes it repeatable.")] = 0,
+    as_json: Json = False,
+    out: Annotated[Path | None, typer.Option(help="New file for the figures: .json.")] = None,
+) -> None:
+    """Try what published rows give away of your own; exit code 1 if anything.
+
+    What is shown is confidential: it is made from real rows without noise. Keep it at the site.
+    """
+    from fedsynth.attack_view import show_attacks
+    from fedsynth.attacks import attack_rows
+    from fedsynth.audit_view import show_json
+    from fedsynth.new_file import check_new_file
+
+    if out is not None:
+        check_new_file(out, endings=[".json"])
+    attacks = attack_rows(release, members, others, seed=seed)
+    if out is not None:
+        out.write_text(f"{attacks.model_dump_json(indent=2)}\n", encoding="utf-8")
+    if as_json:
+        show_json(screen, attacks.model_dump(mode="json"))
+    else:
+        show_attacks(screen, attacks)
+    if any(attack.succeeds for attack in attacks.attacks):
+        raise typer.Exit(1)
+
+
+@audit_app.command()
 def step(
     study: Annotated[
         Path | None, typer.Option(help="Study file (TOML) whose clip and batch are tried too.")

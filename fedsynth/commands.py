@@ -30,6 +30,11 @@ SyntheticRows = Annotated[
 Canaries = Annotated[
     int | None, typer.Option(help="Made-up records at each site, for an audit. (default: 0)")
 ]
+Alpha = Annotated[float | None, typer.Option(help="Dirichlet concentration. (default: 0.5)")]
+TryAttacks = Annotated[
+    bool | None,
+    typer.Option("--attacks/--no-attacks", help="Try attacks on the rows. (default: yes)"),
+]
 
 app = typer.Typer(
     name="fedsynth",
@@ -73,9 +78,7 @@ def simulate(
     schema: Annotated[Path | None, typer.Option(help="Its schema (TOML).")] = None,
     sites: Annotated[int | None, typer.Option(help="Number of sites. (default: 4)")] = None,
     partition: Partition = None,
-    alpha: Annotated[
-        float | None, typer.Option(help="Dirichlet concentration. (default: 0.5)")
-    ] = None,
+    alpha: Alpha = None,
     epsilon: Annotated[
         float | None, typer.Option(help="What each site may spend. (default: 1)")
     ] = None,
@@ -90,6 +93,7 @@ def simulate(
     out: Annotated[Path, typer.Option(help="New or empty folder for the release.")] = DEFAULT_OUT,
     backend: Annotated[str | None, typer.Option(help="local or ray. (default: local)")] = None,
     canaries: Canaries = None,
+    attacks: TryAttacks = None,
 ) -> None:
     """Run a whole federation on this machine and write a release."""
     from fedsynth.simulate_command import simulate_to_folder
@@ -105,6 +109,7 @@ def simulate(
         "rows": rows,
         "backend": backend,
         "canaries": canaries,
+        "attacks": attacks,
     }
     changes = {"epsilon": epsilon, "delta": delta, "rounds": rounds}
     simulate_to_folder(screen, study, changes, simulation, out=out)

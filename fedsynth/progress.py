@@ -16,6 +16,7 @@ from fedsynth.console import say
 from fedsynth.roll_call import MOST_NAMED, RollCall, name_some
 
 SCORING = "sample and score"
+ATTACKS = "attacks on the rows"
 CLOSING = "query.close"
 TITLES = {
     "query.hello": "hello",
@@ -26,6 +27,7 @@ TITLES = {
     "query.open": "canaries",
     CLOSING: "goodbye",
     SCORING: SCORING,
+    ATTACKS: ATTACKS,
 }
 PLAIN = {
     "query.hello": "hello: do schemas and versions agree?",
@@ -36,6 +38,7 @@ PLAIN = {
     CLOSING: "goodbye: sites hear that the study is over",
     "train": "adversarial rounds: sites train discriminators and improve the generator",
     SCORING: SCORING,
+    ATTACKS: "attacks on the rows: what do the published ones give away of real ones?",
 }
 
 
@@ -78,6 +81,8 @@ class StudyProgress:
             "budget": self._show_budget,
             "score-progress": self._score,
             "scored": lambda event: self._end(SCORING),
+            "attack-progress": self._attack,
+            "attacked": lambda event: self._end(ATTACKS),
             "phase-kept": self._show_kept,
             "rounds-kept": self._show_kept_rounds,
             "site-lost": self._lose,
@@ -224,6 +229,10 @@ class StudyProgress:
     def _score(self, event: Mapping[str, Any]) -> None:
         done, total = event["done"], event["total"]
         self._update(SCORING, done, total, f"{done} of {total} tables")
+
+    def _attack(self, event: Mapping[str, Any]) -> None:
+        done, total = event["done"], event["total"]
+        self._update(ATTACKS, done, total, f"{done} of {total} steps")
 
     def _begin(self, name: str) -> None:
         if name in self._started:

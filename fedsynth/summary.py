@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from fedsynth.attack_view import NO_PROOF, describe
 from fedsynth.console import add_row, make_table, say
 from server.report import Evaluation, Report, Utility
 
@@ -36,6 +37,8 @@ def show_summary(console: Console, report: Report, folder: Path) -> None:
         )
     if report.utility is not None:
         _show_figures(console, report.utility)
+    if report.attacks is not None:
+        say(console, f"{describe(report.attacks)} {NO_PROOF}")
     if report.evaluation is not None and report.evaluation.figures:
         _show_evaluation(console, report.evaluation)
     if report.sketch_noise is not None and report.sketch_noise.is_drowned:

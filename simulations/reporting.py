@@ -14,6 +14,7 @@ from server.outcome import Attested, StudyOutcome
 from server.report import (
     LOCAL_TRUST,
     NOT_PROMISED,
+    Attacks,
     Evaluation,
     Phase,
     Pictures,
@@ -45,7 +46,8 @@ class Assessment:
 
     utility: Utility
     pictures: Pictures
-    scoring: Phase
+    phases: tuple[Phase, ...]
+    attacks: Attacks | None = None
 
 
 def make_report(
@@ -96,12 +98,13 @@ def make_report(
         utility=assessment.utility,
         evaluation=_report_evaluation(outcome, sites, run),
         sketch_noise=build_sketch_noise(outcome),
+        attacks=assessment.attacks,
         audit=build_audit(canaries, study),
         pictures=assessment.pictures,
         cost=build_cost(
             outcome,
             names,
-            after=(assessment.scoring,),
+            after=assessment.phases,
             traffic=_count_traffic(sites, run),
         ),
         limits=(

@@ -45,6 +45,7 @@ class SimulationSettings(BaseModel):
         holdout: share of each site's units that are kept for the evaluation and never trained on;
             0.1 where the study has an evaluation, else 0, when left out.
         canaries: made-up units that each site plants for an audit; 0, or in [50, 2000].
+        attacks: whether to try what an attacker could learn of real rows from the published ones.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -60,6 +61,7 @@ class SimulationSettings(BaseModel):
     backend: Backend = Backend.LOCAL
     holdout: Annotated[float | None, Field(ge=0, le=0.5)] = None
     canaries: Annotated[int, AfterValidator(check_number)] = 0
+    attacks: bool = True
 
     def holdout_for(self, study: Study) -> float:
         """Return the share of units to hold out.

@@ -21,8 +21,9 @@ from server.canaries import state_canaries
 from server.outcome import StudyOutcome
 from server.publication import Publication
 from server.release import check_output, staged_folder, write_release
-from server.report import Phase, Report
+from server.report import Attacks, Phase, Report
 from server.study import Study
+from simulations.attacks import attack_release
 from simulations.backends import SimulationRun, run_local
 from simulations.evaluate import evaluate
 from simulations.events import Events, OnEvent
@@ -137,8 +138,7 @@ def run_simulation(
         )
         events = Events(on_event, study=study, names=sites.names, home=home)
         outcome, run = run_study(study, sites, settings.backend, home, events)
-        num_rows = settings.rows or len(sites.train)
-        synthetic, assessment = _assess(outcome, sites, num_rows, settings.seed, events)
+        synthetic, assessment = _assess(outcome, study, sites, settings, home, events)
         nodes = name_nodes(sites, run.partitions)
         canaries = state_canaries(study, sites.schema, outcome, nodes)
         report = make_report(
@@ -148,7 +148,7 @@ def run_simulation(
             run,
             assessment,
             home=home,
-            num_rows=num_rows,
+            num_rows=len(synthetic),
             command=command,
             canaries=canaries,
         )
@@ -224,18 +224,24 @@ def run_study(
 
 
 def _assess(
-    outcome: StudyOutcome, sites: SimulatedSites, num_rows: int, seed: int, events: Events
+    outcome: StudyOutcome,
+    study: Study,
+    sites: SimulatedSites,
+    settings: SimulationSettings,
+    home: Path,
+    events: Events,
 ) -> tuple[pd.DataFrame, Assessment]:
-    """Sample the release and score it."""
+    """Sample the release, score it and, if asked, attack it."""
     name = "sample and score"
     started = time.monotonic()
     events({"event": "phase-started", "phase": name})
-    synthetic = sample_table(outcome.generator, sites.schema, num_rows, seed=seed)
+    num_rows = settings.rows or len(sites.train)
+    synthetic = sample_table(outcome.generator, sites.schema, num_rows, seed=settings.seed)
     utility, pictures = evaluate(
         outcome,
         sites,
         synthetic,
-        seed=seed,
+        seed=settings.seed,
         on_step=lambda done, total: events(
             {"event": "score-progress", "done": done, "total": total}
         ),
@@ -243,4 +249,38 @@ def _assess(
     seconds = time.monotonic() - started
     events({"event": "scored", "phase": name, "seconds": seconds})
     scoring = Phase(name=name, seconds=seconds)
-    return synthetic, Assessment(utility=utility, pictures=pictures, scoring=scoring)
+    if not settings.attacks:
+        return synthetic, Assessment(utility=utility, pictures=pictures, phases=(scoring,))
+    attacks, attacking = _attack(outcome, study, sites, synthetic, settings, home, events)
+    phases = (scoring, attacking)
+    return synthetic, Assessment(utility=utility, pictures=pictures, phases=phases, attacks=attacks)
+
+
+def _attack(
+    outcome: StudyOutcome,
+    study: Study,
+    sites: SimulatedSites,
+    synthetic: pd.DataFrame,
+    settings: SimulationSettings,
+    home: Path,
+    events: Events,
+) -> tuple[Attacks | None, Phase]:
+    """Try what the release gives away of real rows."""
+    name = "attacks on the rows"
+    started = time.monotonic()
+    events({"event": "phase-started", "phase": name})
+    attacks = attack_release(
+        outcome,
+        study,
+        sites,
+        synthetic,
+        partition=settings.partition,
+        home=home,
+        seed=settings.seed,
+        on_step=lambda done, total: events(
+            {"event": "attack-progress", "done": done, "total": total}
+        ),
+    )
+    seconds = time.monotonic() - started
+    events({"event": "attacked", "phase": name, "seconds": seconds})
+    return attacks, Phase(name=name, seconds=seconds)

@@ -46,18 +46,24 @@ class SimulatedSites:
         schema: the public schema.
         names: public name of each site.
         tables: training rows of each site, with the ids of persons where they are the unit.
-        test: rows that nothing is trained on.
+        held: rows of each site that nothing is trained on, or one table of them for all sites, with
+            the ids of persons too.
     """
 
     schema: Schema
     names: tuple[str, ...]
     tables: tuple[pd.DataFrame, ...]
-    test: pd.DataFrame
+    held: tuple[pd.DataFrame, ...]
 
     @property
     def train(self) -> pd.DataFrame:
         """Training rows of all sites together, without the ids of persons."""
         return pd.concat(self.tables, ignore_index=True)[list(self.schema.names)]
+
+    @property
+    def test(self) -> pd.DataFrame:
+        """All rows that nothing is trained on, without the ids of persons."""
+        return pd.concat(self.held, ignore_index=True)[list(self.schema.names)]
 
     @property
     def num_units(self) -> int:
@@ -78,9 +84,10 @@ def make_sites(settings: SimulationSettings) -> SimulatedSites:
     partition = _partition(settings, spec, schema, table, rng)
     _check_names(partition.names, settings)
     tables = [_conform(schema, table.iloc[rows].reset_index(drop=True)) for rows in partition.rows]
-    if test is None:
-        tables, test = _hold_out(schema, tables, rng)
-    return SimulatedSites(schema=schema, names=partition.names, tables=tuple(tables), test=test)
+    tables, held = _hold_out(schema, tables, rng) if test is None else (tables, [test])
+    return SimulatedSites(
+        schema=schema, names=partition.names, tables=tuple(tables), held=tuple(held)
+    )
 
 
 def check_study(study: Study, sites: SimulatedSites) -> None:
@@ -221,7 +228,7 @@ def _check_rows(schema: Schema, table: pd.DataFrame, *, partition_column: str | 
 
 def _hold_out(
     schema: Schema, tables: list[pd.DataFrame], rng: np.random.Generator
-) -> tuple[list[pd.DataFrame], pd.DataFrame]:
+) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
     """Take a share of every site's units for the test; a site of fewer than 5 keeps all.
 
     Raises:
@@ -241,6 +248,6 @@ def _hold_out(
     for table, numbers, size in zip(tables, units, sizes, strict=True):
         order = rng.permutation(size)
         is_held = np.isin(numbers, order[: int(TEST_SHARE * size)])
-        held.append(table.loc[is_held, list(schema.names)])
+        held.append(table[is_held].reset_index(drop=True))
         kept.append(table[~is_held].reset_index(drop=True))
-    return kept, pd.concat(held, ignore_index=True)
+    return kept, held

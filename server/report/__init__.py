@@ -27,7 +27,7 @@ from server.report.evaluation import (
     Noise,
     build_evaluation,
 )
-from server.report.evidence import Attack, Attacks, Audit, SiteAudit
+from server.report.evidence import SITE_MARK, Attack, Attacks, Audit, SiteAudit
 from server.report.gain import Belief, Gain, Rates, build_gain
 from server.report.model import FORMAT, STAMP, Report, report_from_json, report_to_json
 from server.report.page import render_html
@@ -58,6 +58,7 @@ __all__ = [
     "LOCAL_TRUST",
     "NOT_PROMISED",
     "SIMULATION_MARK",
+    "SITE_MARK",
     "STAMP",
     "Attack",
     "Attacks",

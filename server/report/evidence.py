@@ -1,8 +1,10 @@
 """What was tried against a release: audits by planted records, and attacks on its rows."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from server.report.parts import SIMULATION_MARK, Count, Digest, NotNegative, Part, Share
+
+SITE_MARK: Final = "confidential: made from real rows, not private; keep it at the site"
 
 
 class SiteAudit(Part):
@@ -51,7 +53,7 @@ class Attack(Part):
     measure: Literal["auc", "share"]
     """What ``found`` is: an AUC, where guessing gives 0.5, or a share of tries that succeed."""
     tried: Count
-    """Records of each kind that were tried."""
+    """Tries of each kind: records, or for singling out, predicates."""
     found: Share
     """Success against records that were trained on."""
     low: Share
@@ -64,17 +66,31 @@ class Attack(Part):
     """Lower end of the 95 % interval of ``baseline``, where it was measured."""
     baseline_high: Share | None = None
     """Upper end of it."""
+    guessing: Share | None = None
+    """Success without the published rows: an AUC of 0.5, or a guess of the commonest value. None
+    where nothing can be guessed."""
+    allowed: Share | None = None
+    """The most success that the promised epsilon and delta allow any attack; None where that was
+    not computed. An attack that succeeds by less breaks no promise."""
     control: Share | None = None
     """Success of the same attack on a table that copies its training rows: an attack that cannot
     win there is no evidence. None if it was not tried."""
+    control_succeeds: bool | None = None
+    """Whether it wins there, by the same rule as ``succeeds``; else its silence says nothing."""
     succeeds: bool
-    """Whether the attack does better than the baseline beyond both intervals."""
+    """Whether the attack does better than the baseline beyond both intervals, and by more than
+    chance gives any of all attacks together in ``false_alarms`` of releases."""
 
 
 class Attacks(Part):
     """Attacks that need real records; only a simulation, or a site by itself, can try them."""
 
-    mark: Literal["simulation: drawn from real rows"] = SIMULATION_MARK
+    mark: Literal[
+        "simulation: drawn from real rows",
+        "confidential: made from real rows, not private; keep it at the site",
+    ] = SIMULATION_MARK
     """Warns whoever reads this part alone."""
+    false_alarms: Share = 0.05
+    """Chance that any attack is said to succeed where trained-on records are like others."""
     attacks: tuple[Attack, ...]
     """One entry per attack."""

@@ -30,6 +30,7 @@ def shell(
         ["audit"],
         ["audit", "ledger"],
         ["audit", "rehearse"],
+        ["audit", "rows"],
         ["audit", "step"],
         ["keys"],
         ["keys", "new"],

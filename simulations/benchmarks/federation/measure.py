@@ -106,7 +106,7 @@ def make_few_rows_each(num_sites: int, *, rows: int = 40) -> SimulatedSites:
         schema=demo.schema,
         names=tuple(f"site-{number + 1}" for number in range(num_sites)),
         tables=tuple(demo.train.iloc[each].reset_index(drop=True) for each in drawn),
-        test=demo.test,
+        held=(demo.test,),
     )
 
 

@@ -69,7 +69,7 @@ class PublicTable:
             schema=self.schema,
             names=partition.names,
             tables=tuple(train.iloc[part].reset_index(drop=True) for part in partition.rows),
-            test=test,
+            held=(test,),
         )
         return Setting(
             data=self.name_of(part),

@@ -1,0 +1,157 @@
+"""``fedsynth audit rows`` as a site's engineer sees it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from attacked_tables import ROOMY, draw_rows
+from command_line import CommandLine
+from tiny_world import make_generator
+
+import fedsynth
+from fedsynth.attack_view import describe
+from server.report import SITE_MARK, Attack, Attacks
+from synthesis import decode
+from synthesis.model_files import save_generator
+from synthesis.schema import dump_schema
+
+
+def draw(rows: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return decode(ROOMY, draw_rows(rows, rng), rng)
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> CommandLine:
+    """A release from rows that nobody holds, and two tables of as many other rows."""
+    shell = CommandLine(tmp_path, monkeypatch, capsys)
+    release = tmp_path / "release"
+    release.mkdir()
+    save_generator(release, make_generator(ROOMY), ROOMY)
+    (release / "schema.toml").write_text(dump_schema(ROOMY))
+    draw(1000, 1).to_parquet(release / "synthetic.parquet")
+    draw(300, 2).to_csv(tmp_path / "mine.csv", index=False)
+    draw(250, 3).to_csv(tmp_path / "others.csv", index=False)
+    return shell
+
+
+TABLES = ("--members", "mine.csv", "--others", "others.csv")
+
+
+def test_a_release_that_gives_nothing_away_ends_with_zero_and_says_what_that_is_worth(
+    shell: CommandLine,
+) -> None:
+    ended = shell.run("audit", "rows", "release", *TABLES)
+    assert (ended.code, ended.err) == (0, "")
+    said = " ".join(ended.out.split())
+    for words in (
+        "None of 9 attacks does better",
+        "An attack that fails proves nothing",
+        SITE_MARK,
+        "membership: density",
+    ):
+        assert words in said
+    assert max(len(line) for line in ended.out.splitlines() if line.endswith(" ")) <= 80
+
+
+def test_success_that_the_promise_allows_is_told_from_success_beyond_it() -> None:
+    found = Attack(
+        kind="membership",
+        name="x",
+        measure="auc",
+        tried=2000,
+        found=0.52,
+        low=0.51,
+        high=0.53,
+        baseline=0.5,
+        allowed=0.58,
+        control=0.99,
+        control_succeeds=True,
+        succeeds=True,
+    )
+    said = describe(Attacks(attacks=(found,)))
+    assert said.startswith("Within the promise: 1 of 1 attacks")
+    assert "x 0.520 (the promise allows up to 0.580)" in said
+    for allowed in (None, 0.505):
+        beyond = found.model_copy(update={"allowed": allowed})
+        assert describe(Attacks(attacks=(found, beyond))).startswith("ATTACKED: 2 of 2")
+    helpless = found.model_copy(update={"succeeds": False, "control_succeeds": False})
+    assert "Nothing follows" in describe(Attacks(attacks=(helpless,)))
+
+
+def test_a_release_that_copies_its_rows_ends_with_one(shell: CommandLine) -> None:
+    mine = pd.read_csv(shell.home / "mine.csv", dtype={"visits": "Int64"})
+    published = draw(1000, 1)
+    copied = mine.sample(1000, replace=True, random_state=0).reset_index(drop=True)
+    copied.astype(published.dtypes.to_dict()).to_parquet(shell.home / "release/synthetic.parquet")
+    ended = shell.run("audit", "rows", "release", *TABLES)
+    assert (ended.code, ended.err) == (1, "")
+    assert "ATTACKED: " in ended.out and "YES" in ended.out
+
+
+def test_the_figures_go_to_programs_and_into_a_new_file_without_any_value(
+    shell: CommandLine,
+) -> None:
+    words = ("audit", "rows", "release", *TABLES, "--json", "--out", "report.json")
+    ended = shell.run(*words)
+    assert ended.code == 0
+    content = (shell.home / "report.json").read_text()
+    assert json.loads(ended.out) == json.loads(content)
+    attacks = Attacks.model_validate_json(content)
+    assert attacks.mark == SITE_MARK
+    assert attacks.attacks[0].tried == 250
+    again = fedsynth.attack_rows(
+        shell.home / "release", shell.home / "mine.csv", shell.home / "others.csv"
+    )
+    assert again == attacks
+    assert shell.run(*words).code == 2  # the file exists
+
+
+@pytest.mark.parametrize(
+    ("members", "others", "words"),
+    [
+        ("few.csv", "others.csv", "members must hold at least 100 rows"),
+        ("mine.csv", "few.csv", "others must hold at least 100 rows"),
+        ("mine.csv", "mine.csv", "must not hold the same rows"),
+        ("mine.csv", "narrow.csv", "others: the table does not fit the schema 'roomy'"),
+        ("absent.csv", "others.csv", "members: data file absent.csv does not exist"),
+    ],
+)
+def test_tables_that_show_nothing_are_refused(
+    shell: CommandLine, members: str, others: str, words: str
+) -> None:
+    draw(99, 4).to_csv(shell.home / "few.csv", index=False)
+    draw(200, 4).drop(columns="town").to_csv(shell.home / "narrow.csv", index=False)
+    ended = shell.run("audit", "rows", "release", "--members", members, "--others", others)
+    assert (ended.code, ended.out) == (2, "")
+    assert words in ended.err and ended.err.count("\n") == 1
+
+
+def test_a_person_in_both_tables_is_refused(shell: CommandLine) -> None:
+    unit = {"kind": "person", "person_column": "id"}
+    schema = ROOMY.model_validate({**ROOMY.model_dump(), "unit": unit})
+    save_generator(shell.home / "release", make_generator(schema), schema)
+    for name, first in (("mine.csv", 0), ("others.csv", 119)):
+        table = draw(240, first + 5)
+        table["id"] = [f"p{first + number // 2}" for number in range(240)]
+        table.to_csv(shell.home / name, index=False)
+    ended = shell.run("audit", "rows", "release", *TABLES)
+    assert ended.code == 2
+    assert "must not share a person, and they share 1;" in ended.err
+    assert "p119" not in ended.err
+
+
+def test_a_folder_without_rows_is_refused(shell: CommandLine) -> None:
+    (shell.home / "release/synthetic.parquet").unlink()
+    ended = shell.run("audit", "rows", "release", *TABLES)
+    assert ended.code == 2
+    assert "release folder must hold synthetic.parquet" in ended.err
+    shutil.rmtree(shell.home / "release")
+    assert shell.run("audit", "rows", "release", *TABLES).code == 2
