@@ -40,9 +40,7 @@ def describe(attacks: Attacks) -> str:
     successes = [attack for attack in attacks.attacks if attack.succeeds]
     number = len(attacks.attacks)
     if successes:
-        is_foreseen = all(
-            each.allowed is not None and each.low <= each.allowed for each in successes
-        )
+        is_foreseen = all(attack.is_foreseen for attack in successes)
         said = (
             f"{'Within the promise' if is_foreseen else 'ATTACKED'}: {len(successes)} of {number} "
             "attacks did better on rows that were trained on than chance explains: "

@@ -53,16 +53,23 @@ def _audit_words(audit: Audit | None) -> str:
 
 def _attack_words(attacks: Attacks) -> str:
     real = [attack for attack in attacks.attacks if attack.kind != "copies"]
-    winning, tried = [attack.name for attack in real if attack.succeeds], len(real)
-    if winning:
+    of_all = f"of {len(real)} {plural(len(real), 'attack')} on the published rows"
+    beyond = [attack.name for attack in attacks.attacks if attack.is_broken_promise]
+    if beyond:
         return (
-            f"{len(winning)} of {tried} {plural(tried, 'attack')} on the published rows SUCCEEDED: "
-            f"{_list(winning)}."
+            f"MORE THAN THE PROMISE ALLOWS was found by {_list(beyond)}. Do not rely on the "
+            "promise before the cause is found."
         )
-    return (
-        f"None of {tried} {plural(tried, 'attack')} on the published rows did better than its "
-        "baseline."
-    )
+    winning = [attack.name for attack in real if attack.succeeds and not attack.is_foreseen]
+    if winning:
+        return f"{len(winning)} {of_all} SUCCEEDED: {_list(winning)}."
+    foreseen = [attack.name for attack in real if attack.is_foreseen]
+    if foreseen:
+        return (
+            f"{len(foreseen)} {of_all} succeeded, within what the promise allows: "
+            f"{_list(foreseen)}."
+        )
+    return f"None {of_all} did better than its baseline."
 
 
 def find_usefulness_words(report: Report) -> Iterator[str]:

@@ -81,6 +81,16 @@ class Attack(Part):
     """Whether the attack does better than the baseline beyond both intervals, and by more than
     chance gives any of all attacks together in ``false_alarms`` of releases."""
 
+    @property
+    def is_foreseen(self) -> bool:
+        """Whether it succeeds, and is not shown to find more than the promise allows."""
+        return self.succeeds and self.allowed is not None and self.low <= self.allowed
+
+    @property
+    def is_broken_promise(self) -> bool:
+        """Whether it finds more than the promise allows, beyond its interval."""
+        return self.succeeds and self.allowed is not None and self.low > self.allowed
+
 
 class Attacks(Part):
     """Attacks that need real records; only a simulation, or a site by itself, can try them."""
