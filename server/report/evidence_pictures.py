@@ -92,11 +92,10 @@ def _draw_attack(axes: Axes, place: int, attack: Attack) -> None:
 
 
 def _name(attack: Attack) -> str:
-    if attack.is_broken_promise:
-        return f"{shorten(attack.name, 36)} (BEYOND THE PROMISE)"
-    if attack.is_foreseen:
-        return f"{shorten(attack.name, 36)} (within the promise)"
-    return f"{shorten(attack.name, 44)}{' (SUCCEEDS)' if attack.succeeds else ''}"
+    if not attack.succeeds:
+        return shorten(attack.name, 44)
+    how = "allowed" if attack.is_foreseen else "BEYOND" if attack.is_broken_promise else "SUCCEEDS"
+    return f"{shorten(attack.name, 34)} ({how})"
 
 
 def _write(axes: Axes, place: int, text: str, colour: str, weight: str) -> None:

@@ -75,7 +75,7 @@ def test_an_attack_that_finds_more_than_the_promise_allows_is_loud() -> None:
     assert f"MORE THAN THE PROMISE ALLOWS. {first}, and the promise allows 0.576" in text
     assert "MORE THAN THE PROMISE ALLOWS was found by distance to the closest" in text
     assert "0.731 0.714 to 0.748 0.500 guessing 0.576 0.987 2,000 BEYOND THE PROMISE" in text
-    assert "(BEYOND THE PROMISE)" in page and "Within the promise" not in text
+    assert "(BEYOND)" in page and "Within the promise" not in text
     quiet = words(render_html(without_pictures()))
     assert "SUCCE" not in quiet and "BEYOND" not in quiet and "MORE THAN" not in quiet
 
@@ -126,7 +126,7 @@ def test_attacks_stand_beside_baseline_and_control_and_are_marked() -> None:
     assert "simulation: drawn from real rows" in part
     assert "0.846 0.829 to 0.861 0.842 0.825 to 0.857 guessing 0.761 0.889 0.992" in part
     assert "0.992 2,000 no better than its baseline" in part
-    assert "not tried" in part
+    assert "0.014 to 0.026 \N{EN DASH} \N{EN DASH} 2,000" in part
 
 
 def test_copies_are_a_duplicate_check_and_no_figure_of_privacy() -> None:
