@@ -69,7 +69,7 @@ def _attack_words(attacks: Attacks) -> str:
             f"{len(foreseen)} {of_all} succeeded, within what the promise allows: "
             f"{_list(foreseen)}."
         )
-    return f"None {of_all} did better than its baseline."
+    return f"None {of_all} did better than chance explains."
 
 
 def find_usefulness_words(report: Report) -> Iterator[str]:

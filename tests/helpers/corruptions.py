@@ -83,7 +83,7 @@ def put_a_folder_in_place_of_a_file(folder: Path, rng: random.Random) -> None:
 
 def put_a_link_in_place_of_a_file(folder: Path, rng: random.Random) -> None:
     path = _choose(folder, rng)
-    whole = path.rename(folder.parent / f"whole-{path.name}")
+    whole = path.replace(folder.parent / "whole")
     path.symlink_to(whole if path.name != ENVELOPE_FILE else folder / "nothing")
 
 

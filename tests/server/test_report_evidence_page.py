@@ -125,7 +125,7 @@ def test_attacks_stand_beside_baseline_and_control_and_are_marked() -> None:
     part = words(page[page.index('id="attacks"') : page.index('id="promise"')])
     assert "simulation: drawn from real rows" in part
     assert "0.846 0.829 to 0.861 0.842 0.825 to 0.857 guessing 0.761 0.889 0.992" in part
-    assert "0.992 2,000 no better than its baseline" in part
+    assert "0.992 2,000 no more than chance" in part
     assert "0.014 to 0.026 \N{EN DASH} \N{EN DASH} 2,000" in part
 
 
