@@ -36,15 +36,11 @@ def show_attacks(console: Console, attacks: Attacks) -> None:
 
 
 def describe(attacks: Attacks) -> str:
-    """Say how many attacks succeed, and which of them could not.
-
-    Copies are a check and no attack, unless there are more of them than by chance.
-    """
-    tried = [attack for attack in attacks.attacks if attack.kind != "copies" or attack.succeeds]
-    successes = [attack for attack in tried if attack.succeeds]
-    number = len(tried)
+    """Say how many attacks succeed, and which of them could not."""
+    successes = [attack for attack in attacks.attacks if attack.succeeds]
+    number = len(attacks.attacks)
     if successes:
-        is_foreseen = all(attack.is_allowed for attack in successes)
+        is_foreseen = all(attack.is_foreseen for attack in successes)
         said = (
             f"{'Within the promise' if is_foreseen else 'ATTACKED'}: {len(successes)} of {number} "
             "attacks did better on rows that were trained on than chance explains: "
@@ -55,7 +51,7 @@ def describe(attacks: Attacks) -> str:
             f"None of {number} attacks does better on rows that were trained on than chance "
             f"explains ({attacks.false_alarms:.0%} for all together)."
         )
-    helpless = [attack for attack in tried if attack.control_succeeds is False]
+    helpless = [attack for attack in attacks.attacks if attack.control_succeeds is False]
     if helpless:
         return (
             f"{said} Nothing follows from these, which do not win the control: {_name(helpless)}."

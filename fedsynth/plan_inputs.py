@@ -9,7 +9,7 @@ from typing import Any
 from server.planning import Circumstances, parse_open_study, settle_share
 from server.study import AUTO, Study, parse_study
 from simulations.demos import DEFAULT_DEMO, DEMO_ROWS, load_demo_schema
-from simulations.partition import PartitionKind, parse_partition
+from simulations.partition_spec import PartitionKind, parse_partition
 from simulations.settings import SimulationSettings, make_study
 from synthesis.errors import InputError
 from synthesis.schema import Schema, load_schema

@@ -17,14 +17,12 @@ if TYPE_CHECKING:
     from simulations.grid import Delivery, Fault, LocalGrid
     from simulations.partition import (
         Partition,
-        PartitionKind,
-        PartitionSpec,
-        parse_partition,
         partition_by_column,
         partition_dirichlet,
         partition_iid,
         partition_table,
     )
+    from simulations.partition_spec import PartitionKind, PartitionSpec, parse_partition
     from simulations.ray_backend import run_ray
 
 __all__ = [
@@ -53,11 +51,11 @@ _HOMES = {
     "Fault": "simulations.grid",
     "LocalGrid": "simulations.grid",
     "Partition": "simulations.partition",
-    "PartitionKind": "simulations.partition",
-    "PartitionSpec": "simulations.partition",
+    "PartitionKind": "simulations.partition_spec",
+    "PartitionSpec": "simulations.partition_spec",
     "SimulationRun": "simulations.backends",
     "load_demo": "simulations.demos",
-    "parse_partition": "simulations.partition",
+    "parse_partition": "simulations.partition_spec",
     "partition_by_column": "simulations.partition",
     "partition_dirichlet": "simulations.partition",
     "partition_iid": "simulations.partition",

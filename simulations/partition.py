@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from simulations.partition_spec import PartitionKind, PartitionSpec
 from synthesis.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,63 +18,12 @@ if TYPE_CHECKING:
 _MAX_DRAWS = 100
 
 
-class PartitionKind(Enum):
-    """How rows find their site."""
-
-    IID = "iid"
-    DIRICHLET = "dirichlet"
-    COLUMN = "column"
-    SIZES = "sizes"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PartitionSpec:
-    """A parsed ``--partition``.
-
-    Attributes:
-        kind: how rows find their site.
-        column: whose values name the sites, or whose shares differ between them under
-            ``PartitionKind.DIRICHLET``; None there stands for the label.
-        sizes: of the sites, in proportion, under ``PartitionKind.SIZES``.
-    """
-
-    kind: PartitionKind
-    column: str | None = None
-    sizes: tuple[float, ...] = ()
-
-    @property
-    def tells_sites(self) -> bool:
-        """Whether it says how many sites there are."""
-        return self.kind in (PartitionKind.COLUMN, PartitionKind.SIZES)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Partition:
     """Which rows belong to which site: ``rows[i]`` are the sorted row positions of ``names[i]``."""
 
     names: tuple[str, ...]
     rows: tuple[npt.NDArray[np.int64], ...]
-
-
-def parse_partition(text: str) -> PartitionSpec:
-    """Read ``iid``, ``sizes:7,2,1``, ``dirichlet``, ``dirichlet:NAME`` or ``column:NAME``.
-
-    Raises:
-        InputError: if the text is none of these.
-    """
-    kind, colon, column = text.partition(":")
-    if kind in (PartitionKind.COLUMN.value, PartitionKind.DIRICHLET.value) and column:
-        return PartitionSpec(kind=PartitionKind(kind), column=column)
-    if not colon and kind in (PartitionKind.IID.value, PartitionKind.DIRICHLET.value):
-        return PartitionSpec(kind=PartitionKind(kind))
-    if kind == PartitionKind.SIZES.value and (sizes := _parse_sizes(column)):
-        return PartitionSpec(kind=PartitionKind.SIZES, sizes=sizes)
-    raise InputError(
-        f"partition must be iid, dirichlet, dirichlet:NAME or column:NAME, or sizes such as "
-        f"sizes:70,20,10, got {text!r}; write column:NAME with the column whose values name the "
-        "sites, or dirichlet:NAME with the one whose shares shall differ between them.",
-        argument="partition",
-    )
 
 
 def partition_table(
@@ -145,15 +94,6 @@ def partition_by_sizes(
             argument="partition",
         )
     return _numbered([np.sort(part) for part in parts])
-
-
-def _parse_sizes(text: str) -> tuple[float, ...]:
-    """Read positive numbers with commas between them; nothing if they are something else."""
-    try:
-        sizes = tuple(float(size) for size in text.split(","))
-    except ValueError:
-        return ()
-    return sizes if all(0 < size < np.inf for size in sizes) else ()
 
 
 def partition_dirichlet(

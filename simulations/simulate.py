@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from server.canaries import state_canaries
 from server.outcome import StudyOutcome
 from server.publication import Publication
 from server.release import check_output, staged_folder, write_release
-from server.report import Phase, Report
+from server.report import Attacks, Phase, Report
 from server.study import Study
 from simulations.attacks import attack_release
 from simulations.backends import SimulationRun, run_local
@@ -136,9 +136,7 @@ def run_simulation(
         events = Events(on_event, study=study, names=sites.names, home=home)
         unnamed, run = run_study(study, sites, settings.backend, home, events)
         outcome = unnamed.with_names(nodes := name_nodes(sites, run.partitions))
-        num_rows = settings.rows or len(sites.train)
-        synthetic, assessment = _assess(outcome, sites, num_rows, settings.seed, events)
-        assessment = _attack(assessment, outcome, study, sites, synthetic, settings, home, events)
+        synthetic, assessment = _assess(outcome, study, sites, settings, home, events)
         canaries = state_canaries(study, sites.schema, outcome, nodes)
         report = make_report(
             study,
@@ -147,7 +145,7 @@ def run_simulation(
             run,
             assessment,
             home=home,
-            num_rows=num_rows,
+            num_rows=len(synthetic),
             command=command,
             canaries=canaries,
         )
@@ -238,30 +236,39 @@ def run_study(
 
 
 def _assess(
-    outcome: StudyOutcome, sites: SimulatedSites, num_rows: int, seed: int, events: Events
+    outcome: StudyOutcome,
+    study: Study,
+    sites: SimulatedSites,
+    settings: SimulationSettings,
+    home: Path,
+    events: Events,
 ) -> tuple[pd.DataFrame, Assessment]:
-    """Sample the release and score it."""
+    """Sample the release, score it and, if asked, attack it."""
     name = "sample and score"
     started = time.monotonic()
     events({"event": "phase-started", "phase": name})
-    synthetic = sample_table(outcome.generator, sites.schema, num_rows, seed=seed)
+    num_rows = settings.rows or len(sites.train)
+    synthetic = sample_table(outcome.generator, sites.schema, num_rows, seed=settings.seed)
     utility, pictures = evaluate(
         outcome,
         sites,
         synthetic,
-        seed=seed,
+        seed=settings.seed,
         on_step=lambda done, total: events(
             {"event": "score-progress", "done": done, "total": total}
         ),
     )
     seconds = time.monotonic() - started
     events({"event": "scored", "phase": name, "seconds": seconds})
-    phases = (Phase(name=name, seconds=seconds),)
-    return synthetic, Assessment(utility=utility, pictures=pictures, phases=phases)
+    scoring = Phase(name=name, seconds=seconds)
+    if not settings.attacks:
+        return synthetic, Assessment(utility=utility, pictures=pictures, phases=(scoring,))
+    attacks, attacking = _attack(outcome, study, sites, synthetic, settings, home, events)
+    phases = (scoring, attacking)
+    return synthetic, Assessment(utility=utility, pictures=pictures, phases=phases, attacks=attacks)
 
 
 def _attack(
-    assessment: Assessment,
     outcome: StudyOutcome,
     study: Study,
     sites: SimulatedSites,
@@ -269,10 +276,8 @@ def _attack(
     settings: SimulationSettings,
     home: Path,
     events: Events,
-) -> Assessment:
-    """Try what the release gives away of real rows, if asked, and add what came of it."""
-    if not settings.attacks:
-        return assessment
+) -> tuple[Attacks | None, Phase]:
+    """Try what the release gives away of real rows."""
     name = "attacks on the rows"
     started = time.monotonic()
     events({"event": "phase-started", "phase": name})
@@ -290,5 +295,4 @@ def _attack(
     )
     seconds = time.monotonic() - started
     events({"event": "attacked", "phase": name, "seconds": seconds})
-    phases = (*assessment.phases, Phase(name=name, seconds=seconds))
-    return replace(assessment, attacks=attacks, phases=phases)
+    return attacks, Phase(name=name, seconds=seconds)

@@ -13,13 +13,8 @@ from client.founding import found_site
 from privacy import Policy, Unit
 from server.study import Study
 from simulations.demos import DEFAULT_DEMO, TEST_SHARE, load_demo
-from simulations.partition import (
-    Partition,
-    PartitionKind,
-    PartitionSpec,
-    parse_partition,
-    partition_table,
-)
+from simulations.partition import Partition, partition_table
+from simulations.partition_spec import PartitionKind, PartitionSpec, parse_partition
 from simulations.persons import (
     check_enough_persons,
     check_one_site_each,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from privacy.audits.curves import ledger_curve
+from privacy.audits.curves import Curve, ledger_curve
 from privacy.audits.f_dp import f_dp_bound, is_curve_refuted
 from privacy.audits.guesses import Guesses
 from privacy.audits.one_run import one_run_bound
@@ -42,7 +43,7 @@ def judge(
 ) -> Bounds:
     """Hold guesses against the claim that these events cost at most epsilon."""
     one_run = one_run_bound(guesses, delta=delta, significance=significance)
-    curve = ledger_curve(events, delta)
+    curve = _find_curve(tuple(events), delta)
     return Bounds(
         guesses=guesses,
         one_run=one_run,
@@ -55,3 +56,9 @@ def find_ceiling(*, canaries: int, made: int, delta: float, significance: float)
     """Return the one-run bound of an audit in which every guess is right."""
     best = Guesses(canaries=canaries, made=made, right=made)
     return one_run_bound(best, delta=delta, significance=significance)
+
+
+@lru_cache(maxsize=8)
+def _find_curve(events: tuple[Event, ...], delta: float) -> Curve:
+    """Return the curve of events; the sites of a study mostly have the same, and it takes long."""
+    return ledger_curve(events, delta)

@@ -53,23 +53,23 @@ def _audit_words(audit: Audit | None) -> str:
 
 def _attack_words(attacks: Attacks) -> str:
     real = [attack for attack in attacks.attacks if attack.kind != "copies"]
-    tried = len(real)
-    winning = [attack.name for attack in real if attack.succeeds and not attack.is_allowed]
+    of_all = f"of {len(real)} {plural(len(real), 'attack')} on the published rows"
+    beyond = [attack.name for attack in attacks.attacks if attack.is_broken_promise]
+    if beyond:
+        return (
+            f"MORE THAN THE PROMISE ALLOWS was found by {_list(beyond)}. Do not rely on the "
+            "promise before the cause is found."
+        )
+    winning = [attack.name for attack in real if attack.succeeds and not attack.is_foreseen]
     if winning:
+        return f"{len(winning)} {of_all} SUCCEEDED: {_list(winning)}."
+    foreseen = [attack.name for attack in real if attack.is_foreseen]
+    if foreseen:
         return (
-            f"{len(winning)} of {tried} {plural(tried, 'attack')} on the published rows SUCCEEDED: "
-            f"{_list(winning)}."
+            f"{len(foreseen)} {of_all} succeeded, within what the promise allows: "
+            f"{_list(foreseen)}."
         )
-    allowed = [attack.name for attack in real if attack.is_allowed]
-    if allowed:
-        return (
-            f"{len(allowed)} of {tried} {plural(tried, 'attack')} on the published rows did better "
-            f"than its baseline, by no more than the promise allows: {_list(allowed)}."
-        )
-    return (
-        f"None of {tried} {plural(tried, 'attack')} on the published rows did better than its "
-        "baseline."
-    )
+    return f"None {of_all} did better than chance explains."
 
 
 def find_usefulness_words(report: Report) -> Iterator[str]:

@@ -82,9 +82,14 @@ class Attack(Part):
     chance gives any of all attacks together in ``false_alarms`` of releases."""
 
     @property
-    def is_allowed(self) -> bool:
-        """Whether it succeeds, and by no more than the promise allows any attack."""
+    def is_foreseen(self) -> bool:
+        """Whether it succeeds, and is not shown to find more than the promise allows."""
         return self.succeeds and self.allowed is not None and self.low <= self.allowed
+
+    @property
+    def is_broken_promise(self) -> bool:
+        """Whether it finds more than the promise allows, beyond its interval."""
+        return self.succeeds and self.allowed is not None and self.low > self.allowed
 
 
 class Attacks(Part):

@@ -28,13 +28,16 @@ def show_attacks(attacks: Attacks | None) -> dict[str, Any]:
     """Return the template's values about attacks; copies are no attack but a check."""
     tried = attacks.attacks if attacks else ()
     real = [attack for attack in tried if attack.kind != "copies"]
-    label = "Success of each attack with its interval, beside its baseline and its control"
+    duplicates = [attack for attack in tried if attack.kind == "copies"]
+    label = "Success of each attack with its interval, beside baseline, promise and control"
     return {
         "attacks": real,
         "attack_drawing": draw_attacks(real, label) if real else None,
-        "duplicates": [attack for attack in tried if attack.kind == "copies"],
-        "winning": [attack for attack in real if attack.succeeds and not attack.is_allowed],
-        "allows": any(attack.allowed is not None for attack in real),
+        "duplicates": duplicates,
+        "beyond": [attack for attack in tried if attack.is_broken_promise],
+        "winning": [attack for attack in real if attack.succeeds and attack.allowed is None],
+        "foreseen": [attack for attack in real if attack.is_foreseen],
+        "helpless": [attack for attack in real if attack.control_succeeds is False],
     }
 
 

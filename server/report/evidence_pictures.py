@@ -62,8 +62,8 @@ def draw_attacks(attacks: Sequence[Attack], label: str) -> Markup:
     """Return one lane per attack: its success, what it is compared with, and its control.
 
     A dot in its interval is the attack, the upright line is guessing or the success without
-    training, with its interval where it was measured, a ring is the control, and a bracket the most
-    that the promise allows.
+    training, with its interval where it was measured, the dashed line is the most that the promise
+    allows, and a ring is the control.
     """
     with mpl.rc_context(STYLE):
         figure, axes = make_figure(height=30 + _LANE * len(attacks), width=_WIDTH)
@@ -74,23 +74,28 @@ def draw_attacks(attacks: Sequence[Attack], label: str) -> Markup:
 
 
 def _draw_attack(axes: Axes, place: int, attack: Attack) -> None:
-    is_alarm = attack.succeeds and not attack.is_allowed
-    colour = BAD if is_alarm else BAR
+    is_loud = attack.succeeds and not attack.is_foreseen
+    colour = BAD if is_loud else BAR
     if attack.baseline_low is not None and attack.baseline_high is not None:
         wide = attack.baseline_high - attack.baseline_low
         axes.barh(place, wide, left=attack.baseline_low, height=0.3, color=REST)
     axes.vlines(attack.baseline, place - 0.2, place + 0.2, color=SYNTHETIC, linewidth=2.5)
+    if attack.allowed is not None:
+        axes.vlines(attack.allowed, place - 0.2, place + 0.2, color=INK, linestyles=(0, (2, 1)))
     axes.hlines(place, attack.low, attack.high, color=colour, linewidth=3)
     axes.plot([attack.found], [place], "o", color=colour, markersize=7, clip_on=False)
     if attack.control is not None:
         ring = axes.plot([attack.control], [place], "o", color=INK, markersize=8, clip_on=False)
         ring[0].set_markerfacecolor("none")
-    if attack.allowed is not None:
-        axes.vlines(attack.allowed, place - 0.14, place + 0.14, color=INK, linewidth=1.5)
-    said = " (SUCCEEDS)" if is_alarm else ""
-    weight = "bold" if is_alarm else "normal"
-    text_colour = BAD if is_alarm else INK
-    _write(axes, place, f"{shorten(attack.name, 44)}{said}", text_colour, weight)
+    weight = "bold" if attack.succeeds else "normal"
+    _write(axes, place, _name(attack), BAD if is_loud else INK, weight)
+
+
+def _name(attack: Attack) -> str:
+    if not attack.succeeds:
+        return shorten(attack.name, 44)
+    how = "allowed" if attack.is_foreseen else "BEYOND" if attack.is_broken_promise else "SUCCEEDS"
+    return f"{shorten(attack.name, 34)} ({how})"
 
 
 def _write(axes: Axes, place: int, text: str, colour: str, weight: str) -> None:

@@ -17,7 +17,7 @@ from synthesis.discriminator import Discriminator
 from synthesis.rows import to_one_hot
 from synthesis.units import Codes
 
-INSIDER = "score of a site's discriminator, which is not published"
+INSIDER = "a site's unpublished discriminator"
 _PART = 500  # rows at a time
 
 

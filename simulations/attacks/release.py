@@ -16,7 +16,7 @@ from simulations.attacks.insider import Insider, load_discriminator
 from simulations.attacks.matching import match_rows, read_held, read_trained
 from simulations.attacks.promise import Promise
 from simulations.attacks.trying import OnStep, try_attacks
-from simulations.partition import PartitionKind, parse_partition
+from simulations.partition_spec import PartitionKind, parse_partition
 from simulations.sites import SimulatedSites, site_folder
 from synthesis.attacks import FALSE_ALARMS, FEWEST, MOST_SYNTHETIC, Records
 from synthesis.encoding import encode

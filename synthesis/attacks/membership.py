@@ -15,7 +15,7 @@ from synthesis.units import Codes
 Scores = NDArray[np.float64]
 
 DISTANCE = "distance to the closest synthetic row"
-DENSITY = "density of synthetic rows against independent columns"
+DENSITY = "density of rows, over independent columns"
 LIKELIHOOD = "likelihood under the published generator"
 _PART = 500  # rows at a time
 _LEAST = 1e-30

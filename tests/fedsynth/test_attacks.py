@@ -52,7 +52,7 @@ def test_a_release_that_gives_nothing_away_ends_with_zero_and_says_what_that_is_
     assert (ended.code, ended.err) == (0, "")
     said = " ".join(ended.out.split())
     for words in (
-        "None of 8 attacks does better",
+        "None of 9 attacks does better",
         "An attack that fails proves nothing",
         SITE_MARK,
         "membership: density",

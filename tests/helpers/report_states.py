@@ -57,12 +57,22 @@ def refused_site() -> Report:
 
 
 def succeeding_attack() -> Report:
-    """Membership can be told from the published rows."""
+    """Membership can be told from the published rows, by more than the promise allows."""
+    found = {"found": 0.731, "low": 0.714, "high": 0.748, "succeeds": True}
+    return _with_first_attack(found)
+
+
+def foreseen_attack() -> Report:
+    """An attack succeeds by no more than the promise allows, and another cannot win at all."""
+    found = {"found": 0.523, "low": 0.514, "high": 0.532, "succeeds": True}
+    return _with_first_attack(found, {"control": 0.502, "control_succeeds": False})
+
+
+def _with_first_attack(found: dict[str, object], other: dict[str, object] | None = None) -> Report:
     report = without_pictures()
     assert report.attacks is not None
-    first, *others = report.attacks.attacks
-    found = {"found": 0.731, "low": 0.714, "high": 0.748, "succeeds": True}
-    attacks = (first.model_copy(update=found), *others)
+    first, second, *others = report.attacks.attacks
+    attacks = (first.model_copy(update=found), second.model_copy(update=other or {}), *others)
     return report.model_copy(
         update={"attacks": report.attacks.model_copy(update={"attacks": attacks})}
     )
@@ -139,6 +149,7 @@ STATES: Mapping[str, Callable[[], Report]] = {
     "failed-audit": failed_audit,
     "refused-site": refused_site,
     "succeeding-attack": succeeding_attack,
+    "foreseen-attack": foreseen_attack,
     "persons": persons,
     "sixty-sites": sixty_sites,
     "not-private": not_private,

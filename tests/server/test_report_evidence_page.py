@@ -11,6 +11,7 @@ from report_states import (
     deployed,
     evaluated,
     failed_audit,
+    foreseen_attack,
     persons,
     refused_site,
     succeeding_attack,
@@ -67,19 +68,65 @@ def test_of_many_audited_sites_those_that_matter_are_drawn() -> None:
     assert len(shown) == MAX_LANES and refuted in shown and silent in shown
 
 
-def test_a_succeeding_attack_is_loud() -> None:
-    text = words(render_html(succeeding_attack()))
+def test_an_attack_that_finds_more_than_the_promise_allows_is_loud() -> None:
+    page = render_html(succeeding_attack())
+    text = words(page)
+    first = "distance to the closest published row found 0.731 (at least 0.714)"
+    assert f"MORE THAN THE PROMISE ALLOWS. {first}, and the promise allows 0.576" in text
+    assert "MORE THAN THE PROMISE ALLOWS was found by distance to the closest" in text
+    assert "0.731 0.714 to 0.748 0.500 guessing 0.576 0.987 2,000 BEYOND THE PROMISE" in text
+    assert "(BEYOND)" in page and "Within the promise" not in text
+    quiet = words(render_html(without_pictures()))
+    assert "SUCCE" not in quiet and "BEYOND" not in quiet and "MORE THAN" not in quiet
+
+
+def test_success_that_the_promise_allows_is_called_that_and_is_no_alarm() -> None:
+    page = render_html(foreseen_attack())
+    text = words(page)
+    assert "Within the promise: an attack with real records did better than chance" in text
+    assert "1 of 4 attacks on the published rows succeeded, within what the promise allows" in text
+    assert "0.576 0.987 2,000 succeeds, within the promise" in text
+    assert "BEYOND" not in text and "SUCCEEDS" not in text and 'class="alarm' not in page
+
+
+def test_an_attack_that_cannot_win_its_control_is_no_evidence() -> None:
+    text = words(render_html(foreseen_attack()))
+    assert "0.576 0.502 2,000 shows nothing: loses its control" in text
+    assert "Nothing follows from the silence of density of published rows" in text
+    assert "Nothing follows" not in words(render_html(without_pictures()))
+
+
+def test_success_is_loud_where_nobody_knows_what_the_promise_allows() -> None:
+    report = foreseen_attack()
+    assert report.attacks is not None
+    first, *others = report.attacks.attacks
+    attacks = (first.model_copy(update={"allowed": None}), *others)
+    unknown = report.attacks.model_copy(update={"attacks": attacks})
+    text = words(render_html(report.model_copy(update={"attacks": unknown})))
     assert "AN ATTACK SUCCEEDED. distance to the closest published row" in text
-    assert "0.731 0.714 to 0.748 0.500 guessing 0.576 0.987 2,000 SUCCEEDS" in text
-    assert "SUCCE" not in words(render_html(without_pictures()))
+    assert "0.987 2,000 SUCCEEDS" in text
+
+
+def test_copies_beyond_the_promise_are_loud_too() -> None:
+    report = without_pictures()
+    assert report.attacks is not None
+    *others, copies = report.attacks.attacks
+    for low, said in ((0.1, "BEYOND THE PROMISE"), (0.05, "More than chance, within the promise")):
+        found = {"found": 0.11, "low": low, "high": 0.12, "succeeds": True}
+        attacks = (*others, copies.model_copy(update=found))
+        changed = report.attacks.model_copy(update={"attacks": attacks})
+        text = words(render_html(report.model_copy(update={"attacks": changed})))
+        assert f"{said} , which allows 6.7" in text
+        assert ("MORE THAN THE PROMISE ALLOWS. rows that are equal" in text) == (low == 0.1)
 
 
 def test_attacks_stand_beside_baseline_and_control_and_are_marked() -> None:
     page = render_html(without_pictures())
     part = words(page[page.index('id="attacks"') : page.index('id="promise"')])
     assert "simulation: drawn from real rows" in part
-    assert "0.846 0.829 to 0.861 0.842 0.825 to 0.857 0.920 0.992 2,000 no better than its" in part
-    assert "not tried" in part
+    assert "0.846 0.829 to 0.861 0.842 0.825 to 0.857 guessing 0.761 0.889 0.992" in part
+    assert "0.992 2,000 no more than chance" in part
+    assert "0.014 to 0.026 \N{EN DASH} \N{EN DASH} 2,000" in part
 
 
 def test_copies_are_a_duplicate_check_and_no_figure_of_privacy() -> None:

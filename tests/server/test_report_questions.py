@@ -94,7 +94,7 @@ def test_audits_and_attacks_are_told_the_bad_first() -> None:
     assert "lower bound on epsilon is 0.203" in good and "0 means no violation shown" in good
     assert "None of 4 attacks" in good
     assert answers(failed_audit())[9].startswith("REFUTED: canaries at south")
-    assert "1 of 4 attacks on the published rows SUCCEEDED" in answers(succeeding_attack())[9]
+    assert "MORE THAN THE PROMISE ALLOWS was found by" in answers(succeeding_attack())[9]
     report = evaluated()
     assert report.audit is not None
     silent = report.audit.model_copy(update={"sites": report.audit.sites[2:]})

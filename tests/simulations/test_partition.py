@@ -10,15 +10,13 @@ from hypothesis import strategies as st
 
 from simulations.partition import (
     Partition,
-    PartitionKind,
-    PartitionSpec,
-    parse_partition,
     partition_by_column,
     partition_by_sizes,
     partition_dirichlet,
     partition_iid,
     partition_table,
 )
+from simulations.partition_spec import PartitionKind, PartitionSpec, parse_partition
 from synthesis.errors import InputError
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from privacy import Budget
 from simulations.benchmarks.tabular.setting import Run, Setting
 from simulations.demos import DEFAULT_DEMO
-from simulations.partition import PartitionKind, parse_partition
+from simulations.partition_spec import PartitionKind, parse_partition
 from simulations.settings import SimulationSettings, read_settings
 from simulations.sites import check_study, make_sites
 
