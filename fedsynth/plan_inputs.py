@@ -140,5 +140,7 @@ def _count_sites(
         return len(declared)
     if asked is not None:
         return asked
-    is_by_column = parse_partition(settings.partition).kind is PartitionKind.COLUMN
-    return settings.sites if is_simulation and not is_by_column else study.minimum_sites
+    spec = parse_partition(settings.partition)
+    if not is_simulation or spec.kind is PartitionKind.COLUMN:
+        return study.minimum_sites
+    return len(spec.sizes) or settings.sites
