@@ -7,6 +7,7 @@ its own is public: sites weigh in by the size that their noisy sketches suggest.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 
 from flwr.app import ArrayRecord, Context
 from flwr.serverapp import Grid, ServerApp
@@ -115,6 +116,8 @@ class Coordinator:
             epsilons={n: epsilon_of(reply) for n, reply in sketches.valid.items()},
             estimated_rows=targets.rows,
             sketch_noise_std=noise_std / PAIR_SCALE,
+            site_noise_std=median(map(noise_of, sketches.valid.values()))
+            * (self._layout.sensitivity / PAIR_SCALE),
             phases=tuple(self._conversation.phases),
             rounds=strategy.rounds,
             evaluation=evaluation,

@@ -86,6 +86,7 @@ class StudyOutcome:
         epsilons: what each site says that it spends on the study.
         estimated_rows: records in all, estimated from the noisy sketch.
         sketch_noise_std: standard deviation of the noise in a count of the pooled sketch.
+        site_noise_std: the same in the sketch of one site; the median where they differ.
         phases: hello, sketch and fit, and evaluation and opening of coins if there were any.
         rounds: one record per adversarial round.
         evaluation: of the generator on hold-outs, if the study has one.
@@ -105,6 +106,7 @@ class StudyOutcome:
     epsilons: Mapping[int, float]
     estimated_rows: float
     sketch_noise_std: float
+    site_noise_std: float
     phases: tuple[PhaseRecord, ...]
     rounds: tuple[RoundRecord, ...]
     evaluation: Evaluation | None = None

@@ -43,8 +43,8 @@ class SketchNoise(Part):
             f"A count in the sketch of all sites has noise of standard deviation "
             f"{self.pooled_std:,.0f}, beside about {self.units:,} {noun} in all: a combination of "
             f"two values and the label that fewer than about {self.smallest_visible:,} {noun} "
-            f"share is noise. Of these counts a site with fewer than about {self.site_std:,.0f} "
-            f"{noun} gave more noise than {noun}."
+            f"share is noise. The sketch of a site with fewer than about {self.site_std:,.0f} "
+            f"{noun} tells more noise than {noun}."
         )
         if not self.is_drowned:
             return told
@@ -61,5 +61,5 @@ def build_sketch_noise(outcome: StudyOutcome) -> SketchNoise:
     return SketchNoise(
         units=round(outcome.estimated_rows),
         pooled_std=outcome.sketch_noise_std,
-        site_std=outcome.sketch_noise_std / len(outcome.nodes) ** 0.5,
+        site_std=outcome.site_noise_std,
     )

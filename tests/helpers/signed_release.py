@@ -66,6 +66,7 @@ def make_outcome() -> StudyOutcome:
         epsilons=dict.fromkeys(SITES, 1.0),
         estimated_rows=60.0,
         sketch_noise_std=3.0,
+        site_noise_std=2.0,
         phases=(),
         rounds=(),
         receipts={node: attest(name) for node, name in SITES.items()},

@@ -16,7 +16,7 @@ def test_the_sentence_gives_the_numbers() -> None:
     told = CLEAR.describe(Unit.RECORD)
     assert "standard deviation 62, beside about 39,000 records" in told
     assert "fewer than about 125 records share is noise" in told
-    assert "fewer than about 31 records gave more noise" in told
+    assert "fewer than about 31 records tells more noise" in told
     assert "mostly noise" not in told
     assert "39,000 persons" in CLEAR.describe(Unit.PERSON)
 

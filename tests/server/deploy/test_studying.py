@@ -38,6 +38,7 @@ def test_a_report_names_a_site_whose_name_is_lost_by_its_number() -> None:
         epsilons=dict.fromkeys((7, 9), 1.0),
         estimated_rows=10.0,
         sketch_noise_std=3.0,
+        site_noise_std=2.0,
         phases=(),
         rounds=(),
     )
