@@ -19,15 +19,22 @@ from server.checkpoint import Checkpoint
 from server.conversation import Conversation, OnEvent
 from server.evaluating import Evaluator
 from server.fitting import fit_once, load_weights, weights_of
-from server.group_questions import ask_groups, settings_of_all
-from server.grouped_pool import find_comparison, find_groups
-from server.grouping import SketchGroup
 from server.outcome import Attested, Evaluation, StudyOutcome
+from server.pooling import (
+    SketchGroup,
+    ask_groups,
+    epsilon_of,
+    find_comparison,
+    find_differing,
+    find_groups,
+    make_pool,
+    noise_of,
+    pooled_of,
+    settings_of_all,
+    weigh_sites,
+)
 from server.question import hello_of, settings_of
-from server.robust_pool import find_differing, make_pool
-from server.sketch_pool import epsilon_of, noise_of, pooled_of
 from server.study import Study
-from server.weighing import weigh_sites
 from strategies import protocol
 from strategies.aggregation import PooledSketch
 from strategies.arrays import ArraySpec

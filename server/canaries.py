@@ -22,8 +22,8 @@ from privacy.canaries import Opening, count_guesses, draw_canaries
 from server.attestation.canaries import CanaryStatement, SiteCanaries
 from server.conversation import Conversation
 from server.outcome import Planted, StudyOutcome
+from server.pooling import kept_values, noise_of, number_of, sizes_of
 from server.question import settings_of
-from server.sketch_pool import kept_values, noise_of, number_of, sizes_of
 from server.study import Study
 from strategies import protocol
 from strategies.collect import Answers

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from privacy import SeededRandomness
 from server.checkpoint import Checkpoint
 from server.conversation import OnEvent
-from server.grouping import SketchGroup
 from server.outcome import PhaseRecord
+from server.pooling.grouping import SketchGroup
 from server.study import Study
 from synthesis.architecture import GeneratorSettings, SiteGroup
 from synthesis.fitting import FitSettings, choose_device

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from privacy import PublicKey, Receipt
 from privacy.canaries import Opening
-from server.site_comparison import SiteComparison
+from server.pooling.site_comparison import SiteComparison
 from strategies.round_record import RoundRecord
 from synthesis.evaluation import HoldOutFigures, ScoreNetwork
 from synthesis.generator import Generator

@@ -76,8 +76,8 @@ def build_consistency(
         schema: the public schema.
         names: of the sites, by node.
     """
-    from server.grouping import APART
-    from server.site_comparison import LEVEL
+    from server.pooling.grouping import APART
+    from server.pooling.site_comparison import LEVEL
 
     groups = tuple(
         SiteGroup(sites=group.sites, share=group.share)

@@ -19,8 +19,8 @@ from server.app import Coordinator
 from server.canaries import state_canaries
 from server.checkpoint import Checkpoint
 from server.outcome import StudyOutcome
+from server.pooling.sketch_pool import SketchPool
 from server.report import build_audit
-from server.sketch_pool import SketchPool
 from simulations.grid import LocalGrid
 from strategies.collect import Answers
 from strategies.protocol import (
@@ -29,6 +29,7 @@ from strategies.protocol import (
     CANARY_COMMITMENT,
     CONFIG,
     NOISE_MULTIPLIER,
+    PLAN_EPSILON,
     QUERY_OPEN,
     QUERY_SKETCH,
     STATISTICS,
@@ -167,7 +168,7 @@ def test_canaries_and_commitment_come_together_or_the_sketch_does_not_count() ->
     for extra in ({CANARIES: NUMBER}, {CANARY_COMMITMENT: "0" * 64}):
         reply = Reply(
             arrays={STATISTICS: np.zeros(LAYOUT.dimension, np.float32)},
-            config={NOISE_MULTIPLIER: 2.0} | extra,
+            config={NOISE_MULTIPLIER: 2.0, PLAN_EPSILON: 1.0} | extra,
         )
         assert pool.take(101, reply) == Rejection(code="missing-key")
 
@@ -179,6 +180,7 @@ def test_half_of_every_canary_is_taken_out_and_what_they_touch_is_kept() -> None
     pool = SketchPool(LAYOUT, lambda node, number: contributions, least_noise=lambda epsilon: 1.0)
     sketch = rng.normal(size=LAYOUT.dimension).astype(np.float32)
     config = {NOISE_MULTIPLIER: 2.0, CANARIES: NUMBER, CANARY_COMMITMENT: "0" * 64}
+    config |= {PLAN_EPSILON: 1.0}
     reply = pool.take(7, Reply(arrays={STATISTICS: sketch}, config=config))
     assert isinstance(reply, Reply) and not reply.arrays
     answers = Answers(valid={7: reply}, rejected={}, seconds=0.0, bytes_down=0, bytes_up=0)

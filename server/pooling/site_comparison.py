@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from server.grouping import FormingGroup, Grouping
+from server.pooling.grouping import FormingGroup, Grouping
 from strategies.aggregation import PooledSketch
 from synthesis.layout import SketchLayout
 from synthesis.targets import average_totals, class_totals

@@ -7,7 +7,7 @@ import pytest
 from site_sketches import LAYOUT, NOISE, pool, sketch_of
 from tiny_world import draw_codes
 
-from server.grouping import Grouping, SketchGroup
+from server.pooling.grouping import Grouping, SketchGroup
 from strategies.aggregation import PooledSketch
 from synthesis.layout import compute_sketch
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from server.grouping import Grouping, SketchGroup
-from server.site_comparison import SiteComparison, compare_sites
-from server.sketch_pool import Contributions, LeastNoise, SketchPool, pooled_of, sizes_of
+from server.pooling.grouping import Grouping, SketchGroup
+from server.pooling.site_comparison import SiteComparison, compare_sites
+from server.pooling.sketch_pool import Contributions, LeastNoise, SketchPool, pooled_of, sizes_of
 from strategies.aggregation import FloatArray, PooledSketch
 from strategies.collect import Answers
 from synthesis.layout import SketchLayout

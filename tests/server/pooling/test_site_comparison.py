@@ -6,8 +6,8 @@ import numpy as np
 from site_sketches import LAYOUT, noisy_sketch, pool, sketch_of
 from tiny_world import SCHEMA, draw_codes
 
-from server.grouping import Grouping
-from server.site_comparison import SiteComparison, compare_sites
+from server.pooling.grouping import Grouping
+from server.pooling.site_comparison import SiteComparison, compare_sites
 from strategies.aggregation import PooledSketch
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from server.sketch_pool import sizes_of
+from server.pooling.sketch_pool import sizes_of
 from strategies import protocol
 from strategies.collect import Answers
 from strategies.validation import Reply

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from server.grouped_pool import GroupedSketchPool
-from server.sketch_pool import Contributions, LeastNoise, SketchPool
+from server.pooling.grouped_pool import GroupedSketchPool
+from server.pooling.sketch_pool import Contributions, LeastNoise, SketchPool
 from strategies.aggregation import FloatArray, PooledSketch
 from strategies.collect import Answers
 from strategies.robust_sketch import SiteSketches, count_differing, pool_robustly

@@ -13,11 +13,11 @@ from tiny_sites import make_study, write_site
 from tiny_world import SCHEMA, draw_table
 
 from client.app import app
-from server import grouped_pool
 from server.app import Coordinator
 from server.checkpoint import Checkpoint
-from server.grouped_pool import GroupedSketchPool, find_comparison, find_groups
 from server.outcome import StudyOutcome
+from server.pooling import grouped_pool
+from server.pooling.grouped_pool import GroupedSketchPool, find_comparison, find_groups
 from server.report import build_consistency
 from server.study import Study
 from simulations.grid import LocalGrid

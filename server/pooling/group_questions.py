@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecordValues
 
-from server.grouping import SketchGroup
+from server.pooling.grouping import SketchGroup
 from strategies import protocol
 from strategies.aggregation import PooledSketch
 from strategies.protocol import STATISTICS

@@ -1,0 +1,34 @@
+"""Sketches become one, or one for each group of sites alike; a rule may stand bad sites."""
+
+from server.pooling.group_questions import ask_groups, settings_of_all
+from server.pooling.grouped_pool import find_comparison, find_groups
+from server.pooling.grouping import SketchGroup
+from server.pooling.robust_pool import find_differing, make_pool
+from server.pooling.site_comparison import SiteComparison
+from server.pooling.sketch_pool import (
+    epsilon_of,
+    kept_values,
+    noise_of,
+    number_of,
+    pooled_of,
+    sizes_of,
+)
+from server.pooling.weighing import weigh_sites
+
+__all__ = [
+    "SiteComparison",
+    "SketchGroup",
+    "ask_groups",
+    "epsilon_of",
+    "find_comparison",
+    "find_differing",
+    "find_groups",
+    "kept_values",
+    "make_pool",
+    "noise_of",
+    "number_of",
+    "pooled_of",
+    "settings_of_all",
+    "sizes_of",
+    "weigh_sites",
+]
