@@ -8,7 +8,7 @@ from pathlib import Path
 
 from client.phases import KEPT
 from client.refusals import refusal_of
-from client.reserving import check_study
+from client.reserving import check_study, fit_to_policy
 from client.settings import StudyRequest
 from client.site import Site, load_site
 from fedsynth.console import say, screen
@@ -65,9 +65,9 @@ def check_site(folder: Path, study_file: Path) -> bool:
     site, study = load_site(folder), load_study(study_file)
     reading = read_ledger(source_of_site(site))
     data = read_data(site.schema, site.config.data, site.folder)
-    plan = plan_of(study)
-    request = StudyRequest.from_config(dict(settings_of(study)))
+    asked = StudyRequest.from_config(dict(settings_of(study)))
     with rehearse(site) as rehearsed:
+        request = fit_to_policy(rehearsed, asked)
         replies = preview_replies(rehearsed, study, request)
         refusal = _find_refusal(rehearsed, request)
         policy = rehearsed.ledger.policy
@@ -77,6 +77,7 @@ def check_site(folder: Path, study_file: Path) -> bool:
         "nothing is written, nothing is spent.",
     )
     show_leaving(replies)
+    plan = plan_of(study, request.budget.epsilon)
     standing = Standing(reading=reading, policy=policy, study=study.name, events=plan.events())
     _show_cost(standing, is_allowed=refusal is None)
     show_data(data)

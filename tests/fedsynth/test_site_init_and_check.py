@@ -186,3 +186,13 @@ def test_names_that_look_like_markup_are_shown_as_they_are(shell: CommandLine) -
     words[words.index("North")] = "[/red]"
     assert "Site [/red]" in shell.run(*words).out
     assert "Ledger of [/red]" in shell.run("site", "ledger", "show", "--site", "north").out
+
+
+def test_check_shows_what_a_site_that_allows_less_would_spend(north: FoundedSite) -> None:
+    north.set(max_epsilon_per_study="0.2")
+    assert north.run("check", "flu.toml").code == 1
+    text = (north.shell.home / "flu.toml").read_text()
+    (north.shell.home / "flu.toml").write_text("allow_less_epsilon = true\n" + text)
+    ended = north.run("check", "flu.toml")
+    assert (ended.code, ended.err) == (0, "")
+    assert "this study included: 0.19" in joined(ended.out)
