@@ -195,4 +195,4 @@ def test_check_shows_what_a_site_that_allows_less_would_spend(north: FoundedSite
     (north.shell.home / "flu.toml").write_text("allow_less_epsilon = true\n" + text)
     ended = north.run("check", "flu.toml")
     assert (ended.code, ended.err) == (0, "")
-    assert "this study included: 0.19" in joined(ended.out)
+    assert "All together: epsilon 0.19" in joined(ended.out)
