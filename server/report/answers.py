@@ -23,9 +23,13 @@ def largest_total(report: Report) -> float:
 
 def find_audit_words(report: Report) -> Iterator[str]:
     """Say what canaries and attacks showed, the bad first."""
-    yield _audit_words(report.audit)
-    if report.attacks is not None:
-        yield _attack_words(report.attacks)
+    audited = _audit_words(report.audit)
+    if report.attacks is None:
+        yield audited
+        return
+    attacked = _attack_words(report.attacks)
+    is_broken = any(attack.is_broken_promise for attack in report.attacks.attacks)
+    yield from (attacked, audited) if is_broken else (audited, attacked)
 
 
 def _audit_words(audit: Audit | None) -> str:

@@ -13,6 +13,7 @@ from report_states import (
     deployed,
     evaluated,
     failed_audit,
+    foreseen_attack,
     not_private,
     persons,
     succeeding_attack,
@@ -94,7 +95,8 @@ def test_audits_and_attacks_are_told_the_bad_first() -> None:
     assert "lower bound on epsilon is 0.203" in good and "0 means no violation shown" in good
     assert "None of 4 attacks" in good
     assert answers(failed_audit())[9].startswith("REFUTED: canaries at south")
-    assert "MORE THAN THE PROMISE ALLOWS was found by" in answers(succeeding_attack())[9]
+    assert answers(succeeding_attack())[9].startswith("MORE THAN THE PROMISE ALLOWS was found by")
+    assert "1 of 4 attacks on the published rows succeeded, within" in answers(foreseen_attack())[9]
     report = evaluated()
     assert report.audit is not None
     silent = report.audit.model_copy(update={"sites": report.audit.sites[2:]})

@@ -141,12 +141,18 @@ def test_a_simulation_reports_attacks_on_what_it_publishes_and_a_sites_discrimin
             assert attack.low < attack.allowed
 
 
-@pytest.mark.slow
-def test_attacks_can_be_left_out_and_are_where_too_few_rows_are_held_out(tmp_path: Path) -> None:
-    assert simulate(tmp_path, attacks=False).report.attacks is None
+def test_attacks_can_be_left_out_and_are_where_too_few_rows_are_held_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_visits(tmp_path)
-    few = simulate(tmp_path, data=tmp_path / "visits.csv", schema=tmp_path / "visits.toml", sites=2)
+    source = {"data": tmp_path / "visits.csv", "schema": tmp_path / "visits.toml", "sites": 2}
+    few = simulate(tmp_path, **source)
     assert few.report.attacks is None
+    assert few.report.cost.phases[-1].name == "attacks on the rows"
+    monkeypatch.setattr("simulations.simulate.attack_release", None)
+    report = simulate(tmp_path, attacks=False, **source).report
+    assert report.attacks is None
+    assert report.cost.phases[-1].name == "sample and score"
 
 
 @pytest.mark.slow
