@@ -6,7 +6,7 @@ differ by little more than the noise in them explains, or there are too many gro
 
 Sites that are alike have the same shares, so these are averaged by how exactly each site tells
 them (inverse variances): a small site, or one with a small epsilon, adds little noise to others.
-Sites that are joined only because there are too many groups are added up.
+Sites of which any column or pair differs beyond noise are added up: then each counts by its rows.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from itertools import combinations
 
 import numpy as np
 
+from server.pooling.share_tests import LEVEL, Shares, compare_shares, find_shares
 from strategies.aggregation import PooledSketch, sum_in_any_order
 from synthesis.layout import SketchLayout
 from synthesis.targets import estimate_rows, expected_shares, make_targets
@@ -106,6 +107,15 @@ class Grouping:
         noise = self._noise * group.sketch.noise_variance / group.rows**2
         return noise + len(self._layout.blocks) / group.drawn
 
+    def find_shares(self, group: FormingGroup) -> list[Shares]:
+        """Return the shares of all columns and pairs."""
+        return find_shares(self._layout, group.sketch, rows=group.rows, drawn=group.drawn)
+
+    def do_conflict(self, one: FormingGroup, other: FormingGroup) -> bool:
+        """Return whether any share differs beyond noise, at ``LEVEL`` for all together."""
+        pairs = list(zip(self.find_shares(one), self.find_shares(other), strict=True))
+        return min(compare_shares(*pair)[0] for pair in pairs) < LEVEL / len(pairs)
+
     def measure(self, one: FormingGroup, other: FormingGroup) -> float:
         """Return the mean square of standardised differences of shares: about 1 for sites alike.
 
@@ -148,10 +158,11 @@ class Grouping:
             is_apart = found[_key(one, other)] >= APART
             if is_apart and len(groups) <= most:
                 break
-            if is_apart or not (one.are_alike and other.are_alike):
-                joined = self.add([one, other])
-            else:
+            are_alike = one.are_alike and other.are_alike and not is_apart
+            if are_alike and not self.do_conflict(one, other):
                 joined = self.average(one, other)
+            else:
+                joined = self.add([one, other])
             groups = [group for group in groups if group not in (one, other)]
             found |= {_key(joined, group): self.measure(joined, group) for group in groups}
             groups.append(joined)

@@ -9,15 +9,12 @@ from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 from server.pooling.grouping import FormingGroup, Grouping
+from server.pooling.share_tests import LEVEL, compare_shares
 from strategies.aggregation import PooledSketch
 from synthesis.layout import SketchLayout
-from synthesis.targets import average_totals, class_totals
 
-LEVEL: Final = 0.01
-"""Chance, at most, that any column of any site is said to conflict though all sites are alike."""
 _NAMES: Final = ("differences", "from_others", "from_group", "p_values", "distances")
 
 Floats = NDArray[np.float64]
@@ -86,9 +83,9 @@ def compare_sites(
     for one, other in combinations(range(len(sites)), 2):
         differences[one, other] = grouping.measure(sites[one], sites[other])
     others = [grouping.add([each for each in sites if each is not site]) for site in sites]
-    shares = [[_find_shares(layout, each) for each in several] for several in (sites, others)]
+    shares = [[grouping.find_shares(each) for each in several] for several in (sites, others)]
     tests = [
-        [_test(*pair) for pair in zip(mine, theirs, strict=True)]
+        [compare_shares(*pair) for pair in zip(mine, theirs, strict=True)]
         for mine, theirs in zip(*shares, strict=True)
     ]
     return SiteComparison(
@@ -111,51 +108,3 @@ def _measure_in_group(
     mine = next(group for group in groups if site.nodes[0] in group.nodes)
     rest = [each for each in sites if each is not site and each.nodes[0] in mine.nodes]
     return grouping.measure(site, grouping.add(rest)) if rest else float("nan")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Shares:
-    """Noisy shares of a column or a pair: flat, their noise variance, and of how many rows."""
-
-    values: Floats
-    noise: Floats
-    rows: float
-
-
-def _find_shares(layout: SketchLayout, group: FormingGroup) -> list[_Shares]:
-    counts, rows = list(layout.split(group.sketch.values)), group.rows
-    std = group.sketch.noise_variance**0.5 * layout.sensitivity
-    found = []
-    for feature in range(len(layout.groups)):
-        totals, precision = average_totals(layout, counts, feature, is_given_label=False)
-        noise = std**2 / precision / rows**2
-        found.append(_Shares(values=totals[0] / rows, noise=noise, rows=rows))
-    classes, class_std = class_totals(layout, counts, std)
-    noise = np.full(len(classes), (class_std / rows) ** 2)
-    label = _Shares(values=classes / rows, noise=noise, rows=rows)
-    found.insert(layout.label_index, label)
-    pairs = [
-        _Shares(
-            values=count.ravel() / rows,
-            noise=np.full(count.size, (std / block.scale / rows) ** 2),
-            rows=rows,
-        )
-        for count, block in zip(counts, layout.blocks, strict=True)
-        if len(block.features) == 2 and not block.is_given_label
-    ]
-    return found + pairs
-
-
-def _test(mine: _Shares, theirs: _Shares) -> tuple[float, float]:
-    """Return the p-value that both have the same shares, and their distance.
-
-    The squared differences over their variances add up to a chi-square: of as many degrees of
-    freedom as there are groups where noise rules, and of one less where the draw of people does
-    (Pearson 1900). The former is taken.
-    """
-    rows = mine.rows + theirs.rows
-    pooled = np.clip((mine.values * mine.rows + theirs.values * theirs.rows) / rows, 0.0, 1.0)
-    drawn = np.maximum(pooled, 1 / rows) * (1 / mine.rows + 1 / theirs.rows)
-    gaps = mine.values - theirs.values
-    statistic = float((np.square(gaps) / (mine.noise + theirs.noise + drawn)).sum())
-    return float(chi2.sf(statistic, len(gaps))), float(np.abs(gaps).sum() / 2)

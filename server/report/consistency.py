@@ -77,7 +77,7 @@ def build_consistency(
         names: of the sites, by node.
     """
     from server.pooling.grouping import APART
-    from server.pooling.site_comparison import LEVEL
+    from server.pooling.share_tests import LEVEL
 
     groups = tuple(
         SiteGroup(sites=group.sites, share=group.share)

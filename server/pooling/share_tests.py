@@ -1,0 +1,83 @@
+"""Tests of whether two groups of sites have the same shares, told from noisy sketches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from strategies.aggregation import PooledSketch
+from synthesis.layout import SketchLayout
+from synthesis.targets import average_totals, class_totals
+
+LEVEL: Final = 0.01
+"""Chance, at most, that any share is said to conflict though all sites are alike."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shares:
+    """Noisy shares of a column or a pair: flat, their noise variance, and of how many rows.
+
+    Attributes:
+        values: the shares.
+        noise: variance of the noise in each.
+        rows: rows that would tell the shares as exactly, noise aside.
+    """
+
+    values: Floats
+    noise: Floats
+    rows: float
+
+
+def find_shares(
+    layout: SketchLayout, sketch: PooledSketch, *, rows: float, drawn: float
+) -> list[Shares]:
+    """Return the shares of all columns, then of the pairs of ``layout.pairs``.
+
+    Args:
+        layout: where the counts lie.
+        sketch: of some sites.
+        rows: how many rows it is of.
+        drawn: how many would tell shares as exactly, noise aside.
+    """
+    counts = list(layout.split(sketch.values))
+    std = sketch.noise_variance**0.5 * layout.sensitivity
+    found = []
+    for feature in range(len(layout.groups)):
+        totals, precision = average_totals(layout, counts, feature, is_given_label=False)
+        noise = std**2 / precision / rows**2
+        found.append(Shares(values=totals[0] / rows, noise=noise, rows=drawn))
+    classes, class_std = class_totals(layout, counts, std)
+    noise = np.full(len(classes), (class_std / rows) ** 2)
+    label = Shares(values=classes / rows, noise=noise, rows=drawn)
+    found.insert(layout.label_index, label)
+    pairs = [
+        Shares(
+            values=count.ravel() / rows,
+            noise=np.full(count.size, (std / block.scale / rows) ** 2),
+            rows=drawn,
+        )
+        for count, block in zip(counts, layout.blocks, strict=True)
+        if len(block.features) == 2 and not block.is_given_label
+    ]
+    return found + pairs
+
+
+def compare_shares(mine: Shares, theirs: Shares) -> tuple[float, float]:
+    """Return the p-value that both have the same shares, and their distance.
+
+    The squared differences over their variances add up to a chi-square: of as many degrees of
+    freedom as there are groups where noise rules, and of one less where the draw of people does
+    (Pearson 1900). The former is taken.
+    """
+    rows = mine.rows + theirs.rows
+    pooled = np.clip((mine.values * mine.rows + theirs.values * theirs.rows) / rows, 0.0, 1.0)
+    drawn = np.maximum(pooled, 1 / rows) * (1 / mine.rows + 1 / theirs.rows)
+    gaps = mine.values - theirs.values
+    statistic = float((np.square(gaps) / (mine.noise + theirs.noise + drawn)).sum())
+    return float(chi2.sf(statistic, len(gaps))), float(np.abs(gaps).sum() / 2)
