@@ -68,6 +68,7 @@ def check_site(folder: Path, study_file: Path) -> bool:
     asked = StudyRequest.from_config(dict(settings_of(study)))
     with rehearse(site) as rehearsed:
         request = fit_to_policy(rehearsed, asked)
+        plan = plan_of(study, request.budget.epsilon)
         replies = preview_replies(rehearsed, study, request)
         refusal = _find_refusal(rehearsed, request)
         policy = rehearsed.ledger.policy
@@ -77,7 +78,6 @@ def check_site(folder: Path, study_file: Path) -> bool:
         "nothing is written, nothing is spent.",
     )
     show_leaving(replies)
-    plan = plan_of(study, request.budget.epsilon)
     standing = Standing(reading=reading, policy=policy, study=study.name, events=plan.events())
     _show_cost(standing, is_allowed=refusal is None)
     show_data(data)
