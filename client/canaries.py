@@ -23,6 +23,8 @@ from privacy.canaries import (
 )
 from synthesis import InputError
 from synthesis.durable_file import replace_file
+from synthesis.kinds import IMAGES, AnySchema, model_of
+from synthesis.schema import Schema
 
 if TYPE_CHECKING:
     from client.site import Site
@@ -45,6 +47,7 @@ def prepare_canaries(site: Site, request: StudyRequest) -> None:
     if any(entry.study == request.study for entry in site.ledger.entries()):
         return
     path = _path(site, request.study)
+    check_canaries(site.config.canaries, site.schema)
     if site.config.canaries == 0:
         path.unlink(missing_ok=True)  # flipped for a reservation that never came
         return
@@ -56,6 +59,16 @@ def prepare_canaries(site: Site, request: StudyRequest) -> None:
     opening = flip_coins(site.config.canaries, stream)
     content = {"number": len(opening.coins)} | opening.to_texts()
     replace_file(path, json.dumps(content).encode())
+
+
+def check_canaries(number: int, schema: AnySchema) -> None:
+    """Raise InputError if a site with data of this kind cannot plant canaries."""
+    if number and model_of(schema) == IMAGES:
+        raise InputError(
+            f"canaries must be 0 at a site with images, got {number}: they are rows of a table; "
+            "leave them out.",
+            argument="canaries",
+        )
 
 
 def find_opening(site: Site, study: str) -> Opening | None:
@@ -95,6 +108,7 @@ def read_training_units(site: Site, request: StudyRequest) -> Units:
     units, opening = site.read_units(Part.TRAINING), find_opening(site, request.study)
     if opening is None:
         return units
+    assert isinstance(site.schema, Schema)  # no canaries are planted among images
     rows = draw_canaries(
         site.schema.sizes,
         len(opening.coins),

@@ -29,6 +29,7 @@ from synthesis.evaluation import (
     compute_two_way,
 )
 from synthesis.layout import Counts
+from synthesis.schema import Schema
 from synthesis.units import Units
 
 
@@ -57,6 +58,7 @@ def release_evaluation(
     """
     if not request.evaluation:
         raise MalformedRequest("evaluation was not reserved; the study's settings must ask for it.")
+    assert isinstance(site.schema, Schema)  # others have reserved no evaluation
     layout = EvaluationLayout.from_schema(site.schema)
     network = build_score_network(weights, layout)
     plan, reservation = reserve_study(site, request)

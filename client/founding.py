@@ -10,6 +10,7 @@ import hashlib
 import secrets
 from pathlib import Path
 
+from client.canaries import check_canaries
 from client.data_source import SqlSource, dataset_of
 from client.node.keys import make_node_key
 from client.site import KEY_FILE, SITE_FILE, SPLIT_KEY_FILE, Site, load_site, parse_config
@@ -17,7 +18,7 @@ from client.site_file import render_site_file
 from privacy import Ledger, Policy, SigningKey
 from privacy.secret_files import write_secret
 from synthesis import InputError
-from synthesis.schema import Schema, dump_schema
+from synthesis.kinds import AnySchema, dump_any_schema
 
 SCHEMA_FILE = "schema.toml"
 
@@ -27,7 +28,7 @@ def found_site(
     *,
     name: str,
     data: str | SqlSource,
-    schema: Schema,
+    schema: AnySchema,
     policy: Policy,
     canaries: int = 0,
     simulation_seed: int | None = None,
@@ -53,6 +54,7 @@ def found_site(
             argument="site",
         )
     check_unit(policy, schema)
+    check_canaries(canaries, schema)
     config = parse_config(
         {
             "name": name,
@@ -72,7 +74,7 @@ def found_site(
     write_secret(folder / SPLIT_KEY_FILE, (split_key.hex() + "\n").encode())
     if simulation_seed is None:  # a simulated site has no node
         make_node_key(folder, name=name, ledger_key=key.public)
-    write_secret(folder / SCHEMA_FILE, (dump_schema(schema)).encode())
+    write_secret(folder / SCHEMA_FILE, (dump_any_schema(schema)).encode())
     Ledger.create(
         folder / config.ledger, site=name, dataset=dataset_of(data), policy=policy, key=key
     )
@@ -82,7 +84,7 @@ def found_site(
     return site
 
 
-def check_unit(policy: Policy, schema: Schema) -> None:
+def check_unit(policy: Policy, schema: AnySchema) -> None:
     """Raise InputError unless policy and schema protect the same unit."""
     if policy.unit != schema.unit.kind:
         raise InputError(

@@ -22,13 +22,17 @@ from strategies.wire_format import is_one_format, unpack
 from synthesis.architecture import GeneratorSettings, SiteGroup
 from synthesis.evaluation import EvaluationLayout, ScoreNetwork
 from synthesis.generator import Generator
-from synthesis.schema import Schema
+from synthesis.images.generator import ImageGenerator, ImageGeneratorSettings
+from synthesis.images.schema import ImageSchema
+from synthesis.kinds import AnySchema
 
 _WIDEST = 4096
 _MOST_PROBABILITIES = 50_000_000
 _MOST_GROUPS = 64
 _HEADER_BYTES = 1024
 _GENERATOR = {"anchors", "network.0.bias"}
+_REFINING_BIAS = "refine.0.bias"
+_MOST_CHANNELS = 256
 _SCORE_BIAS = "layers.0.bias"
 
 
@@ -95,8 +99,8 @@ def read_groups(shares: str) -> list[SiteGroup]:
 
 
 def build_generator(
-    weights: Mapping[str, Tensor], schema: Schema, groups: Sequence[SiteGroup]
-) -> Generator:
+    weights: Mapping[str, Tensor], schema: AnySchema, groups: Sequence[SiteGroup]
+) -> Generator | ImageGenerator:
     """Build the generator that the weights are of.
 
     Args:
@@ -108,6 +112,8 @@ def build_generator(
         MalformedRequest: if shares do not add to 1, a weight is missing, or the shapes fit no
             generator for this schema.
     """
+    if isinstance(schema, ImageSchema):
+        return _build_image_generator(weights, schema)
     if not weights.keys() >= _GENERATOR or weights["anchors"].ndim != 3:
         raise MalformedRequest("weights from the coordinator must be those of a generator.")
     num_members, num_anchors, latent_dim = weights["anchors"].shape
@@ -130,6 +136,18 @@ def build_generator(
     if settings.num_parts * max(hidden, sum(settings.base_sizes)) > _MOST_PROBABILITIES:
         raise MalformedRequest("the generator must have fewer latent codes than these.")
     generator = Generator(settings, rng=torch.Generator().manual_seed(0))
+    _load(generator, weights)
+    return generator
+
+
+def _build_image_generator(weights: Mapping[str, Tensor], schema: ImageSchema) -> ImageGenerator:
+    bias = weights.get(_REFINING_BIAS)
+    if bias is None or bias.ndim != 1 or not 1 <= len(bias) <= _MOST_CHANNELS:
+        raise MalformedRequest(
+            f"the generator must have 1 to {_MOST_CHANNELS} channels in its second stage."
+        )
+    settings = ImageGeneratorSettings.for_schema(schema, hidden=len(bias))
+    generator = ImageGenerator(settings, rng=torch.Generator().manual_seed(0))
     _load(generator, weights)
     return generator
 

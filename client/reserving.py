@@ -19,6 +19,7 @@ from privacy import (
     SitePlan,
 )
 from privacy.policy import check_study as check_policy
+from synthesis.kinds import IMAGES, kind_of, model_of
 
 MOST_NUMBERS_IN_A_BATCH = 100_000_000
 HUGE = 1e5
@@ -97,7 +98,11 @@ def _check_before_accounting(site: Site, request: StudyRequest) -> None:
 
     What is in the ledger was allowed when it was reserved, and goes on.
     """
-    width = sum(site.schema.sizes)
+    if request.model != model_of(site.schema):
+        raise MalformedRequest("model must be the one for the kind of data that this site has.")
+    if request.evaluation and request.model == IMAGES:
+        raise MalformedRequest("evaluation under noise is for tables; images have none.")
+    width = kind_of(site.schema).width
     if request.expected_batch_size * width > MOST_NUMBERS_IN_A_BATCH:
         raise MalformedRequest("expected-batch-size must be smaller for rows of this width.")
     if any(entry.study == request.study for entry in site.ledger.entries()):

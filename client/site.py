@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from client.data_source import Data, SqlSource, check_path, dataset_of, read_parts
+from client.data_source import Data, SqlSource, check_path, dataset_of
 from client.patience import read_patiently
+from client.reading import read_any_units
 from privacy import (
     Ledger,
     Part,
@@ -32,7 +32,7 @@ from privacy.checks import check_one_line
 from privacy.secret_files import read_secret
 from synthesis import InputError
 from synthesis.durable_file import replace_file
-from synthesis.schema import Schema, load_schema
+from synthesis.kinds import AnySchema, load_any_schema
 
 if TYPE_CHECKING:
     from privacy import Randomness
@@ -96,9 +96,9 @@ class Site:
     patience_s: float = 0.0
 
     @cached_property
-    def schema(self) -> Schema:
+    def schema(self) -> AnySchema:
         """The public schema the site has approved."""
-        return load_schema(self.folder / self.config.schema_file)
+        return load_any_schema(self.folder / self.config.schema_file)
 
     @cached_property
     def key(self) -> SigningKey:
@@ -257,11 +257,7 @@ class Site:
         return training if part is Part.TRAINING else held_out
 
     def _read_all_units(self) -> Units:
-        from synthesis.encoding import needed_columns, read_units  # as in client.data_source
-
-        parts = read_parts(self.config.data, self.folder, needed_columns(self.schema))
-        with closing(parts):  # at once, when a part is refused, and not when memory is cleared
-            return read_units(self.schema, parts)
+        return read_any_units(self.config.data, self.folder, self.schema)
 
 
 def load_site(folder: str | Path, *, is_simulated: bool = False) -> Site:

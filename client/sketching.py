@@ -13,8 +13,7 @@ from client.reserving import reserve_study
 from client.settings import StudyRequest
 from client.site import Site
 from privacy import SitePlan, gaussian_mechanism
-from synthesis.layout import Counts, SketchLayout, compute_sketch
-from synthesis.units import Units
+from synthesis.kinds import kind_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,21 +34,14 @@ def release_sketch(site: Site, request: StudyRequest) -> SketchRelease:
     """
     plan, reservation = reserve_study(site, request)
     begin_phase(site, reservation, SKETCH_PHASE)
-    layout = SketchLayout.from_schema(site.schema)
+    kind = kind_of(site.schema)
     units = read_training_units(site, request)
     if plan.sketch_noise_multiplier is None:
         raise ValueError("a study needs a sketch; adversarial-share must be below 1.")
-    counts, sensitivity = count_for_sketch(layout, units)
     statistics = gaussian_mechanism(
-        counts,
-        sensitivity=sensitivity,
+        kind.count(units),
+        sensitivity=kind.layout.sensitivity,
         noise_multiplier=plan.sketch_noise_multiplier,
         stream=site.randomness.stream(site.config.name, request.study, "sketch"),
     )
     return SketchRelease(statistics=statistics, plan=plan)
-
-
-def count_for_sketch(layout: SketchLayout, units: Units) -> tuple[Counts, float]:
-    """Return the exact counts, which noise must cover, and how far one unit moves them."""
-    weights = None if units.ids is None else units.weights()
-    return compute_sketch(layout, units.codes, weights), layout.sensitivity

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from client.canaries import read_training_units
@@ -27,12 +29,11 @@ from privacy import (
     SampledGaussianEvent,
     SitePlan,
 )
-from synthesis.adversarial import GeneratorStepSettings, improve_generator
-from synthesis.discriminator import Discriminator
+from synthesis.adversarial import GeneratorStepSettings
 from synthesis.fitting import SketchLoss
-from synthesis.generator import Generator
+from synthesis.kinds import AnySchema, kind_of
 from synthesis.layout import SketchLayout
-from synthesis.rows import to_one_hot
+from synthesis.schema import Schema
 from synthesis.targets import make_targets
 
 DISCRIMINATOR_LEARNING_RATE = 2e-2
@@ -42,12 +43,12 @@ MAX_POOLED_NOISE = 1e12
 def train_round(
     site: Site,
     request: StudyRequest,
-    generator: Generator,
+    generator: nn.Module,
     *,
     server_round: int,
     pooled_sketch: Tensor | None,
     pooled_noise_std: float,
-) -> Generator:
+) -> nn.Module:
     """Train on the site's records for one round and return the local generator.
 
     Args:
@@ -66,24 +67,26 @@ def train_round(
         raise MalformedRequest("server-round must be one of the rounds that were reserved.")
     plan, reservation = reserve_study(site, request)
     state = StudyState(site.folder, request.study)
-    pooled = _pooled_sketch(state) if pooled_sketch is None else pooled_sketch
-    penalty = _sketch_loss(site, pooled, pooled_noise_std)
+    pooled = _find_pooled_sketch(site.schema, state, pooled_sketch)
+    penalty = _sketch_loss(site.schema, pooled, pooled_noise_std) if pooled is not None else None
     if pooled_sketch is not None:  # only now is it known to be of the right form
         state.save_pooled_sketch(pooled_sketch)
     begin_phase(site, reservation, round_phase(server_round))
     rng = partial(site.randomness.torch, site.config.name, request.study, server_round)
-    discriminator = Discriminator(sum(site.schema.sizes), rng=rng("discriminator"))
+    kind = kind_of(site.schema)
+    discriminator = kind.make_discriminator(rng("discriminator"))
     trainer = _make_trainer(site, request, plan, discriminator, server_round)
     state.restore_training(server_round, discriminator, trainer.optimizer)
     _train_discriminator(
         site,
         request,
         trainer,
-        partial(generator.draw_hard_rows, rng=rng("fakes")),
+        partial(kind.draw_fakes, generator, rng=rng("fakes")),
+        partial(kind.to_rows, rng=rng("views")),
         site.randomness.stream(site.config.name, request.study, server_round, "rows"),
     )
     state.save_training(server_round, discriminator, trainer.optimizer)
-    return improve_generator(
+    return kind.improve(
         copy.deepcopy(generator),
         discriminator,
         penalty,
@@ -105,7 +108,7 @@ def make_discriminator_optimizer(parameters: list[nn.Parameter]) -> torch.optim.
 
 def choose_generator_steps(
     plan: SitePlan,
-    discriminator: Discriminator,
+    discriminator: nn.Module,
     *,
     generator_steps: int,
     expected_batch_size: int,
@@ -127,7 +130,7 @@ def _make_trainer(
     site: Site,
     request: StudyRequest,
     plan: SitePlan,
-    discriminator: Discriminator,
+    discriminator: nn.Module,
     server_round: int,
 ) -> PrivateTrainer:
     """Return the trainer of one round, for the event that stands in the ledger."""
@@ -138,7 +141,7 @@ def _make_trainer(
         events[0],
         discriminator,
         make_discriminator_optimizer,
-        width=sum(site.schema.sizes),
+        width=kind_of(site.schema).width,
         max_grad_norm=request.max_grad_norm,
         expected_batch_size=request.expected_batch_size,
         fake_batch_size=request.expected_batch_size,
@@ -153,30 +156,41 @@ def _train_discriminator(
     request: StudyRequest,
     trainer: PrivateTrainer,
     draw_fakes: Callable[[int], Tensor],
+    to_rows: Callable[[NDArray[np.integer]], Tensor],
     picks: RandomStream,
 ) -> None:
     """Run the round's steps; each sampled unit brings one of its rows at random.
 
     So a person with many rows moves a step by no more than one clip.
     """
-    sizes, units = site.schema.sizes, read_training_units(site, request)
+    units = read_training_units(site, request)
 
     def take_rows(chosen: Tensor) -> Tensor:
         draws = picks.uniform((len(chosen),))
-        return to_one_hot(units.codes[units.choose_rows(chosen.numpy(), draws)], sizes)
+        return to_rows(units.codes[units.choose_rows(chosen.numpy(), draws)])
 
     trainer.train(units.n_units, take_rows, draw_fakes, steps=request.discriminator_steps)
 
 
-def _pooled_sketch(state: StudyState) -> Tensor:
+def _find_pooled_sketch(
+    schema: AnySchema, state: StudyState, received: Tensor | None
+) -> Tensor | None:
+    """Return the pooled sketch that holds the rounds; None for a kind of data without that."""
+    if not kind_of(schema).is_held:
+        if received is not None:
+            raise MalformedRequest("rounds on images take no pooled sketch.")
+        return None
+    if received is not None:
+        return received
     try:
         return state.load_pooled_sketch()
     except FileNotFoundError:
         raise MalformedRequest("the pooled sketch must come before the first round.") from None
 
 
-def _sketch_loss(site: Site, pooled: Tensor, noise_std: float) -> SketchLoss:
-    layout = SketchLayout.from_schema(site.schema)
+def _sketch_loss(schema: AnySchema, pooled: Tensor, noise_std: float) -> SketchLoss:
+    assert isinstance(schema, Schema)  # a kind that is held
+    layout = SketchLayout.from_schema(schema)
     if pooled.shape != (layout.dimension,):
         raise MalformedRequest(f"the pooled sketch must have shape ({layout.dimension},).")
     if not 0 <= noise_std <= MAX_POOLED_NOISE:

@@ -6,6 +6,7 @@ its own is public: sites weigh in by the size that their noisy sketches suggest.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from statistics import median
 
@@ -18,8 +19,10 @@ from server.canaries import CanaryAuditor
 from server.checkpoint import Checkpoint
 from server.conversation import Conversation, OnEvent
 from server.evaluating import Evaluator
-from server.fitting import fit_once, load_weights, weights_of
-from server.outcome import Attested, Evaluation, StudyOutcome
+from server.fitting import fit_once
+from server.fitting_images import fit_images_once
+from server.kinds import check_kind, layout_of, unit_scale
+from server.outcome import AnyGenerator, Attested, Evaluation, StudyOutcome
 from server.pooling import (
     SketchGroup,
     ask_groups,
@@ -35,6 +38,7 @@ from server.pooling import (
 )
 from server.question import hello_of, settings_of
 from server.study import Study
+from server.weights import load_weights, weights_of
 from strategies import protocol
 from strategies.aggregation import PooledSketch
 from strategies.arrays import ArraySpec
@@ -47,10 +51,11 @@ from strategies.rules import make_rule
 from strategies.validation import Reply
 from strategies.wire_field import WireFormat
 from synthesis.generator import Generator
-from synthesis.layout import PAIR_SCALE, SketchLayout
+from synthesis.images.schema import ImageSchema
+from synthesis.kinds import AnySchema
 from synthesis.schema import Schema
-from synthesis.targets import SketchTargets, make_targets
 
+Groups = Sequence[SketchGroup]
 LONGEST_GOODBYE_S = 15.0
 """Longest wait until all sites have heard that the study is over."""
 
@@ -70,7 +75,7 @@ class Coordinator:
     def __init__(
         self,
         study: Study,
-        schema: Schema,
+        schema: AnySchema,
         *,
         num_sites: int,
         on_event: OnEvent | None = None,
@@ -82,7 +87,8 @@ class Coordinator:
         self.num_sites = num_sites
         self.outcome: StudyOutcome | None = None
         self.receipts = receipts or ReceiptBook()
-        self._layout = SketchLayout.from_schema(schema)
+        check_kind(study, schema)
+        self._layout = layout_of(schema)
         self._rule = make_rule(study.strategy, study.rule_settings)
         self._emit = on_event or (lambda event: None)
         self._checkpoint = checkpoint or Checkpoint()
@@ -107,12 +113,11 @@ class Coordinator:
         sketches = self._collect_sketches(grid, list(hello))
         pooled = pooled_of(sketches)
         noise_std = pooled.noise_variance**0.5 * self._layout.sensitivity
-        targets = make_targets(self._layout, pooled.values, noise_std)
         groups = find_groups(sketches)
-        fitted = self._fit(targets, groups)
+        fitted, rows = self._fit(pooled, groups)
         strategy = self._make_strategy(hello, sketches, pooled, groups)
-        generator = self._run_rounds(grid, strategy, fitted, targets)
-        evaluation = self._evaluate(grid, list(sketches.valid), generator, targets.rows)
+        generator = self._run_rounds(grid, strategy, fitted, noise_std)
+        evaluation = self._evaluate(grid, list(sketches.valid), generator, rows)
         canaries = self._auditor.open_coins(grid, sketches, fitted)
         self._close(grid, list(hello))
         self.outcome = StudyOutcome(
@@ -121,10 +126,10 @@ class Coordinator:
             nodes=tuple(sketches.valid),
             noise_multipliers={n: noise_of(reply) for n, reply in sketches.valid.items()},
             epsilons={n: epsilon_of(reply) for n, reply in sketches.valid.items()},
-            estimated_rows=targets.rows,
-            sketch_noise_std=noise_std / PAIR_SCALE,
+            estimated_rows=rows,
+            sketch_noise_std=noise_std / unit_scale(self._layout),
             site_noise_std=median(map(noise_of, sketches.valid.values()))
-            * (self._layout.sensitivity / PAIR_SCALE),
+            * (self._layout.sensitivity / unit_scale(self._layout)),
             phases=tuple(self._conversation.phases),
             rounds=strategy.rounds,
             evaluation=evaluation,
@@ -190,19 +195,22 @@ class Coordinator:
             take=pool.take,
         )
 
-    def _fit(self, targets: SketchTargets, groups: Sequence[SketchGroup]) -> Generator:
-        generator, phase = fit_once(
-            self.study, self.schema, targets, groups, self._checkpoint, self._emit
+    def _fit(self, pooled: PooledSketch, groups: Groups) -> tuple[AnyGenerator, float]:
+        """Return the generator of the sketches, and how many units these suggest."""
+        generator, phase, rows = (
+            fit_images_once(self.study, self.schema, pooled, self._checkpoint, self._emit)
+            if isinstance(self.schema, ImageSchema)
+            else fit_once(self.study, self.schema, pooled, groups, self._checkpoint, self._emit)
         )
         self._conversation.phases.append(phase)
-        return generator
+        return generator, rows
 
     def _make_strategy(
         self,
         hello: Mapping[int, Reply],
         sketches: Answers,
         pooled: PooledSketch,
-        groups: Sequence[SketchGroup],
+        groups: Groups,
     ) -> FederatedGenerator:
         kept = self._checkpoint.find_rounds()
         self._rule.restore(kept.state)
@@ -220,8 +228,8 @@ class Coordinator:
         )
 
     def _run_rounds(
-        self, grid: Grid, strategy: FederatedGenerator, fitted: Generator, targets: SketchTargets
-    ) -> Generator:
+        self, grid: Grid, strategy: FederatedGenerator, fitted: AnyGenerator, noise_std: float
+    ) -> AnyGenerator:
         if self.study.rounds == 0:
             return fitted
 
@@ -231,12 +239,10 @@ class Coordinator:
                 self._checkpoint.keep_round(record, arrays_of(arrays), state)
                 self._checkpoint.keep_receipts(self.receipts.latest)
 
-        generator = Generator(
-            fitted.settings, rng=SeededRandomness(self.study.seed).torch("generator")
-        )
+        generator = copy.deepcopy(fitted)
         load_weights(generator, self._checkpoint.find_rounds().weights or weights_of(fitted))
         settings = settings_of(self.study)
-        settings.update(settings_of_all(targets.noise_std))
+        settings.update(settings_of_all(noise_std))
         result = strategy.start(
             grid,
             ArrayRecord(generator.state_dict()),
@@ -248,11 +254,12 @@ class Coordinator:
         return generator
 
     def _evaluate(
-        self, grid: Grid, nodes: list[int], generator: Generator, rows: float
+        self, grid: Grid, nodes: list[int], generator: AnyGenerator, rows: float
     ) -> Evaluation | None:
         """Measure the generator on the hold-outs; too few answers do not undo the generator."""
         if not self.study.evaluation:
             return None
+        assert isinstance(self.schema, Schema) and isinstance(generator, Generator)
         evaluator = Evaluator(self.study, self.schema, generator, estimated_rows=rows)
         answers = self._conversation.ask(
             grid,

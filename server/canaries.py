@@ -21,7 +21,7 @@ from privacy.audits import score_projections
 from privacy.canaries import Opening, count_guesses, draw_canaries
 from server.attestation.canaries import CanaryStatement, SiteCanaries
 from server.conversation import Conversation
-from server.outcome import Planted, StudyOutcome
+from server.outcome import AnyGenerator, Planted, StudyOutcome
 from server.pooling import kept_values, noise_of, number_of, sizes_of
 from server.question import settings_of
 from server.study import Study
@@ -31,6 +31,7 @@ from strategies.receipts import ReceiptBook
 from strategies.validation import Reply
 from synthesis.contributions import find_contributions
 from synthesis.generator import Generator
+from synthesis.kinds import AnySchema
 from synthesis.layout import SketchLayout, compute_sketch
 from synthesis.schema import Schema
 
@@ -51,16 +52,16 @@ class CanaryAuditor:
     """
 
     def __init__(
-        self, study: Study, schema: Schema, conversation: Conversation, receipts: ReceiptBook
+        self, study: Study, schema: AnySchema, conversation: Conversation, receipts: ReceiptBook
     ) -> None:
         self._study = study
         self._schema = schema
-        self._layout = SketchLayout.from_schema(schema)
         self._conversation = conversation
         self._receipts = receipts
 
     def find_contributions(self, node: int, number: int) -> Any:
         """Return what each canary of a site adds to its sketch, sparse ``(number, dimension)``."""
+        assert isinstance(self._schema, Schema)  # no pool takes canaries among images
         rows = draw_canaries(
             self._schema.sizes,
             number,
@@ -68,9 +69,9 @@ class CanaryAuditor:
             schema=self._schema.digest(),
             public_key=self._receipts.keys[node].hex,
         )
-        return find_contributions(self._layout, rows)
+        return find_contributions(SketchLayout.from_schema(self._schema), rows)
 
-    def open_coins(self, grid: Grid, sketches: Answers, fitted: Generator) -> dict[int, Planted]:
+    def open_coins(self, grid: Grid, sketches: Answers, fitted: AnyGenerator) -> dict[int, Planted]:
         """Score the canaries of every site that planted some, and ask the site for their coins.
 
         Call it when no private phase is left. No site has to answer, and one that opens other coins
@@ -89,7 +90,9 @@ class CanaryAuditor:
             grid, lambda: list(planted), protocol.QUERY_OPEN, settings_of(self._study)
         )
         rng = SeededRandomness(self._study.seed).numpy("canaries")
-        drawn = compute_sketch(self._layout, fitted.sample_codes(MODEL_ROWS, rng))
+        assert isinstance(self._schema, Schema) and isinstance(fitted, Generator)
+        layout = SketchLayout.from_schema(self._schema)
+        drawn = compute_sketch(layout, fitted.sample_codes(MODEL_ROWS, rng))
         sizes = sizes_of(sketches)
         return {
             node: Planted(
@@ -100,7 +103,7 @@ class CanaryAuditor:
                     self.find_contributions(node, number_of(reply)),
                     kept_values(sketches, node),
                     expected=drawn * (sizes[node] / MODEL_ROWS),
-                    noise_std=noise_of(reply) * self._layout.sensitivity,
+                    noise_std=noise_of(reply) * layout.sensitivity,
                 ),
             )
             for node, reply in planted.items()
@@ -156,7 +159,7 @@ def _read_opening(answer: Reply | None, sketch: Reply) -> Opening | None:
 
 
 def state_canaries(
-    study: Study, schema: Schema, outcome: StudyOutcome, names: Mapping[int, str]
+    study: Study, schema: AnySchema, outcome: StudyOutcome, names: Mapping[int, str]
 ) -> CanaryStatement | None:
     """Return what a release says of its canaries; None where no site planted any.
 

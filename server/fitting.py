@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
-
-import torch
-from numpy.typing import NDArray
 
 from privacy import SeededRandomness
 from server.checkpoint import Checkpoint
@@ -16,10 +12,13 @@ from server.conversation import OnEvent
 from server.outcome import PhaseRecord
 from server.pooling.grouping import SketchGroup
 from server.study import Study
+from server.weights import load_weights, weights_of
+from strategies.aggregation import PooledSketch
 from synthesis.architecture import GeneratorSettings, SiteGroup
 from synthesis.fitting import FitSettings, choose_device
 from synthesis.generator import Generator
 from synthesis.group_fitting import GroupTargets, fit_groups, members_of_each
+from synthesis.layout import SketchLayout
 from synthesis.schema import Schema
 from synthesis.targets import SketchTargets, make_targets
 
@@ -27,24 +26,27 @@ from synthesis.targets import SketchTargets, make_targets
 def fit_once(
     study: Study,
     schema: Schema,
-    targets: SketchTargets,
+    pooled: PooledSketch,
     groups: Sequence[SketchGroup],
     checkpoint: Checkpoint,
     on_event: OnEvent,
-) -> tuple[Generator, PhaseRecord]:
+) -> tuple[Generator, PhaseRecord, float]:
     """Return the generator that an earlier life fitted, or fit one now and keep it.
 
     Args:
         study: the public settings.
         schema: the public schema.
-        targets: what the pooled sketch says.
+        pooled: sum of all sketches.
         groups: of sites, each of which gets members of its own.
         checkpoint: where the fit is kept.
         on_event: told how far the fit is, or that it was kept.
 
     Returns:
-        The generator, and how long its fit took.
+        The generator, how long its fit took, and how many units the sketches suggest.
     """
+    layout = SketchLayout.from_schema(schema)
+    noise_std = pooled.noise_variance**0.5 * layout.sensitivity
+    targets = make_targets(layout, pooled.values, noise_std)
     found = checkpoint.find_fit()
     if found is not None:
         weights, seconds = found
@@ -56,7 +58,7 @@ def fit_once(
         generator = _fit(study, schema, targets, groups, on_event)
         seconds = time.monotonic() - started
         checkpoint.keep_fit(weights_of(generator), seconds)
-    return generator, PhaseRecord(name="fit", seconds=seconds)
+    return generator, PhaseRecord(name="fit", seconds=seconds), targets.rows
 
 
 def _fit(
@@ -111,13 +113,3 @@ def _make_apart(study: Study, schema: Schema, number: int) -> list[Generator]:
 def _make_joined(study: Study, schema: Schema, groups: Sequence[SketchGroup]) -> Generator:
     """Return a generator of the form that a fit gives it."""
     return Generator.join(_make_apart(study, schema, len(groups)), _describe(groups))
-
-
-def weights_of(generator: Generator) -> dict[str, NDArray[Any]]:
-    """Return the weights of a generator as arrays, by name."""
-    return {name: weight.numpy() for name, weight in generator.state_dict().items()}
-
-
-def load_weights(generator: Generator, weights: Mapping[str, NDArray[Any]]) -> None:
-    """Give a generator weights that ``weights_of`` returned."""
-    generator.load_state_dict({name: torch.from_numpy(w.copy()) for name, w in weights.items()})

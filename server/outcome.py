@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,10 @@ from server.pooling.site_comparison import SiteComparison
 from strategies.round_record import RoundRecord
 from synthesis.evaluation import HoldOutFigures, ScoreNetwork
 from synthesis.generator import Generator
+from synthesis.images.generator import ImageGenerator
 from synthesis.units import Codes
+
+AnyGenerator: TypeAlias = Generator | ImageGenerator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +102,8 @@ class StudyOutcome:
             does not compare them.
     """
 
-    generator: Generator
-    sketch_generator: Generator
+    generator: AnyGenerator
+    sketch_generator: AnyGenerator
     nodes: tuple[int, ...]
     noise_multipliers: Mapping[int, float]
     epsilons: Mapping[int, float]
@@ -117,15 +120,32 @@ class StudyOutcome:
     comparison: SiteComparison | None = None
     differing: tuple[int, ...] | None = None
 
+    @property
+    def table_generator(self) -> Generator:
+        """The generator of a study on tables."""
+        return _of_tables(self.generator)
+
+    @property
+    def table_sketch_generator(self) -> Generator:
+        """The generator of a study on tables as it was before the rounds."""
+        return _of_tables(self.sketch_generator)
+
     def with_names(self, names: Mapping[int, str]) -> Self:
         """Return the same outcome with a generator that names the sites in each of its groups.
 
         Args:
             names: of the sites, by node.
         """
+        if isinstance(self.generator, ImageGenerator):
+            return self  # it has no groups
         nodes = self.groups or (self.nodes,)
         groups = [
             replace(group, sites=tuple(sorted(names.get(node, str(node)) for node in each)))
             for group, each in zip(self.generator.settings.groups, nodes, strict=True)
         ]
         return replace(self, generator=self.generator.regrouped(groups))
+
+
+def _of_tables(generator: AnyGenerator) -> Generator:
+    assert isinstance(generator, Generator)
+    return generator

@@ -8,7 +8,7 @@ from flwr.app import ConfigRecord, ConfigRecordValues
 
 from server.study import Study
 from strategies import protocol
-from synthesis.schema import Schema
+from synthesis.kinds import AnySchema
 
 
 def settings_of(study: Study) -> ConfigRecord:
@@ -33,7 +33,7 @@ def settings_of(study: Study) -> ConfigRecord:
     return ConfigRecord(settings)
 
 
-def hello_of(study: Study, schema: Schema) -> ConfigRecord:
+def hello_of(study: Study, schema: AnySchema) -> ConfigRecord:
     """Return the settings of the first question, by which a site decides whether to take part."""
     settings = settings_of(study)
     settings[protocol.SCHEMA_DIGEST] = schema.digest()

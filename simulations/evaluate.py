@@ -48,7 +48,7 @@ def evaluate(
         return _real_row(sites, learned["real"].score())
 
     def score_sketch() -> UtilityRow:
-        sketch = sample_table(outcome.sketch_generator, schema, len(synthetic), seed=seed)
+        sketch = sample_table(outcome.table_sketch_generator, schema, len(synthetic), seed=seed)
         return build_utility_row("sketch", score(schema, sketch, train, test))
 
     def score_release() -> UtilityRow:

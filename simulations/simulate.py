@@ -67,7 +67,7 @@ class SimulationResult:
             InputError: if ``num_rows`` or a condition is not possible.
         """
         return sample_table(
-            self.outcome.generator, self._sites.schema, num_rows, seed=seed, where=where
+            self.outcome.table_generator, self._sites.schema, num_rows, seed=seed, where=where
         )
 
     def save(self, folder: str | Path) -> Path:
@@ -83,7 +83,7 @@ class SimulationResult:
             write_release(
                 staging,
                 table=self.synthetic,
-                generator=self.outcome.generator,
+                generator=self.outcome.table_generator,
                 schema=self._sites.schema,
                 report=self.report,
                 canaries=self._canaries,
@@ -248,7 +248,7 @@ def _assess(
     started = time.monotonic()
     events({"event": "phase-started", "phase": name})
     num_rows = settings.rows or len(sites.train)
-    synthetic = sample_table(outcome.generator, sites.schema, num_rows, seed=settings.seed)
+    synthetic = sample_table(outcome.table_generator, sites.schema, num_rows, seed=settings.seed)
     utility, pictures = evaluate(
         outcome,
         sites,

@@ -8,11 +8,15 @@ from pathlib import Path
 import pandas as pd
 
 from client.data_source import SqlSource, read_parts
+from client.reading import read_any_units
 from fedsynth.console import say, screen
 from synthesis.cells import to_records
 from synthesis.encoding import needed_columns, read_units
+from synthesis.images.reading import BadImage, check_images
+from synthesis.images.schema import ImageSchema
+from synthesis.kinds import AnySchema
 from synthesis.record_sources import CHUNK
-from synthesis.schema import Rule, Schema, Violation, check_table
+from synthesis.schema import Rule, Violation, check_table
 
 _MAX_SHOWN = 5
 
@@ -31,7 +35,7 @@ class DataReading:
     rows: int
     units: int
     unit: str
-    violations: tuple[Violation, ...]
+    violations: tuple[Violation | BadImage, ...]
 
     @property
     def unit_plural(self) -> str:
@@ -39,7 +43,7 @@ class DataReading:
         return f"{self.unit}s"
 
 
-def read_data(schema: Schema, data: str | SqlSource, folder: Path) -> DataReading:
+def read_data(schema: AnySchema, data: str | SqlSource, folder: Path) -> DataReading:
     """Read a table as the site will read it in a study.
 
     Args:
@@ -51,6 +55,8 @@ def read_data(schema: Schema, data: str | SqlSource, folder: Path) -> DataReadin
         InputError: if it is absent or unreadable, or lacks a column.
         SourceUnavailable: if it is out of reach for now.
     """
+    if isinstance(schema, ImageSchema):
+        return _read_images(schema, data, folder)
     parts = read_parts(data, folder, needed_columns(schema))
     tables = [table for part in parts for table in to_records(part, CHUNK)]
     records = pd.concat(tables, ignore_index=True)
@@ -64,6 +70,17 @@ def read_data(schema: Schema, data: str | SqlSource, folder: Path) -> DataReadin
             for violation in check_table(schema, records)
             if violation.rule is not Rule.UNKNOWN_COLUMN  # it is not read
         ),
+    )
+
+
+def _read_images(schema: ImageSchema, data: str | SqlSource, folder: Path) -> DataReading:
+    units = read_any_units(data, folder, schema).n_units
+    violations = () if isinstance(data, SqlSource) else check_images(folder / data, schema)
+    return DataReading(
+        rows=units + len(violations),
+        units=units,
+        unit=schema.unit.kind,
+        violations=tuple(violations),
     )
 
 

@@ -34,7 +34,10 @@ from synthesis.evaluation import (
     compute_two_way,
 )
 from synthesis.generator import Generator
-from synthesis.layout import Counts, SketchLayout, compute_sketch
+from synthesis.images.generator import ImageGenerator, ImageGeneratorSettings
+from synthesis.images.schema import ImageSchema
+from synthesis.kinds import AnySchema, kind_of
+from synthesis.layout import Counts
 from synthesis.schema import Schema
 
 
@@ -106,7 +109,7 @@ def preview_replies(site: Site, study: Study, request: StudyRequest) -> tuple[Le
     if request.rounds:
         wire_format = WireFormat(study.wire_format)
         replies.append((protocol.TRAIN, request.rounds, _train(schema, wire_format)))
-    if request.evaluation:
+    if request.evaluation and isinstance(schema, Schema):
         replies.append((protocol.QUERY_EVALUATE, 1, _evaluate(schema, plan)))
     if site.config.canaries:
         replies.append((protocol.QUERY_OPEN, 1, _open(_no_coins(site.config.canaries))))
@@ -121,8 +124,8 @@ def _hello(site: Site, study: Study, request: StudyRequest) -> RecordDict:
     return RecordDict({CONFIG: ConfigRecord(answer_hello(site, request, asked))})
 
 
-def _sketch(schema: Schema, plan: SitePlan, canaries: int) -> RecordDict:
-    counts = compute_sketch(SketchLayout.from_schema(schema), _no_rows(schema))
+def _sketch(schema: AnySchema, plan: SitePlan, canaries: int) -> RecordDict:
+    counts = np.zeros(kind_of(schema).layout.dimension)
     public: dict[str, ConfigRecordValues] = {
         protocol.NOISE_MULTIPLIER: float(plan.sketch_noise_multiplier or 0.0),
         protocol.PLAN_EPSILON: float(plan.budget.epsilon),
@@ -145,8 +148,13 @@ def _no_coins(canaries: int) -> Opening:
     return Opening(salt=bytes(32), coins=np.zeros(canaries, dtype=np.bool_))
 
 
-def _train(schema: Schema, wire_format: WireFormat) -> RecordDict:
-    generator = Generator(GeneratorSettings.for_schema(schema), rng=torch.Generator())
+def _train(schema: AnySchema, wire_format: WireFormat) -> RecordDict:
+    rng = torch.Generator()
+    generator: torch.nn.Module = (
+        ImageGenerator(ImageGeneratorSettings.for_schema(schema), rng=rng)
+        if isinstance(schema, ImageSchema)
+        else Generator(GeneratorSettings.for_schema(schema), rng=rng)
+    )
     weights = {name: weight.numpy() for name, weight in generator.state_dict().items()}
     return RecordDict({ARRAYS: pack(weights, wire_format), CONFIG: ConfigRecord()})
 

@@ -104,12 +104,12 @@ def _release(
     report = order.publication.write_into(
         make_report(order.study, order.schema, outcome, names, num_rows, canaries)
     )
-    table = sample_table(outcome.generator, order.schema, num_rows, seed=order.study.seed)
+    table = sample_table(outcome.table_generator, order.schema, num_rows, seed=order.study.seed)
     with staged_folder(order.out) as staging:
         write_release(
             staging,
             table=table,
-            generator=outcome.generator,
+            generator=outcome.table_generator,
             schema=order.schema,
             report=report,
             canaries=canaries,

@@ -12,6 +12,7 @@ from strategies import protocol
 from strategies.aggregation import PooledSketch
 from strategies.protocol import STATISTICS
 from strategies.round_question import OwnQuestion, RoundQuestions
+from synthesis.images.sketch import ImageLayout
 from synthesis.layout import SketchLayout
 
 
@@ -25,7 +26,7 @@ def settings_of_all(noise_std: float) -> dict[str, ConfigRecordValues]:
 
 
 def ask_groups(
-    layout: SketchLayout, pooled: PooledSketch, groups: Sequence[SketchGroup]
+    layout: SketchLayout | ImageLayout, pooled: PooledSketch, groups: Sequence[SketchGroup]
 ) -> RoundQuestions:
     """Return what nodes are told: where sites are in groups, each of its own.
 
@@ -37,6 +38,8 @@ def ask_groups(
         pooled: sum of all sketches.
         groups: in the order in which the generator has them.
     """
+    if isinstance(layout, ImageLayout):  # no sketch holds their rounds
+        return RoundQuestions()
     if len(groups) == 1:
         return RoundQuestions(pooled_sketch=_to_record(pooled))
     own = {

@@ -40,6 +40,7 @@ class GroupedSketchPool(SketchPool):
         most_groups: int,
     ) -> None:
         super().__init__(layout, contributions, least_noise=least_noise)
+        self._columns = layout
         self._most_groups = most_groups
         self._held: dict[int, PooledSketch] | None = {}
 
@@ -56,9 +57,9 @@ class GroupedSketchPool(SketchPool):
         pooled, more = super()._combine(nodes)
         if self._held is None or len(self._held) < 2:
             return pooled, more
-        grouping = Grouping(self._layout, pooled)
+        grouping = Grouping(self._columns, pooled)
         groups = grouping.form(self._held, self._most_groups)
-        compared = compare_sites(self._layout, self._held, groups, grouping)
+        compared = compare_sites(self._columns, self._held, groups, grouping)
         more |= {f"{_COMPARED}{name}": each for name, each in compared.to_arrays().items()}
         pooled = grouping.add(groups).sketch
         if len(groups) > 1:

@@ -14,6 +14,7 @@ from strategies.aggregation import FloatArray, PooledSketch
 from strategies.collect import Answers
 from strategies.robust_sketch import SiteSketches, count_differing, pool_robustly
 from strategies.rules import HeldRule, Rule
+from synthesis.images.sketch import ImageLayout
 from synthesis.layout import SketchLayout
 
 _DIFFERING = "differing"
@@ -35,7 +36,7 @@ class RobustSketchPool(SketchPool):
 
     def __init__(
         self,
-        layout: SketchLayout,
+        layout: SketchLayout | ImageLayout,
         contributions: Contributions,
         *,
         least_noise: LeastNoise,
@@ -63,7 +64,7 @@ class RobustSketchPool(SketchPool):
 
 
 def make_pool(
-    layout: SketchLayout,
+    layout: SketchLayout | ImageLayout,
     contributions: Contributions,
     rule: Rule,
     *,
@@ -83,6 +84,8 @@ def make_pool(
     """
     if isinstance(rule, HeldRule):
         return RobustSketchPool(layout, contributions, least_noise=least_noise, rule=rule, rng=rng)
+    if isinstance(layout, ImageLayout):  # images are described together, whatever their site
+        return SketchPool(layout, contributions, least_noise=least_noise)
     return GroupedSketchPool(
         layout, contributions, least_noise=least_noise, most_groups=most_groups
     )

@@ -19,6 +19,7 @@ from strategies.arrays import ProblemCode
 from strategies.collect import Answers
 from strategies.protocol import STATISTICS
 from strategies.validation import Rejection, Reply
+from synthesis.images.sketch import ImageLayout
 from synthesis.layout import SketchLayout
 from synthesis.targets import estimate_rows
 
@@ -46,7 +47,11 @@ class SketchPool:
     """
 
     def __init__(
-        self, layout: SketchLayout, contributions: Contributions, *, least_noise: LeastNoise
+        self,
+        layout: SketchLayout | ImageLayout,
+        contributions: Contributions,
+        *,
+        least_noise: LeastNoise,
     ) -> None:
         self._layout = layout
         self._contributions = contributions
@@ -63,11 +68,13 @@ class SketchPool:
         noise = noise_of(reply)
         if not self._least_noise(epsilon_of(reply)) <= noise <= LARGEST_NOISE:
             return Rejection(code=ProblemCode.VALUE_NOT_ALLOWED.value)
+        if number_of(reply) > 0 and isinstance(self._layout, ImageLayout):
+            return Rejection(code=ProblemCode.VALUE_NOT_ALLOWED.value)
         if (number_of(reply) > 0) != (protocol.CANARY_COMMITMENT in reply.config):
             return Rejection(code=ProblemCode.MISSING_KEY.value)
         sketch = self._without_canaries(node, reply)
         self._fold(node, sketch, noise, number_of(reply))
-        self._rows[node] = estimate_rows(self._layout, sketch)
+        self._rows[node] = estimate_units(self._layout, sketch)
         return replace(reply, arrays={})
 
     def _without_canaries(self, node: int, reply: Reply) -> NDArray[np.float64]:
@@ -98,6 +105,14 @@ class SketchPool:
 
     def _combine(self, nodes: Sequence[int]) -> tuple[PooledSketch, dict[str, NDArray[Any]]]:
         return self._sum.pooled, {}
+
+
+def estimate_units(layout: SketchLayout | ImageLayout, sketch: FloatArray) -> float:
+    """Return how many units a noisy sketch suggests, at least 1."""
+    values = np.asarray(sketch, dtype=np.float64)
+    if isinstance(layout, ImageLayout):
+        return layout.estimate_rows(values)
+    return estimate_rows(layout, values)
 
 
 def noise_of(reply: Reply) -> float:

@@ -81,7 +81,7 @@ def build_consistency(
 
     groups = tuple(
         SiteGroup(sites=group.sites, share=group.share)
-        for group in outcome.generator.settings.groups
+        for group in outcome.table_generator.settings.groups
     )
     compared = outcome.comparison
     if compared is None:

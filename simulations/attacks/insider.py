@@ -15,6 +15,7 @@ from simulations.attacks.matching import MatchedRows
 from synthesis.attacks import Trial
 from synthesis.discriminator import Discriminator
 from synthesis.rows import to_one_hot
+from synthesis.schema import Schema
 from synthesis.units import Codes
 
 INSIDER = "a site's unpublished discriminator"
@@ -55,6 +56,7 @@ class Insider:
 
 def load_discriminator(site: Site, study: str, *, rounds: int) -> Discriminator | None:
     """Return the discriminator that a site keeps of a study; None if it trained none."""
+    assert isinstance(site.schema, Schema)  # attacks are on tables
     discriminator = Discriminator(sum(site.schema.sizes), rng=torch.Generator())
     optimizer = make_discriminator_optimizer(list(discriminator.parameters()))
     state = StudyState(site.folder, study)

@@ -67,7 +67,7 @@ def attack_release(
     )
     attacks = try_attacks(
         records,
-        outcome.generator,
+        outcome.table_generator,
         rng=rng,
         insider=insider,
         promise=_find_promise(study),

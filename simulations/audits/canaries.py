@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from client.sketching import count_for_sketch
 from privacy import Randomness
 from privacy.canaries import ROWS_OF_A_PERSON
 from simulations.audits.rows import draw_codes
 from synthesis.contributions import find_contributions
+from synthesis.kinds.tables import count_for_sketch
 from synthesis.layout import Counts, SketchLayout
 from synthesis.units import Codes, Units
 

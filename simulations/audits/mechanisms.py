@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from client.evaluating import count_for_evaluation
-from client.sketching import count_for_sketch
 from client.training import make_discriminator_optimizer
 from privacy import PrivateStep, SeededRandomness
 from privacy.audits.sensitivity import Draw, Release
 from simulations.audits.rows import draw_codes
 from synthesis.discriminator import Discriminator
 from synthesis.evaluation import EvaluationLayout, ScoreNetwork
+from synthesis.kinds.tables import count_for_sketch
 from synthesis.layout import Counts, SketchLayout
 from synthesis.rows import to_one_hot
 from synthesis.schema import Schema

@@ -12,7 +12,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from client.sketching import count_for_sketch
 from client.training import make_discriminator_optimizer
 from privacy import (
     Event,
@@ -41,6 +40,7 @@ from simulations.audits.rows import draw_codes, find_public_rows
 from simulations.settings import plan_of
 from synthesis import InputError
 from synthesis.discriminator import Discriminator
+from synthesis.kinds.tables import count_for_sketch
 from synthesis.layout import SketchLayout
 from synthesis.rows import to_one_hot
 from synthesis.schema import Schema

@@ -33,9 +33,17 @@ def load_schema(path: str | Path) -> Schema:
         InputError: when the file is absent, is not TOML or breaks a rule; every problem is listed
             with its place.
     """
-    path = Path(path)
+    return parse_schema(read_schema_file(Path(path)), source=f"schema file {path}")
+
+
+def read_schema_file(path: Path) -> dict[str, Any]:
+    """Read the content of a schema file.
+
+    Raises:
+        InputError: when it is absent or is not TOML.
+    """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, IsADirectoryError) as error:
         raise InputError(
             f"schema file {path} does not exist; check the path, or draft one from a table with "
@@ -50,7 +58,6 @@ def load_schema(path: str | Path) -> Schema:
         raise InputError(
             f"schema file {path} is not valid TOML: {error}; correct it there", argument="schema"
         ) from error
-    return parse_schema(content, source=f"schema file {path}")
 
 
 def parse_schema(content: dict[str, Any], *, source: str = "the schema") -> Schema:

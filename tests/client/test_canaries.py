@@ -34,6 +34,7 @@ from privacy import Part, State
 from privacy.canaries import COMMITMENT, Opening, draw_canaries
 from strategies import protocol
 from synthesis import InputError
+from synthesis.kinds.tables import count_for_sketch
 from synthesis.layout import SketchLayout
 from synthesis.tables import write_table
 from synthesis.units import Units
@@ -173,7 +174,7 @@ def test_a_real_unit_moves_a_sketch_beside_canaries_as_without_them(tmp_path: Pa
             write_table(draw_table(41).iloc[:rows], site.folder / "rows.parquet")
             prepare_canaries(site, make_request())
             units = read_training_units(site, make_request())
-            counts.append(sketching.count_for_sketch(layout, units)[0])
+            counts.append(count_for_sketch(layout, units)[0])
         moved.append(counts[1] - counts[0])
     np.testing.assert_array_equal(moved[1], moved[0])
     assert np.linalg.norm(moved[1]) == pytest.approx(layout.sensitivity)

@@ -127,7 +127,7 @@ def test_marks_name_the_units_and_contributions_add_up(is_person: bool) -> None:
     known = marks >= 0
     np.testing.assert_array_equal(units.codes[first][known], canaries.codes[marks[known]])
     layout = SketchLayout.from_schema(SCHEMA)
-    from client.sketching import count_for_sketch
+    from synthesis.kinds.tables import count_for_sketch
 
     total = count_for_sketch(layout, units)[0] - canaries.count_others(layout)
     np.testing.assert_allclose(

@@ -62,7 +62,7 @@ def measure_overhead(*, rounds: int = 5, wire_format: WireFormat = WireFormat.FL
     with _train_timer() as seconds:
         outcome = _run(study, sites, Backend.LOCAL)
     total = sum(each.seconds for each in outcome.rounds)
-    weights = outcome.generator.settings.num_weights
+    weights = outcome.table_generator.settings.num_weights
     numbers = 2 * weights * len(sites.tables)  # down and up
     bytes_of = [each.bytes_down + each.bytes_up for each in outcome.rounds]
     pooled = SketchLayout.from_schema(sites.schema).dimension * len(sites.tables)

@@ -110,7 +110,7 @@ class Bench:
         outcome = self._run_study(sites, attack, self._make_study(strategy, len(sites.names)))
         seconds = process_time() - began
         schema, train = self.sites.schema, self.sites.train
-        table = sample_table(outcome.generator, schema, len(train), seed=self.seed)
+        table = sample_table(outcome.table_generator, schema, len(train), seed=self.seed)
         differing = outcome.differing
         return Line(
             attack=attack,

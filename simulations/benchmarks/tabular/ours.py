@@ -150,13 +150,14 @@ def _federate(setting: Setting, **content: float) -> Made:
         events = Events(None, study=study, names=sites.names, home=home)
         began = process_time()
         outcome, run = run_study(study, sites, Backend.LOCAL, home, events)
-        table = sample_table(outcome.generator, sites.schema, len(sites.train), seed=setting.seed)
+        generator, num_rows = outcome.table_generator, len(sites.train)
+        table = sample_table(generator, sites.schema, num_rows, seed=setting.seed)
         seconds = process_time() - began
     named = outcome.with_names(name_nodes(sites, run.partitions))
     sent = sum(delivery.bytes_down + delivery.bytes_up for delivery in run.deliveries)
     return Made(
         table=table,
-        of_sites=_sample_sites(named.generator, sites, setting.seed),
+        of_sites=_sample_sites(named.table_generator, sites, setting.seed),
         processor_s=seconds,
         sent_bytes=sent,
     )

@@ -1,0 +1,55 @@
+"""The start of the global generator of images from the pooled sketch."""
+
+from __future__ import annotations
+
+import time
+
+from privacy import SeededRandomness
+from server.checkpoint import Checkpoint
+from server.conversation import OnEvent
+from server.outcome import PhaseRecord
+from server.study import Study
+from server.weights import load_weights, weights_of
+from strategies.aggregation import PooledSketch
+from synthesis.images.gaussians import estimate_gaussians
+from synthesis.images.generator import ImageGenerator, ImageGeneratorSettings
+from synthesis.images.schema import ImageSchema
+from synthesis.images.sketch import ImageLayout
+
+
+def fit_images_once(
+    study: Study,
+    schema: ImageSchema,
+    pooled: PooledSketch,
+    checkpoint: Checkpoint,
+    on_event: OnEvent,
+) -> tuple[ImageGenerator, PhaseRecord, float]:
+    """Return the generator that an earlier life made, or make it now and keep it.
+
+    Args:
+        study: the public settings.
+        schema: the public schema.
+        pooled: sum of all sketches.
+        checkpoint: where it is kept.
+        on_event: told that it was kept.
+
+    Returns:
+        The generator, how long that took, and how many images the sketches suggest.
+    """
+    layout = ImageLayout.from_schema(schema)
+    generator = ImageGenerator(
+        ImageGeneratorSettings.for_schema(schema),
+        rng=SeededRandomness(study.seed).torch("generator"),
+    )
+    found = checkpoint.find_fit()
+    if found is not None:
+        weights, seconds = found
+        load_weights(generator, weights)
+        on_event({"event": "phase-kept", "phase": "fit"})
+    else:
+        started = time.monotonic()
+        noise_std = pooled.noise_variance**0.5 * layout.sensitivity
+        generator.start_at(estimate_gaussians(layout, pooled.values, noise_std))
+        seconds = time.monotonic() - started
+        checkpoint.keep_fit(weights_of(generator), seconds)
+    return generator, PhaseRecord(name="fit", seconds=seconds), layout.estimate_rows(pooled.values)

@@ -1,0 +1,136 @@
+"""The generator of images: a Gaussian of cosine coefficients per class, and a network behind it.
+
+The first stage is linear and stands after the sketch: latent numbers times the factors of a class,
+plus its mean, back to pixels. A convolutional network then adds what second moments cannot say:
+edges, and where nothing is. It starts at zero, so that before the first round the generator is the
+sketch's, and rounds train both stages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from synthesis.images.frequencies import Frequencies
+from synthesis.images.gaussians import MOST_DIRECTIONS, ClassGaussians
+from synthesis.images.schema import ImageSchema
+
+HIDDEN = 32
+"""Channels of the convolutional stage."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageGeneratorSettings:
+    """The architecture, from public facts alone.
+
+    Attributes:
+        frequencies: coefficients of the first stage.
+        num_classes: classes of the schema.
+        directions: latent numbers of an image.
+        hidden: channels of the second stage.
+    """
+
+    frequencies: Frequencies
+    num_classes: int
+    directions: int
+    hidden: int = HIDDEN
+
+    @classmethod
+    def for_schema(cls, schema: ImageSchema, *, hidden: int = HIDDEN) -> Self:
+        """Return the usual architecture for a schema."""
+        frequencies = Frequencies.of(schema)
+        return cls(
+            frequencies=frequencies,
+            num_classes=schema.num_classes,
+            directions=min(MOST_DIRECTIONS, frequencies.size),
+            hidden=hidden,
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """Return what the schema does not say, for ``generator.json``."""
+        return {"hidden": self.hidden, **asdict(self.frequencies)}
+
+
+class ImageGenerator(nn.Module):
+    """Draws images with their classes.
+
+    Args:
+        settings: the architecture.
+        rng: draws the initial weights of the second stage; public randomness.
+    """
+
+    shares: Tensor
+    """Share of every class, ``(num_classes,)``; from the sketch, and not trained."""
+
+    def __init__(self, settings: ImageGeneratorSettings, *, rng: torch.Generator) -> None:
+        super().__init__()
+        self.settings = settings
+        classes, size = settings.num_classes, settings.frequencies.size
+        self.means = nn.Parameter(torch.zeros(classes, size))
+        self.factors = nn.Parameter(torch.zeros(classes, settings.directions, size))
+        channels, hidden = settings.frequencies.shape[0], settings.hidden
+        self.refine = nn.Sequential(
+            nn.Conv2d(channels, hidden, 5, padding=2),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(hidden, hidden, 3, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(hidden, channels, 3, padding=1),
+        )
+        for layer in self.refine:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_uniform_(layer.weight, a=0.2, generator=rng)
+                layer.bias.data.zero_()  # type: ignore[union-attr]
+        last = self.refine[-1]
+        assert isinstance(last, nn.Conv2d)
+        nn.init.zeros_(last.weight)
+        self.register_buffer("shares", torch.full((classes,), 1.0 / classes))
+
+    @torch.no_grad()
+    def start_at(self, gaussians: ClassGaussians) -> None:
+        """Let the first stage draw from these Gaussians."""
+        self.means.copy_(torch.from_numpy(gaussians.means))
+        self.factors.copy_(torch.from_numpy(gaussians.factors))
+        self.shares.copy_(torch.from_numpy(gaussians.shares))
+
+    def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
+        """Return images ``(n, channels, height, width)`` with values from 0 to 1.
+
+        Args:
+            latent: standard normal numbers, ``(n, directions)``.
+            labels: class of each image, ``(n,)``.
+        """
+        factors = self.factors[labels]  # (n, directions, size)
+        drawn = torch.baddbmm(self.means[labels, None], latent[:, None], factors).squeeze(1)
+        rough: Tensor = self.settings.frequencies.to_images(drawn)
+        refined: Tensor = rough + self.refine(rough)
+        return cut(refined)
+
+    def draw(self, number: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw images ``(number, channels, height, width)`` and their classes ``(number,)``."""
+        shares = self.shares.clamp(min=0)
+        labels = torch.multinomial(shares, number, replacement=True, generator=rng)
+        latent = torch.randn(number, self.settings.directions, generator=rng)
+        images: Tensor = self(latent, labels)
+        return images, labels
+
+    def draw_hard_rows(self, num_rows: int, rng: torch.Generator) -> Tensor:
+        """Draw images as the rows that discriminators read, ``(num_rows, pixels + classes)``."""
+        images, labels = self.draw(num_rows, rng)
+        return to_rows(images, labels, self.settings.num_classes)
+
+
+def to_rows(images: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """Return images with their classes as rows ``(n, pixels + classes)``."""
+    hot = functional.one_hot(labels, num_classes).to(images.dtype)
+    return torch.cat([images.flatten(1), hot], dim=1)
+
+
+def cut(images: Tensor) -> Tensor:
+    """Cut values to the range from 0 to 1, with a gradient that still points back into it."""
+    inside = images.clamp(0.0, 1.0)
+    leaky = inside + 0.1 * (images - inside)
+    return leaky + (inside - leaky).detach()

@@ -1,0 +1,146 @@
+"""The private sketch of images: for each class the second moments of their coefficients.
+
+With phi(x) the coefficients of an image behind a constant in front, the sketch is the sum of phi
+phi-transposed over the images of each class: their number, their mean and their covariance, in one
+table. As one release it has one sensitivity, which follows from the norm of phi alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from synthesis.images.frequencies import Frequencies
+from synthesis.images.schema import ImageSchema
+
+Counts = NDArray[np.float64]
+
+CONSTANT = 5 / 16
+"""First entry of phi: the larger, the better are numbers and means known, the worse the rest."""
+FRACTION_BITS = 12
+"""Entries of phi are cut to so many bits, towards zero, so that sums of products are exact."""
+DIAGONAL = 16 * 128
+OFF_DIAGONAL = 16 * 181
+"""Scales of the two kinds of entries: an entry off the diagonal stands for two, and 181 is a little
+less than 128 times the root of 2. Whole numbers keep every product on the grid of the noise."""
+_IMAGES_SUMMED = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageLayout:
+    """Where every number of the sketch lies, from public facts alone.
+
+    Attributes:
+        frequencies: the coefficients.
+        num_classes: classes of the schema.
+    """
+
+    frequencies: Frequencies
+    num_classes: int
+
+    @classmethod
+    def from_schema(cls, schema: ImageSchema) -> ImageLayout:
+        """Return the layout that the schema implies."""
+        return cls(frequencies=Frequencies.of(schema), num_classes=schema.num_classes)
+
+    @property
+    def width(self) -> int:
+        """Entries of phi."""
+        return 1 + self.frequencies.size
+
+    @property
+    def dimension(self) -> int:
+        """Length of the flat sketch."""
+        return self.num_classes * self.width * (self.width + 1) // 2
+
+    @property
+    def sensitivity(self) -> float:
+        """Largest L2 change of the whole sketch when one image is added or removed.
+
+        The scaled triangle of phi phi-transposed has at most the norm ``DIAGONAL * |phi|^2``, for
+        the square of OFF_DIAGONAL is below twice that of DIAGONAL; cutting entries towards zero
+        makes no norm larger.
+        """
+        return DIAGONAL * (CONSTANT**2 + 1.0)
+
+    def estimate_rows(self, flat: Counts) -> float:
+        """Return how many images a noisy sketch suggests, at least 1."""
+        counts = flat.reshape(self.num_classes, -1)[:, 0] / (DIAGONAL * CONSTANT**2)
+        return max(1.0, float(counts.sum()))
+
+    def to_matrices(self, flat: Counts) -> Counts:
+        """Return the symmetric matrices ``(num_classes, width, width)`` of a flat sketch.
+
+        Noise of standard deviation s in the flat sketch is s / DIAGONAL on the diagonals and s /
+        OFF_DIAGONAL elsewhere.
+
+        Raises:
+            ValueError: if ``flat`` does not have the shape ``(dimension,)``.
+        """
+        if flat.shape != (self.dimension,):
+            raise ValueError(f"sketch must have shape ({self.dimension},), got {flat.shape}.")
+        rows, columns = self._triangle
+        matrices = np.zeros((self.num_classes, self.width, self.width))
+        matrices[:, rows, columns] = flat.reshape(self.num_classes, -1) / self._scales
+        matrices[:, columns, rows] = matrices[:, rows, columns]
+        return matrices
+
+    def to_flat(self, matrices: Counts) -> Counts:
+        """Return the flat sketch of symmetric matrices ``(num_classes, width, width)``."""
+        rows, columns = self._triangle
+        return np.asarray(matrices[:, rows, columns] * self._scales).reshape(-1)
+
+    @cached_property
+    def _triangle(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        return np.triu_indices(self.width)
+
+    @cached_property
+    def _scales(self) -> NDArray[np.float64]:
+        rows, columns = self._triangle
+        return np.where(rows == columns, float(DIAGONAL), float(OFF_DIAGONAL))
+
+
+def compute_image_sketch(
+    layout: ImageLayout, codes: NDArray[np.integer], num_pixels: int
+) -> Counts:
+    """Sum the second moments over the images of a site; exact, and private until noise is added.
+
+    Args:
+        layout: where the numbers lie.
+        codes: one row per image, its pixels and then its class, ``(n, num_pixels + 1)``.
+        num_pixels: numbers of an image.
+
+    Returns:
+        Shape ``(layout.dimension,)``, whole multiples of the grid of the Gaussian mechanism. One
+        image more changes it by at most ``layout.sensitivity``.
+    """
+    sums = np.zeros((layout.num_classes, layout.width, layout.width))
+    for start in range(0, len(codes), _IMAGES_SUMMED):
+        part = codes[start : start + _IMAGES_SUMMED]
+        features, labels = compute_features(layout, part[:, :num_pixels]), part[:, num_pixels]
+        for number in range(layout.num_classes):
+            chosen = features[labels == number]
+            sums[number] += chosen.T @ chosen  # exact: multiples of 2^-24, far below 2^53 of them
+    return layout.to_flat(sums)
+
+
+def compute_features(layout: ImageLayout, pixels: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return phi of each image, ``(n, width)``, cut to FRACTION_BITS bits towards zero.
+
+    Each row depends on its own image alone.
+
+    Args:
+        layout: where the numbers lie.
+        pixels: from 0 to 255, ``(n, num_pixels)``.
+    """
+    shape = layout.frequencies.shape
+    images = torch.from_numpy(pixels.astype(np.float32) / 255).unflatten(1, shape)
+    found = layout.frequencies.to_coefficients(images).double().numpy()
+    # float32 may round a norm a little above 1.
+    found /= np.maximum(1.0, np.linalg.norm(found, axis=1, keepdims=True))
+    phi = np.concatenate([np.full((len(found), 1), CONSTANT), found], axis=1)
+    return np.asarray(np.trunc(phi * 2**FRACTION_BITS) / 2**FRACTION_BITS)

@@ -1,0 +1,44 @@
+"""The kinds of data that can be synthesised: what differs between tables and images, in one place.
+
+Models wait for torch, so that reading a schema does not.
+"""
+
+from typing import TYPE_CHECKING
+
+from synthesis.images.schema import ImageSchema
+from synthesis.kinds.schemas import AnySchema, dump_any_schema, load_any_schema, parse_any_schema
+
+if TYPE_CHECKING:
+    from synthesis.kinds.kind import Kind
+
+__all__ = [
+    "IMAGES",
+    "TABLES",
+    "AnySchema",
+    "dump_any_schema",
+    "kind_of",
+    "load_any_schema",
+    "model_of",
+    "parse_any_schema",
+]
+
+TABLES = "mixture"
+"""Generator family of tables, as studies and policies call it."""
+IMAGES = "images"
+"""Generator family of images."""
+
+
+def model_of(schema: AnySchema) -> str:
+    """Return the generator family for what a schema describes."""
+    return IMAGES if isinstance(schema, ImageSchema) else TABLES
+
+
+def kind_of(schema: AnySchema) -> "Kind":
+    """Return the kind of data that a schema describes."""
+    if isinstance(schema, ImageSchema):
+        from synthesis.kinds.images import ImageKind
+
+        return ImageKind(schema)
+    from synthesis.kinds.tables import TableKind
+
+    return TableKind(schema)
