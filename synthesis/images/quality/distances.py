@@ -41,7 +41,7 @@ def frechet_distance(a: Features, b: Features) -> float:
 
 
 def _covariance_root(features: Features) -> Features:
-    values, vectors = np.linalg.eigh(np.cov(features, rowvar=False))
+    values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(features, rowvar=False)))
     root: Features = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     return root
 

@@ -42,6 +42,8 @@ class Extractor(nn.Sequential):
             *_block(32, 64),
             nn.Flatten(),
             nn.Linear(64 * 3 * 3, NUM_FEATURES),
+            # Features of digits vary by about one, so that a kernel distance has a usual size.
+            nn.BatchNorm1d(NUM_FEATURES, affine=False),
             nn.ReLU(),
         )
 

@@ -22,7 +22,7 @@ from synthesis.images.quality.extractor import NUM_FEATURES, WEIGHTS_FILE, Extra
 from synthesis.images.quality.training import train
 
 _SEED = 0
-_EPOCHS = 30
+_EPOCHS = 12
 _REACH = 3
 
 
