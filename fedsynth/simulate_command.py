@@ -14,6 +14,7 @@ from fedsynth.api import resolve
 from fedsynth.progress import StudyProgress
 from fedsynth.summary import show_summary
 from server.publication import load_publication
+from simulations.images import is_of_images, run_image_simulation
 from simulations.simulate import run_simulation
 
 
@@ -41,7 +42,8 @@ def simulate_to_folder(
     content, settings = resolve(study, changes, simulation)
     publication = load_publication(study)
     with StudyProgress(console) as progress:
-        result = run_simulation(
+        run = run_image_simulation if is_of_images(settings) else run_simulation
+        result = run(
             content,
             settings,
             out=out,

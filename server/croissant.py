@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from server.report import Report
 from server.report.wording import adjacency_words, plain, unit_words, upper
+from synthesis.images.schema import ImageSchema
 from synthesis.schema import Column, Continuous, Datetime, LevelColumn, Schema
 
 CROISSANT_FILE: Final = "croissant.json"
@@ -53,24 +55,65 @@ def write_croissant(folder: Path, table: str, schema: Schema, report: Report) ->
         schema: the table's schema.
         report: what the report says.
     """
-    content = (folder / table).read_bytes()
-    file = {
+    records = {
+        "@type": "cr:RecordSet",
+        "@id": _RECORDS,
+        "name": _RECORDS,
+        "description": f"One synthetic row each; {schema.label!r} is the label.",
+        "field": [
+            _field(name, column, table)
+            for name, column in zip(_identify(schema), schema.columns, strict=True)
+        ],
+    }
+    file = _describe_file(folder / table, "The synthetic table.", "application/x-parquet")
+    _write(folder, file, [records], report, f"{report.release.rows} rows")
+
+
+def write_image_croissant(folder: Path, name: str, schema: ImageSchema, report: Report) -> None:
+    """Write the metadata of a release of images into its folder.
+
+    Args:
+        folder: the release.
+        name: of the NPZ file in it.
+        schema: of the images.
+        report: what the report says.
+    """
+    channels, height, width = schema.shape
+    about = (
+        f"Arrays images, uint8 of {height} x {width} pixels{' x 3 channels' * (channels == 3)}, "
+        f"and labels, from 0: {', '.join(schema.classes)}."
+    )
+    file = _describe_file(folder / name, about, "application/x-npz")
+    _write(folder, file, [], report, f"{report.release.rows} images")
+
+
+def _describe_file(path: Path, about: str, encoding: str) -> dict[str, object]:
+    content = path.read_bytes()
+    return {
         "@type": "cr:FileObject",
-        "@id": table,
-        "name": table,
-        "description": "The synthetic table.",
-        "contentUrl": table,
+        "@id": path.name,
+        "name": path.name,
+        "description": about,
+        "contentUrl": path.name,
         "contentSize": f"{len(content)} B",
-        "encodingFormat": "application/x-parquet",
+        "encodingFormat": encoding,
         "sha256": hashlib.sha256(content).hexdigest(),
     }
+
+
+def _write(
+    folder: Path,
+    file: Mapping[str, object],
+    records: Sequence[Mapping[str, object]],
+    report: Report,
+    amount: str,
+) -> None:
     metadata = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "name": report.dataset,
         "description": (
-            f"{report.title}: {report.release.rows} rows, drawn from a generator and not from "
-            "anybody's records."
+            f"{report.title}: {amount}, drawn from a generator and not from anybody's records."
         ),
         "conformsTo": [
             "http://mlcommons.org/croissant/1.0",
@@ -81,18 +124,7 @@ def write_croissant(folder: Path, table: str, schema: Schema, report: Report) ->
         **_publication(report),
         **_responsible_use(report),
         "distribution": [file],
-        "recordSet": [
-            {
-                "@type": "cr:RecordSet",
-                "@id": _RECORDS,
-                "name": _RECORDS,
-                "description": f"One synthetic row each; {schema.label!r} is the label.",
-                "field": [
-                    _field(name, column, table)
-                    for name, column in zip(_identify(schema), schema.columns, strict=True)
-                ],
-            }
-        ],
+        "recordSet": records,
     }
     text = json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
     (folder / CROISSANT_FILE).write_text(text, encoding="utf-8", newline="\n")

@@ -16,10 +16,10 @@ from server.report import (
     NOT_PROMISED,
     Attacks,
     Evaluation,
+    Images,
     Phase,
     Pictures,
     Promise,
-    Release,
     Report,
     Traffic,
     Utility,
@@ -33,11 +33,13 @@ from server.report import (
     build_sketch_noise,
     build_software,
     build_strategy,
+    describe_release,
 )
 from server.study import Study
 from simulations.backends import SimulationRun
 from simulations.exact_figures import measure_exactly
-from simulations.sites import SimulatedSites, site_folder
+from simulations.sites import AnySites, SimulatedSites, site_folder
+from synthesis.schema import Schema
 
 LEDGER_FILE = "ledger.sqlite"
 
@@ -46,15 +48,16 @@ LEDGER_FILE = "ledger.sqlite"
 class Assessment:
     """What only a simulation can measure, as it holds all real rows."""
 
-    utility: Utility
-    pictures: Pictures
     phases: tuple[Phase, ...]
+    utility: Utility | None = None
+    pictures: Pictures | None = None
+    images: Images | None = None
     attacks: Attacks | None = None
 
 
 def make_report(
     study: Study,
-    sites: SimulatedSites,
+    sites: AnySites,
     outcome: StudyOutcome,
     run: SimulationRun,
     assessment: Assessment,
@@ -87,7 +90,7 @@ def make_report(
         created=datetime.now(UTC),
         command=command,
         software=build_software(),
-        release=Release(rows=num_rows, columns=sites.schema.names, label=sites.schema.label),
+        release=describe_release(sites.schema, num_rows),
         promise=_promise_of(study, sites),
         sites=tuple(
             build_site(ledger, adversarial_share=study.adversarial_share, attested=attested)
@@ -98,11 +101,14 @@ def make_report(
         strategy=(strategy := build_strategy(study, outcome, names)),
         utility=assessment.utility,
         evaluation=_report_evaluation(outcome, sites, run),
-        consistency=build_consistency(outcome, sites.schema, names),
+        consistency=build_consistency(outcome, sites.schema, names)
+        if isinstance(sites.schema, Schema)
+        else None,
         sketch_noise=build_sketch_noise(outcome),
         attacks=assessment.attacks,
         audit=build_audit(canaries, study),
         pictures=assessment.pictures,
+        images=assessment.images,
         cost=build_cost(
             outcome,
             names,
@@ -117,7 +123,7 @@ def make_report(
     )
 
 
-def _promise_of(study: Study, sites: SimulatedSites) -> Promise:
+def _promise_of(study: Study, sites: AnySites) -> Promise:
     return Promise(
         epsilon=study.epsilon,
         delta=study.delta,
@@ -128,16 +134,17 @@ def _promise_of(study: Study, sites: SimulatedSites) -> Promise:
     )
 
 
-def name_nodes(sites: SimulatedSites, partitions: Mapping[int, int]) -> dict[int, str]:
+def name_nodes(sites: AnySites, partitions: Mapping[int, int]) -> dict[int, str]:
     """Return the site's name of every node whose site is known."""
     return {node: sites.names[partition] for node, partition in partitions.items()}
 
 
 def _report_evaluation(
-    outcome: StudyOutcome, sites: SimulatedSites, run: SimulationRun
+    outcome: StudyOutcome, sites: AnySites, run: SimulationRun
 ) -> Evaluation | None:
     if outcome.evaluation is None:
         return None
+    assert isinstance(sites, SimulatedSites)  # a study on images has none
     exact = measure_exactly(outcome.evaluation, sites)
     return build_evaluation(outcome.evaluation, name_nodes(sites, run.partitions), exact)
 
@@ -178,7 +185,7 @@ def find_events(home: Path, study: str, num_sites: int, kept_in: str) -> tuple[S
     )
 
 
-def _count_traffic(sites: SimulatedSites, run: SimulationRun) -> tuple[Traffic, ...]:
+def _count_traffic(sites: AnySites, run: SimulationRun) -> tuple[Traffic, ...]:
     """Return what crossed each site's wire; nothing where the backend does not tell."""
     if not run.deliveries:
         return ()

@@ -30,7 +30,7 @@ from simulations.events import Events, OnEvent
 from simulations.reporting import Assessment, find_events, make_report, name_nodes
 from simulations.settings import Backend, SimulationSettings, make_study, plan_of
 from simulations.site_files import SiteFile, read_site_files
-from simulations.sites import SimulatedSites, check_study, make_sites, write_sites
+from simulations.sites import AnySites, SimulatedSites, check_study, make_sites, write_sites
 from synthesis.layout import SketchLayout
 from synthesis.sampling import sample_table
 
@@ -200,7 +200,7 @@ def _found(sites: SimulatedSites, study: Study, settings: SimulationSettings, ho
 
 
 def run_study(
-    study: Study, sites: SimulatedSites, backend: Backend, home: Path, events: Events
+    study: Study, sites: AnySites, backend: Backend, home: Path, events: Events
 ) -> tuple[StudyOutcome, SimulationRun]:
     """Run the study at sites that were founded, and return what came of it and how.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from simulations.persons import (
 from simulations.settings import SimulationSettings
 from synthesis import InputError
 from synthesis.encoding import conform
+from synthesis.kinds import AnySchema
 from synthesis.schema import Schema, check_table, load_schema
 from synthesis.tables import read_table, write_table
 
@@ -67,6 +69,26 @@ class SimulatedSites:
         return count_units(self.schema, self.tables)
 
 
+class AnySites(Protocol):
+    """The sites of a simulation, as far as a run and its report need to know what they hold."""
+
+    @property
+    def schema(self) -> AnySchema:
+        """The public schema."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Public name of each site."""
+
+    @property
+    def tables(self) -> Sequence[Sized]:
+        """Training records of each site."""
+
+    @property
+    def num_units(self) -> int:
+        """Records or persons that take part."""
+
+
 def make_sites(settings: SimulationSettings) -> SimulatedSites:
     """Load the rows, check them against the schema and deal them to sites.
 
@@ -86,7 +108,7 @@ def make_sites(settings: SimulationSettings) -> SimulatedSites:
     )
 
 
-def check_study(study: Study, sites: SimulatedSites) -> None:
+def check_study(study: Study, sites: AnySites) -> None:
     """Raise InputError if the study's numbers cannot hold for these rows."""
     units, person = sites.num_units, sites.schema.unit.kind == "person"
     if study.delta >= 1 / units:

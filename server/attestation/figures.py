@@ -13,9 +13,11 @@ from server.attestation.checks import shown
 from server.attestation.folder import FolderContent
 from server.attestation.predicate import Predicate, SiteClaim
 from server.attestation.verdict import Check
+from synthesis.kinds import IMAGES
 
 REPORT_FILE: Final = "report.json"
 TABLE_FILE: Final = "synthetic.parquet"
+IMAGES_FILE: Final = "synthetic.npz"
 _TOLERANCE: Final = 1e-6
 _MISSING: Final = object()
 
@@ -62,14 +64,16 @@ def check_report(
             f"{REPORT_FILE} and the statement differ in {what}"
             for what in _differences(report, predicate)
         ]
-    rows = _count_rows(folder / TABLE_FILE) if TABLE_FILE in content.digests else None
+    is_of_images = predicate.study.settings.get("model") == IMAGES
+    name, count = (IMAGES_FILE, _count_images) if is_of_images else (TABLE_FILE, _count_rows)
+    rows = count(folder / name) if name in content.digests else None
     if rows is None:
-        problems.append(f"{TABLE_FILE} is missing or cannot be read")
+        problems.append(f"{name} is missing or cannot be read")
     elif rows != predicate.sampling.rows:
-        problems.append(f"{TABLE_FILE} has {rows} rows, and {predicate.sampling.rows} are stated")
+        problems.append(f"{name} has {rows} rows, and {predicate.sampling.rows} are stated")
     return Check(
         name="report",
-        found=f"{REPORT_FILE} and {TABLE_FILE} beside the statement",
+        found=f"{REPORT_FILE} and {name} beside the statement",
         problems=tuple(problems),
     )
 
@@ -92,6 +96,24 @@ def _count_rows(path: Path) -> int | None:
         return int(read_metadata(path).num_rows)
     except (OSError, ArrowException):
         return None
+
+
+def _count_images(path: Path) -> int | None:
+    import zipfile
+
+    import numpy as np
+
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("labels.npy") as file:
+            version = np.lib.format.read_magic(file)
+            read = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }[version]
+            (number,), _, _ = read(file)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, NotImplementedError, EOFError):
+        return None
+    return int(number)
 
 
 def _differences(report: object, predicate: Predicate) -> Iterator[str]:

@@ -17,6 +17,7 @@ from server.report.build import (
     build_site_from_plan,
     build_software,
     build_utility_row,
+    describe_release,
 )
 from server.report.consistency import (
     Conflict,
@@ -36,6 +37,7 @@ from server.report.evaluation import (
 )
 from server.report.evidence import SITE_MARK, Attack, Attacks, Audit, SiteAudit
 from server.report.gain import Belief, Gain, Rates, build_gain
+from server.report.images import Copies, Grid, ImageFigures, ImageRow, Images
 from server.report.model import FORMAT, STAMP, Report, report_from_json, report_to_json
 from server.report.page import render_html
 from server.report.parts import (
@@ -75,15 +77,20 @@ __all__ = [
     "ColumnPicture",
     "Conflict",
     "Consistency",
+    "Copies",
     "Cost",
     "Evaluation",
     "Event",
     "ExactFigures",
     "Figure",
     "Gain",
+    "Grid",
     "Group",
     "HeldReceipt",
     "HoldOutSize",
+    "ImageFigures",
+    "ImageRow",
+    "Images",
     "Noise",
     "Phase",
     "Pictures",
@@ -125,6 +132,7 @@ __all__ = [
     "build_software",
     "build_strategy",
     "build_utility_row",
+    "describe_release",
     "render_html",
     "report_from_json",
     "report_to_json",

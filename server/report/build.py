@@ -14,12 +14,15 @@ from server.report.parts import (
     HeldReceipt,
     Pictures,
     Policy,
+    Release,
     Site,
     Spending,
     Totals,
     UtilityRow,
     Version,
 )
+from synthesis.images.schema import ImageSchema
+from synthesis.kinds import AnySchema
 from synthesis.quality import Comparison, Quality
 
 if TYPE_CHECKING:  # reading a record takes no Flower
@@ -192,6 +195,13 @@ def build_cost(
         rounds=tuple(build_round(record, site_names) for record in outcome.rounds),
         traffic=tuple(traffic),
     )
+
+
+def describe_release(schema: AnySchema, num_rows: int) -> Release:
+    """Return what is published."""
+    if isinstance(schema, ImageSchema):
+        return Release(rows=num_rows, columns=("image", "class"), label="class")
+    return Release(rows=num_rows, columns=schema.names, label=schema.label)
 
 
 def build_software() -> tuple[Version, ...]:

@@ -11,6 +11,7 @@ from server.report.cost import Cost
 from server.report.evaluation import Evaluation
 from server.report.evidence import Attacks, Audit
 from server.report.gain import Belief, Gain, list_beliefs
+from server.report.images import Images
 from server.report.parts import (
     Part,
     Pictures,
@@ -79,6 +80,8 @@ class Report(Part):
     """What attacks with real records achieved; None where nobody tried any."""
     pictures: Pictures | None = None
     """Real beside synthetic; None where nobody may see all real rows."""
+    images: Images | None = None
+    """What the images look like; None for a table."""
     cost: Cost = Cost()
     """What the study took."""
     limits: tuple[str, ...] = ()

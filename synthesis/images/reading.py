@@ -18,28 +18,28 @@ class BadImage:
     text: str
 
     def sentence(self) -> str:
-        """x"""
+        """X"""
         return self.text
 
 
 def read_image_units(path: Path, schema: ImageSchema) -> Units:
-    """x"""
+    """X"""
     with np.load(path, allow_pickle=False) as file:
         images, labels = file["images"], file["labels"]
     return Units.from_records(
-        np.concatenate(
-            [images.reshape(len(images), -1), labels.reshape(-1, 1)], axis=1
-        ).astype(np.int16)
+        np.concatenate([images.reshape(len(images), -1), labels.reshape(-1, 1)], axis=1).astype(
+            np.int16
+        )
     )
 
 
 def check_images(path: Path, schema: ImageSchema) -> list[BadImage]:
-    """x"""
+    """X"""
     return []
 
 
 def save_images(path: Path, codes: np.ndarray, schema: ImageSchema) -> None:
-    """x"""
+    """X"""
     np.savez_compressed(
         path,
         images=codes[:, :-1].astype(np.uint8).reshape(-1, *schema.shape[1:]),

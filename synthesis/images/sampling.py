@@ -1,0 +1,58 @@
+"""From a generator to images: any number of them, free of further cost."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from synthesis.errors import InputError
+from synthesis.images.generator import ImageGenerator
+from synthesis.images.schema import ImageSchema
+from synthesis.units import Codes
+
+_PART = 1000
+MOST_IMAGES = 10_000_000
+
+
+@torch.no_grad()
+def sample_images(
+    generator: ImageGenerator,
+    schema: ImageSchema,
+    number: int,
+    *,
+    seed: int,
+    only: str | None = None,
+) -> Codes:
+    """Draw images as codes, ``(number, num_pixels + 1)``; the same seed gives the same images.
+
+    Args:
+        generator: the global generator.
+        schema: its schema.
+        number: images to draw, >= 1.
+        seed: of the draw.
+        only: name of the one class to draw; all, by their shares, if left out.
+
+    Raises:
+        InputError: if the number or the class is not possible.
+    """
+    if not 1 <= number <= MOST_IMAGES:
+        raise InputError(
+            f"rows must be between 1 and {MOST_IMAGES:,}, got {number:,}.", argument="rows"
+        )
+    if only is not None and only not in schema.classes:
+        raise InputError(
+            f"class must be one of {', '.join(schema.classes)}, got {only!r}.", argument="where"
+        )
+    rng = torch.Generator().manual_seed(seed)
+    codes = np.empty((number, schema.num_pixels + 1), dtype=np.int16)
+    for start in range(0, number, _PART):
+        part = codes[start : start + _PART]
+        if only is None:
+            images, labels = generator.draw(len(part), rng)
+        else:
+            labels = torch.full((len(part),), schema.classes.index(only))
+            latent = torch.randn(len(part), generator.settings.directions, generator=rng)
+            images = generator(latent, labels)
+        part[:, :-1] = (images.flatten(1) * 255).round().to(torch.int16).numpy()
+        part[:, -1] = labels.numpy()
+    return codes
