@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from synthesis.attacks.intervals import estimate_share
 from synthesis.evaluation.estimate import Estimate
 from synthesis.images.quality.pixels import read_images
-from synthesis.images.quality.training import scale, train
+from synthesis.images.quality.training import convolve, scale, train
 from synthesis.images.schema import ImageSchema
 from synthesis.units import Codes
 
@@ -32,8 +32,8 @@ class ImageClassifier(nn.Sequential):
     def __init__(self, schema: ImageSchema) -> None:
         flat = 64 * (schema.height // 4) * (schema.width // 4)
         super().__init__(
-            *_block(schema.channels, 32),
-            *_block(32, 64),
+            *convolve(schema.channels, 32),
+            *convolve(32, 64),
             nn.Flatten(),
             nn.Dropout(0.25),
             nn.Linear(flat, 128),
@@ -41,11 +41,6 @@ class ImageClassifier(nn.Sequential):
             nn.Dropout(0.25),
             nn.Linear(128, schema.num_classes),
         )
-
-
-def _block(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    convolution = nn.Conv2d(inputs, outputs, 3, padding=1)
-    return convolution, nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)
 
 
 def train_classifier(

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from synthesis.images.quality.pixels import read_images
-from synthesis.images.quality.training import scale
+from synthesis.images.quality.training import convolve, scale
 from synthesis.images.schema import ImageSchema
 from synthesis.units import Codes
 
@@ -37,20 +37,15 @@ class Extractor(nn.Sequential):
 
     def __init__(self) -> None:
         super().__init__(
-            *_block(1, 16),
-            *_block(16, 32),
-            *_block(32, 64),
+            *convolve(1, 16),
+            *convolve(16, 32),
+            *convolve(32, 64),
             nn.Flatten(),
             nn.Linear(64 * 3 * 3, NUM_FEATURES),
             # Features of digits vary by about one, so that a kernel distance has a usual size.
             nn.BatchNorm1d(NUM_FEATURES, affine=False),
             nn.ReLU(),
         )
-
-
-def _block(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    convolution = nn.Conv2d(inputs, outputs, 3, padding=1)
-    return convolution, nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)
 
 
 def resize(images: Tensor) -> Tensor:
