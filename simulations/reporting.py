@@ -15,6 +15,7 @@ from server.report import (
     LOCAL_TRUST,
     NOT_PROMISED,
     Attacks,
+    Consistency,
     Evaluation,
     Images,
     Phase,
@@ -101,9 +102,7 @@ def make_report(
         strategy=(strategy := build_strategy(study, outcome, names)),
         utility=assessment.utility,
         evaluation=_report_evaluation(outcome, sites, run),
-        consistency=build_consistency(outcome, sites.schema, names)
-        if isinstance(sites.schema, Schema)
-        else None,
+        consistency=_report_consistency(outcome, sites, names),
         sketch_noise=build_sketch_noise(outcome),
         attacks=assessment.attacks,
         audit=build_audit(canaries, study),
@@ -121,6 +120,14 @@ def make_report(
             *strategy.warnings,
         ),
     )
+
+
+def _report_consistency(
+    outcome: StudyOutcome, sites: AnySites, names: Mapping[int, str]
+) -> Consistency | None:
+    if not isinstance(sites.schema, Schema):
+        return None  # images are described together, whatever their site
+    return build_consistency(outcome, sites.schema, names)
 
 
 def _promise_of(study: Study, sites: AnySites) -> Promise:

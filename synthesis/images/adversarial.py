@@ -13,6 +13,10 @@ from synthesis.images.discriminator import ImageDiscriminator
 from synthesis.images.generator import ImageGenerator, to_rows
 from synthesis.images.schema import ImageSchema
 
+LEAST_SEEN = 0.75
+"""Share of fakes that a discriminator must know before the generator follows it."""
+_FAKES_ASKED = 500
+
 
 def improve_image_generator(
     generator: ImageGenerator,
@@ -31,8 +35,10 @@ def improve_image_generator(
         settings: steps, batch size and weights.
         rng: draws latent numbers, classes and shifts.
     """
+    if not sees_fakes(generator, discriminator, schema, rng):
+        return generator
     optimizer = torch.optim.Adam(
-        generator.parameters(), lr=settings.learning_rate, betas=(0.5, 0.9)
+        generator.refine.parameters(), lr=settings.learning_rate, betas=(0.5, 0.9)
     )
     average = copy.deepcopy(generator)
     for step in range(settings.steps):
@@ -43,6 +49,22 @@ def improve_image_generator(
         optimizer.step()
         update(average, generator, decay=min(0.9, step / (step + 5)))
     return average
+
+
+@torch.no_grad()
+def sees_fakes(
+    generator: ImageGenerator,
+    discriminator: ImageDiscriminator,
+    schema: ImageSchema,
+    rng: torch.Generator,
+) -> bool:
+    """Return whether a discriminator knows fakes for what they are, which costs nothing to ask.
+
+    One that does not has nothing to teach yet, and would only lead the generator astray.
+    """
+    images, labels = generator.draw(_FAKES_ASKED, rng)
+    logits = discriminator(to_rows(images, labels, schema.num_classes))
+    return float((logits < 0).float().mean()) >= LEAST_SEEN
 
 
 @torch.no_grad()

@@ -174,7 +174,7 @@ def test_a_round_that_could_not_read_the_table_may_begin_again(site: Site) -> No
     assert site.ledger.epsilon() == spent
 
 
-@pytest.mark.parametrize("step", ["_make_trainer", "improve_generator"])
+@pytest.mark.parametrize("step", ["_make_trainer", "choose_generator_steps"])
 def test_a_round_that_fails_for_an_unknown_reason_is_spent(
     site: Site, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
