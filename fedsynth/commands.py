@@ -76,8 +76,8 @@ def options(
 @app.command()
 def simulate(
     study: Annotated[Path | None, typer.Argument(help="Study file (TOML).")] = None,
-    demo: Annotated[str | None, typer.Option(help="Data set that comes along: adult.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Your own table: CSV or Parquet.")] = None,
+    demo: Annotated[str | None, typer.Option(help="Public data: adult, digits or fashion.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Your own: CSV or Parquet, or images.")] = None,
     schema: Annotated[Path | None, typer.Option(help="Its schema (TOML).")] = None,
     sites: Annotated[int | None, typer.Option(help="Number of sites. (default: 4)")] = None,
     partition: Partition = None,
@@ -140,7 +140,7 @@ def plan(
 @app.command()
 def sample(
     release: Annotated[Path, typer.Argument(metavar="DIR", help="A release folder.")],
-    out: Annotated[Path, typer.Option(help="New file: .parquet, .csv or .csv.gz.")],
+    out: Annotated[Path, typer.Option(help="New file: .parquet, .csv, .csv.gz; .npz or .png.")],
     rows: Annotated[int | None, typer.Option(help="Rows to draw; any number is free.")] = None,
     where: Annotated[
         list[str] | None,

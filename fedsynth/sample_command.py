@@ -20,6 +20,8 @@ from rich.progress import (
 from fedsynth.console import say
 from fedsynth.mixing_view import sentences_about
 from fedsynth.sampling import write_sample
+from synthesis import InputError
+from synthesis.images.model_files import is_of_images
 from synthesis.mixing import Mixing
 
 _QUIET_S: Final = 30.0
@@ -45,6 +47,9 @@ def sample_to_file(
         OSError: if the file cannot be written; then nothing is left of it.
         WorkersFailed: if worker processes end; then nothing is left of the file.
     """
+    if is_of_images(release):
+        _sample_images(console, release, rows, out, where, seed, mixing)
+        return
     records: list[Mapping[str, Any]] = []
 
     def keep(record: Mapping[str, Any]) -> None:
@@ -76,6 +81,25 @@ def sample_to_file(
     for record in records:
         for sentence in sentences_about(record):
             say(console, sentence)
+
+
+def _sample_images(
+    console: Console,
+    release: Path,
+    rows: int | None,
+    out: Path,
+    where: Sequence[str],
+    seed: int,
+    mixing: Mixing,
+) -> None:
+    from fedsynth.image_sampling import write_images  # it waits for torch
+
+    if mixing.is_asked:
+        raise InputError(
+            "mixing is for tables; of images, --where class=NAME draws one class.", argument="mix"
+        )
+    number = write_images(release, rows, out, where=where, seed=seed)
+    say(console, f"{number:,} images in {out}; this spent nothing.")
 
 
 class RowProgress:

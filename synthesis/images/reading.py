@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from synthesis.images.png_folder import BadImage, check_png_folder, read_png_fol
 from synthesis.images.schema import ImageSchema
 from synthesis.units import Codes, Units
 
-__all__ = ["BadImage", "check_images", "read_image_units", "save_images"]
+__all__ = ["BadImage", "check_images", "pack_images", "read_image_units", "save_images"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,7 +77,17 @@ def check_images(path: Path, schema: ImageSchema) -> Sequence[BadImage]:
 
 
 def save_images(path: Path, codes: Codes, schema: ImageSchema) -> None:
-    """Write images and labels into an NPZ file; the same images always give the same bytes.
+    """Write images and labels into an NPZ file, as ``pack_images`` does.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    with path.open("wb") as file:
+        pack_images(file, codes, schema)
+
+
+def pack_images(file: BinaryIO, codes: Codes, schema: ImageSchema) -> None:
+    """Write images and labels as NPZ; the same images always give the same bytes.
 
     Arrays are ``images``, ``(n, height, width)`` or with channels last, and ``labels``, both uint8.
 
@@ -85,10 +96,8 @@ def save_images(path: Path, codes: Codes, schema: ImageSchema) -> None:
     """
     images = codes[:, :-1].astype(np.uint8).reshape(-1, *schema.shape)
     images = images[:, 0] if schema.channels == 1 else images.transpose(0, 2, 3, 1)
-    with path.open("wb") as file:
-        np.savez_compressed(
-            file, images=np.ascontiguousarray(images), labels=codes[:, -1].astype(np.uint8)
-        )
+    labels = codes[:, -1].astype(np.uint8)
+    np.savez_compressed(file, images=np.ascontiguousarray(images), labels=labels)
 
 
 def _read_arrays(path: Path, schema: ImageSchema) -> _Arrays | None:

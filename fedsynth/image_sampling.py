@@ -1,0 +1,63 @@
+"""``fedsynth sample`` on a release of images: more of them, as NPZ or as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+from fedsynth.new_file import check_new_file
+from synthesis import InputError
+from synthesis.durable_file import whole_file
+from synthesis.images.model_files import load_image_generator
+from synthesis.images.pictures import draw_grid
+from synthesis.images.reading import pack_images
+from synthesis.images.sampling import sample_images
+
+ENDINGS: Final = (".npz", ".png")
+_CLASS: Final = "class"
+
+
+def write_images(
+    release: Path, rows: int | None, out: Path, *, where: Sequence[str] = (), seed: int = 0
+) -> int:
+    """Draw images from the generator of a release into a new file, and return how many.
+
+    Args:
+        release: folder that a study wrote.
+        rows: images to draw, >= 1.
+        out: ``.npz`` for arrays ``images`` and ``labels``, ``.png`` for a grid to look at.
+        where: nothing, or ``class=NAME``.
+        seed: the same seed gives the same images.
+
+    Raises:
+        InputError: if something given cannot be used; nothing is written.
+        OSError: if the file cannot be written; nothing is left of it.
+    """
+    check_new_file(out, endings=ENDINGS)
+    generator, schema = load_image_generator(release)
+    if rows is None:
+        raise InputError("rows are needed; say how many.", argument="rows")
+    codes = sample_images(generator, schema, rows, seed=seed, only=_parse_class(where))
+    if out.suffix.lower() == ".png":
+        content = draw_grid(codes, schema)
+    else:
+        packed = BytesIO()
+        pack_images(packed, codes, schema)
+        content = packed.getvalue()
+    with whole_file(out) as file:
+        file.write(content)
+    return len(codes)
+
+
+def _parse_class(where: Sequence[str]) -> str | None:
+    if not where:
+        return None
+    name, sign, value = where[0].partition("=")
+    if len(where) > 1 or not sign or name.strip() != _CLASS:
+        raise InputError(
+            f"where must be one condition class=NAME on images, got {' and '.join(where)!r}.",
+            argument="where",
+        )
+    return value.strip()
