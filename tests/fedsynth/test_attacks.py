@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 from attacked_tables import ROOMY, draw_rows
 from command_line import CommandLine
+from report_states import foreseen_attack, succeeding_attack, without_pictures
 from tiny_world import make_generator
 
 import fedsynth
 from fedsynth.attack_view import describe
 from server.report import SITE_MARK, Attack, Attacks
+from server.report.answers import find_audit_words
 from synthesis import decode
 from synthesis.model_files import save_generator
 from synthesis.schema import dump_schema
@@ -52,7 +54,7 @@ def test_a_release_that_gives_nothing_away_ends_with_zero_and_says_what_that_is_
     assert (ended.code, ended.err) == (0, "")
     said = " ".join(ended.out.split())
     for words in (
-        "None of 9 attacks does better",
+        "None of 8 attacks on the published rows did better than chance explains (5%",
         "An attack that fails proves nothing",
         SITE_MARK,
         "membership: density",
@@ -77,13 +79,55 @@ def test_success_that_the_promise_allows_is_told_from_success_beyond_it() -> Non
         succeeds=True,
     )
     said = describe(Attacks(attacks=(found,)))
-    assert said.startswith("Within the promise: 1 of 1 attacks")
+    assert said.startswith("1 of 1 attack on the published rows succeeded, within what the promise")
     assert "x 0.520 (the promise allows up to 0.580)" in said
-    for allowed in (None, 0.505):
+    for allowed, loud in (
+        (None, "2 of 2 attacks on the published rows SUCCEEDED"),
+        (0.505, "MORE"),
+    ):
         beyond = found.model_copy(update={"allowed": allowed})
-        assert describe(Attacks(attacks=(found, beyond))).startswith("ATTACKED: 2 of 2")
+        assert describe(Attacks(attacks=(found, beyond))).startswith(loud)
     helpless = found.model_copy(update={"succeeds": False, "control_succeeds": False})
     assert "Nothing follows" in describe(Attacks(attacks=(helpless,)))
+
+
+def test_terminal_and_page_count_the_same_attacks_in_the_same_words() -> None:
+    for state in (without_pictures, foreseen_attack, succeeding_attack):
+        report = state()
+        assert report.attacks is not None
+        (words,) = (each for each in find_audit_words(report) if "published row" in each)
+        assert describe(report.attacks).startswith(words)
+
+
+def test_copies_alone_are_no_attack_and_are_told_all_the_same() -> None:
+    attacks = without_pictures().attacks
+    assert attacks is not None
+    *others, copies = attacks.attacks
+    for allowed, how in ((None, "MORE THAN CHANCE"), (0.067, "more than chance, within")):
+        more = copies.model_copy(update={"succeeds": True, "allowed": allowed})
+        said = describe(attacks.model_copy(update={"attacks": (*others, more)}))
+        assert said.startswith("None of 4 attacks")
+        assert f"no attack: rows that are equal in all columns 0.031, {how}" in said
+    beyond = copies.model_copy(update={"succeeds": True, "allowed": 0.01})
+    said = describe(attacks.model_copy(update={"attacks": (*others, beyond)}))
+    assert said.startswith("MORE THAN THE PROMISE ALLOWS was found by rows that are equal")
+    assert "no attack" not in said
+
+
+def test_all_win_the_control_is_said_only_of_attacks_that_were_tried_on_it() -> None:
+    attacks = without_pictures().attacks
+    assert attacks is not None
+    untried = {"control": None, "control_succeeds": None}
+    silent = tuple(each.model_copy(update=untried) for each in attacks.attacks)
+    said = describe(attacks.model_copy(update={"attacks": silent}))
+    assert "No control was tried: an attack that cannot win is no evidence" in said
+    assert "win." not in said
+    said = describe(attacks)
+    assert "No control was tried for rare combinations of three columns: an attack" in said
+    assert "win." not in said
+    won = tuple(each.model_copy(update={"control_succeeds": True}) for each in attacks.attacks)
+    said = describe(attacks.model_copy(update={"attacks": won}))
+    assert said.endswith("a table that remembers its rows, all of them win.")
 
 
 def test_a_release_that_copies_its_rows_ends_with_one(shell: CommandLine) -> None:
@@ -93,7 +137,9 @@ def test_a_release_that_copies_its_rows_ends_with_one(shell: CommandLine) -> Non
     copied.astype(published.dtypes.to_dict()).to_parquet(shell.home / "release/synthetic.parquet")
     ended = shell.run("audit", "rows", "release", *TABLES)
     assert (ended.code, ended.err) == (1, "")
-    assert "ATTACKED: " in ended.out and "YES" in ended.out
+    said = " ".join(ended.out.split())
+    assert "of 8 attacks on the published rows SUCCEEDED" in said and "YES" in said
+    assert "Duplicate check, no attack: rows that occur among the synthetic ones" in said
 
 
 def test_the_figures_go_to_programs_and_into_a_new_file_without_any_value(
