@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from fedsynth.console import add_row, make_table, say
-from server.report import Attacks, describe_attacks, describe_control
+from server.report import Attack, Attacks, describe_attacks, describe_control
 
 NO_PROOF = "An attack that fails proves nothing: somebody else may know a better one."
 
@@ -15,7 +15,7 @@ def show_attacks(console: Console, attacks: Attacks) -> None:
     table = make_table(
         "Attacks on the published rows (membership: AUC; else share of tries)",
         ["attack, tried on trained-on rows"],
-        ["found", "95 % interval", "on other\nrows", "on the\ncontrol", "suc-\nceeds"],
+        ["found", "95 % interval", "other\nrows", "al-\nlowed", "con-\ntrol", "suc-\nceeds"],
     )
     for attack in attacks.attacks:
         add_row(
@@ -25,14 +25,23 @@ def show_attacks(console: Console, attacks: Attacks) -> None:
                 f"{attack.found:.3f}",
                 f"{attack.low:.3f} to {attack.high:.3f}",
                 f"{attack.baseline:.3f}",
+                "-" if attack.allowed is None else f"{attack.allowed:.3f}",
                 "-" if attack.control is None else f"{attack.control:.3f}",
-                "YES" if attack.succeeds else "no",
+                _judge(attack),
             ],
         )
     console.print(table)
     say(console, describe(attacks))
+    if attacks.unknown_promise is not None:
+        say(console, attacks.unknown_promise)
     say(console, NO_PROOF)
     say(console, f"This is {attacks.mark}.")
+
+
+def _judge(attack: Attack) -> str:
+    if not attack.succeeds:
+        return "no"
+    return "within" if attack.is_foreseen else "BEYOND" if attack.is_broken_promise else "YES"
 
 
 def describe(attacks: Attacks) -> str:

@@ -104,6 +104,8 @@ class Attacks(Part):
     """Chance that any attack is said to succeed where trained-on records are like others."""
     attacks: tuple[Attack, ...]
     """One entry per attack."""
+    unknown_promise: str | None = None
+    """Why nobody knows what the promise allows, as a sentence; None where that was computed."""
 
     @property
     def real(self) -> tuple[Attack, ...]:

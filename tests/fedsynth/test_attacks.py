@@ -12,14 +12,19 @@ import pytest
 from attacked_tables import ROOMY, draw_rows
 from command_line import CommandLine
 from report_states import foreseen_attack, succeeding_attack, without_pictures
-from tiny_world import make_generator
+from signed_release import make_release_report, sign_again, write_signed
+from tiny_sites import make_study
+from tiny_world import SCHEMA, make_generator
 
 import fedsynth
 from fedsynth.attack_view import describe
+from privacy import Part
+from privacy.audits import ledger_curve
 from server.report import SITE_MARK, Attack, Attacks
 from server.report.answers import find_audit_words
 from synthesis import decode
 from synthesis.model_files import save_generator
+from synthesis.sampling import sample_table
 from synthesis.schema import dump_schema
 
 
@@ -128,6 +133,45 @@ def test_all_win_the_control_is_said_only_of_attacks_that_were_tried_on_it() -> 
     won = tuple(each.model_copy(update={"control_succeeds": True}) for each in attacks.attacks)
     said = describe(attacks.model_copy(update={"attacks": won}))
     assert said.endswith("a table that remembers its rows, all of them win.")
+
+
+def test_what_the_promise_allows_follows_from_the_signed_statement(shell: CommandLine) -> None:
+    write_signed(shell.home / "signed", make_release_report())
+    for name, seed in (("mine.csv", 8), ("others.csv", 9)):
+        sample_table(make_generator(), SCHEMA, 300, seed=seed).to_csv(
+            shell.home / name, index=False
+        )
+    ended = shell.run("audit", "rows", "signed", *TABLES, "--json")
+    assert ended.err == ""
+    attacks = Attacks.model_validate_json(ended.out)
+    assert attacks.unknown_promise is None
+    allowed = {attack.kind: attack.allowed for attack in attacks.attacks}
+    events = make_study().make_plan().events()
+    training = [event for event in events if event.part is Part.TRAINING]
+    curve = ledger_curve(training, make_study().delta)
+    wanted = 1 - np.mean([curve(share) for share in np.linspace(0, 1, 1001)[:-1]])
+    assert allowed["membership"] == pytest.approx(wanted)
+    assert allowed["attribute"] is not None and allowed["singling-out"] is None
+    assert f"{wanted:.3f}" in shell.run("audit", "rows", "signed", *TABLES).out
+
+
+def test_a_statement_that_does_not_hold_excuses_nothing(shell: CommandLine) -> None:
+    said = " ".join(shell.run("audit", "rows", "release", *TABLES).out.split())
+    assert "Nobody knows what the promise allows, so no success is called within it:" in said
+    assert "there is no signed statement" in said
+    write_signed(shell.home / "signed", make_release_report())
+    sign_again(shell.home / "signed", lambda claim: claim["subject"].pop())
+    for name, seed in (("mine.csv", 8), ("others.csv", 9)):
+        sample_table(make_generator(), SCHEMA, 300, seed=seed).to_csv(
+            shell.home / name, index=False
+        )
+    attacks = Attacks.model_validate_json(
+        shell.run("audit", "rows", "signed", *TABLES, "--json").out
+    )
+    assert (
+        attacks.unknown_promise is not None and "is not as it was signed" in attacks.unknown_promise
+    )
+    assert all(attack.allowed is None for attack in attacks.attacks)
 
 
 def test_a_release_that_copies_its_rows_ends_with_one(shell: CommandLine) -> None:
