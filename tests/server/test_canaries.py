@@ -140,7 +140,14 @@ def test_where_nobody_plants_nobody_is_asked(tmp_path: Path) -> None:
     assert build_audit(None, study) is None
 
 
-@pytest.mark.parametrize("phase", [QUERY_SKETCH, "query.evaluate", QUERY_OPEN])
+@pytest.mark.parametrize(
+    "phase",
+    [
+        pytest.param(QUERY_SKETCH, marks=pytest.mark.slow),
+        pytest.param("query.evaluate", marks=pytest.mark.slow),
+        QUERY_OPEN,
+    ],
+)
 def test_a_coordinator_that_dies_finds_the_same_audit(tmp_path: Path, phase: str) -> None:
     texts = []
     for name, dies_at in (("whole", ""), ("two-lives", phase)):
@@ -230,6 +237,7 @@ def test_half_of_every_canary_is_taken_out_and_what_they_touch_is_kept() -> None
     np.testing.assert_array_equal(sums["canaries/7"], sketch[touched])
 
 
+@pytest.mark.slow
 def test_the_table_is_as_large_with_canaries_as_without(tmp_path: Path) -> None:
     """They are taken out on average, so that no row of nobody is published."""
     found = []
