@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from privacy import Part
+from server.attestation import ReleaseBroken, verify_release
 from server.release import SYNTHETIC_FILE
 from server.report import SITE_MARK, Attacks
-from simulations.attacks import choose_one_each, match_rows, try_attacks
+from simulations.attacks import Promise, choose_one_each, match_rows, try_attacks
 from synthesis.attacks import (
     FALSE_ALARMS,
     FEWEST,
@@ -36,7 +38,8 @@ def attack_rows(
     """Try what somebody who holds real rows can learn from a release about those it was made from.
 
     The two tables must be drawn alike, such as by a coin for each row; a larger one is cut down at
-    random, and of a person one row is tried. Figures only are returned, never a row or a value, but
+    random, and of a person one row is tried. What the promise allows follows from the events in the
+    release's signed statement. Figures only are returned, never a row or a value, but
     they are made from real rows without noise.
 
     Args:
@@ -54,11 +57,34 @@ def attack_rows(
     synthetic = _read_synthetic(Path(release), schema, rng)
     trained, held = _read(schema, "members", members), _read(schema, "others", others)
     _check_no_shared_person(trained, held)
+    promise, unknown = _find_promise(Path(release))
     rows = match_rows([choose_one_each(trained, rng)], [choose_one_each(held, rng)], rng)
     _check_no_shared_rows(rows.members, rows.others)
     records = Records(schema=schema, synthetic=synthetic, members=rows.members, others=rows.others)
-    attacks = try_attacks(records, generator, rng=rng)
-    return Attacks(mark=SITE_MARK, false_alarms=FALSE_ALARMS, attacks=attacks)
+    attacks = try_attacks(records, generator, rng=rng, promise=promise)
+    return Attacks(
+        mark=SITE_MARK, false_alarms=FALSE_ALARMS, attacks=attacks, unknown_promise=unknown
+    )
+
+
+def _find_promise(release: Path) -> tuple[Promise | None, str | None]:
+    """Return what the signed events allow at the site that they expose most, or why nobody knows.
+
+    Only a statement that holds counts: one that claims too much would excuse what attacks find.
+    """
+    sentence = "Nobody knows what the promise allows, so no success is called within it: {}."
+    try:
+        verdict = verify_release(release)
+    except ReleaseBroken:
+        return None, sentence.format("there is no signed statement, see 'fedsynth verify'")
+    if not verdict.holds:
+        return None, sentence.format("the release is not as it was signed, see 'fedsynth verify'")
+    predicate = verdict.statement.predicate
+    exposed = max(predicate.sites, key=lambda site: site.epsilon)
+    events = [event for event in exposed.read_events() if event.part is Part.TRAINING]
+    if not events:
+        return None, sentence.format("its statement names no event on rows that are trained on")
+    return Promise(events, predicate.guarantee.delta), None
 
 
 def _read_synthetic(release: Path, schema: Schema, rng: np.random.Generator) -> Codes:

@@ -103,6 +103,12 @@ def _find_layer_problems(discriminator: nn.Module) -> Iterator[str]:
         yield "BatchNorm scales each record by the others of its batch"
     if any(isinstance(m, _InstanceNorm) and m.track_running_stats for m in modules):
         yield "InstanceNorm with running statistics keeps what records left behind"
+    embeddings = [m for m in modules if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
+    if any(embedding.max_norm is not None for embedding in embeddings):
+        yield (
+            "an embedding with max_norm shrinks the weights that records look up, outside of clip "
+            "and noise: leave max_norm out"
+        )
     if any(True for _ in discriminator.buffers()):
         yield "a buffer can carry what one record left behind to the next"
     yield from (str(problem) for problem in ModuleValidator.validate(discriminator, strict=False))

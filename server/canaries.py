@@ -40,6 +40,10 @@ MODEL_ERROR = 1.0
 MODEL_ROWS = 100_000
 """Rows that are drawn from the generator to tell what it expects in each cell."""
 
+LONGEST_OPENING_S = 60.0
+"""Longest wait for coins: a site only reads a file, and none has to answer, so that a silent one
+must not hold up the release for the hours that a phase may take."""
+
 
 class CanaryAuditor:
     """Makes the canaries of every site, and scores them when all is released.
@@ -87,7 +91,11 @@ class CanaryAuditor:
         if not planted:
             return {}
         opened = self._conversation.ask(
-            grid, lambda: list(planted), protocol.QUERY_OPEN, settings_of(self._study)
+            grid,
+            lambda: list(planted),
+            protocol.QUERY_OPEN,
+            settings_of(self._study),
+            longest_s=LONGEST_OPENING_S,
         )
         rng = SeededRandomness(self._study.seed).numpy("canaries")
         assert isinstance(self._schema, Schema) and isinstance(fitted, Generator)

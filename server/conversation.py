@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -64,6 +65,7 @@ class Conversation:
         record: str | None = None,
         expected: Mapping[str, ArraySpec] | None = None,
         take: Take = lambda node, reply: reply,
+        longest_s: float = math.inf,
     ) -> Answers:
         """Return the answers to a question: those that are kept, or those that sites give now.
 
@@ -79,6 +81,7 @@ class Conversation:
             expected: its arrays.
             take: given each good answer as it comes, returns what is kept of it, or why it does
                 not count.
+            longest_s: longest wait, where that for a question is longer than this one deserves.
         """
         found = self._checkpoint.find_answers(kind)
         if found is not None:
@@ -92,9 +95,7 @@ class Conversation:
             nodes = find_nodes()
             self._emit({"event": "phase-started", "phase": kind, "nodes": list(nodes)})
             wanted = {"record": record, "expected": expected}
-            answers = accept(
-                self._send(grid, nodes, kind, content, self._deadline_s, take, **wanted)
-            )
+            answers = accept(self._send(grid, nodes, kind, content, longest_s, take, **wanted))
             self._checkpoint.keep_answers(kind, answers, self._receipts.keys)
             self._checkpoint.keep_receipts(self._receipts.latest)
             self._emit(_finished(kind, answers))
@@ -121,9 +122,8 @@ class Conversation:
         reached = [node for node in nodes if node in online]
         self._emit({"event": "study-closing", "nodes": reached})
         content = RecordDict({CONFIG: config})
-        deadline_s = min(longest_s, self._deadline_s)
         answers = self._send(
-            grid, reached, protocol.QUERY_CLOSE, content, deadline_s, lambda node, reply: reply
+            grid, reached, protocol.QUERY_CLOSE, content, longest_s, lambda node, reply: reply
         )
         self._checkpoint.keep_receipts(self._receipts.latest)
         self._emit({"event": "study-closed", "told": list(answers.valid)})
@@ -135,7 +135,7 @@ class Conversation:
         nodes: Sequence[int],
         kind: str,
         content: RecordDict,
-        deadline_s: float,
+        longest_s: float,
         take: Take,
         **wanted: Any,
     ) -> Answers:
@@ -146,6 +146,7 @@ class Conversation:
             known = self._receipts.vet(node, reply, must_grow=must_grow)
             return take(node, known) if isinstance(known, Reply) else known
 
+        deadline_s = min(longest_s, self._deadline_s)
         messages = make_messages(nodes, kind, content, ttl_s=deadline_s)
         answers = ask(
             grid,

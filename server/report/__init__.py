@@ -4,6 +4,7 @@ What a reader needs to judge a release belongs here: the promise, the ledgers, t
 pictures, the cost and the limits, in plain words. Nothing is measured or decided here.
 """
 
+from server.report.attack_words import describe_attacks, describe_control
 from server.report.audit import build_audit
 from server.report.build import (
     build_cost,
@@ -132,6 +133,8 @@ __all__ = [
     "build_software",
     "build_strategy",
     "build_utility_row",
+    "describe_attacks",
+    "describe_control",
     "describe_release",
     "render_html",
     "report_from_json",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from server.report.attack_words import describe_attacks
 from server.report.changes import find_row
-from server.report.evidence import Attacks, Audit
+from server.report.evidence import Audit
 from server.report.model import Report
 from server.report.parts import Group, Utility
 from server.report.wording import lower, numeral, plural
@@ -27,7 +28,7 @@ def find_audit_words(report: Report) -> Iterator[str]:
     if report.attacks is None:
         yield audited
         return
-    attacked = _attack_words(report.attacks)
+    attacked = describe_attacks(report.attacks)
     is_broken = any(attack.is_broken_promise for attack in report.attacks.attacks)
     yield from (attacked, audited) if is_broken else (audited, attacked)
 
@@ -53,27 +54,6 @@ def _audit_words(audit: Audit | None) -> str:
         f"largest lower bound on epsilon is {lower(best)}, where 0 means no violation shown. That "
         "is no proof that the promise is kept."
     )
-
-
-def _attack_words(attacks: Attacks) -> str:
-    real = [attack for attack in attacks.attacks if attack.kind != "copies"]
-    of_all = f"of {len(real)} {plural(len(real), 'attack')} on the published rows"
-    beyond = [attack.name for attack in attacks.attacks if attack.is_broken_promise]
-    if beyond:
-        return (
-            f"MORE THAN THE PROMISE ALLOWS was found by {_list(beyond)}. Do not rely on the "
-            "promise before the cause is found."
-        )
-    winning = [attack.name for attack in real if attack.succeeds and not attack.is_foreseen]
-    if winning:
-        return f"{len(winning)} {of_all} SUCCEEDED: {_list(winning)}."
-    foreseen = [attack.name for attack in real if attack.is_foreseen]
-    if foreseen:
-        return (
-            f"{len(foreseen)} {of_all} succeeded, within what the promise allows: "
-            f"{_list(foreseen)}."
-        )
-    return f"None {of_all} did better than chance explains."
 
 
 def find_usefulness_words(report: Report) -> Iterator[str]:
@@ -141,7 +121,7 @@ def not_private_answers(report: Report) -> list[str]:
         "Whoever gets what a site sends may learn its records from it, alone or with others.",
         "No. There is no noise whose source could matter.",
         "No. There is no promise that an audit could hold it to. "
-        + join([] if report.attacks is None else [_attack_words(report.attacks)]),
+        + join([] if report.attacks is None else [describe_attacks(report.attacks)]),
         join(find_usefulness_words(report)),
         "No protection goes with the release: guard it as you guard the records themselves.",
         f"Nothing is promised. {report.stamp}: this run exists for comparison only.",

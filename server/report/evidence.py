@@ -104,3 +104,15 @@ class Attacks(Part):
     """Chance that any attack is said to succeed where trained-on records are like others."""
     attacks: tuple[Attack, ...]
     """One entry per attack."""
+    unknown_promise: str | None = None
+    """Why nobody knows what the promise allows, as a sentence; None where that was computed."""
+
+    @property
+    def real(self) -> tuple[Attack, ...]:
+        """What counts as an attack: all but the copies."""
+        return tuple(attack for attack in self.attacks if attack.kind != "copies")
+
+    @property
+    def duplicates(self) -> tuple[Attack, ...]:
+        """The copies: a check for duplicates, which tells nothing of anybody."""
+        return tuple(attack for attack in self.attacks if attack.kind == "copies")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from server.report.attack_words import describe_control
 from server.report.evidence import Attacks, Audit, SiteAudit
 from server.report.evidence_pictures import draw_attacks, draw_audits
 
@@ -27,17 +28,16 @@ def show_audit(audit: Audit | None) -> dict[str, Any]:
 def show_attacks(attacks: Attacks | None) -> dict[str, Any]:
     """Return the template's values about attacks; copies are no attack but a check."""
     tried = attacks.attacks if attacks else ()
-    real = [attack for attack in tried if attack.kind != "copies"]
-    duplicates = [attack for attack in tried if attack.kind == "copies"]
+    real = attacks.real if attacks else ()
     label = "Success of each attack with its interval, beside baseline, promise and control"
     return {
         "attacks": real,
         "attack_drawing": draw_attacks(real, label) if real else None,
-        "duplicates": duplicates,
+        "duplicates": attacks.duplicates if attacks else (),
         "beyond": [attack for attack in tried if attack.is_broken_promise],
         "winning": [attack for attack in real if attack.succeeds and attack.allowed is None],
         "foreseen": [attack for attack in real if attack.is_foreseen],
-        "helpless": [attack for attack in real if attack.control_succeeds is False],
+        "control_words": describe_control(attacks) if attacks else "",
     }
 
 

@@ -5,7 +5,15 @@ control: the same attacks on a generator that remembers its rows, where they mus
 """
 
 from simulations.attacks.matching import MatchedRows, choose_one_each, match_rows
+from simulations.attacks.promise import Promise
 from simulations.attacks.release import attack_release
 from simulations.attacks.trying import try_attacks
 
-__all__ = ["MatchedRows", "attack_release", "choose_one_each", "match_rows", "try_attacks"]
+__all__ = [
+    "MatchedRows",
+    "Promise",
+    "attack_release",
+    "choose_one_each",
+    "match_rows",
+    "try_attacks",
+]

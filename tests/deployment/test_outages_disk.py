@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from federation import Federation, federation
 from outages import assert_paid_once
-from small_disks import SmallDisk, small_disk
+from small_disk import SmallDisk, small_disk
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 

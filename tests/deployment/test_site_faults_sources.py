@@ -28,7 +28,7 @@ NO_ROOM = "this site's folder cannot be written to (No space left on device)"
 def test_a_full_disk_and_a_database_that_goes_away_cost_a_second_run_and_no_budget(
     tmp_path: Path,
 ) -> None:
-    with postgres_server() as server, small_disk(tmp_path / "ward") as disk:
+    with postgres_server() as server, small_disk(tmp_path / "ward", "4m") as disk:
         with federation(tmp_path) as lab:
             add_clinic(lab, server)
             lab.add_site("ward", quick=True)

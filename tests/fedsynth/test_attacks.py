@@ -11,13 +11,20 @@ import pandas as pd
 import pytest
 from attacked_tables import ROOMY, draw_rows
 from command_line import CommandLine
-from tiny_world import make_generator
+from report_states import foreseen_attack, succeeding_attack, without_pictures
+from signed_release import make_release_report, sign_again, write_signed
+from tiny_sites import make_study
+from tiny_world import SCHEMA, make_generator
 
 import fedsynth
 from fedsynth.attack_view import describe
+from privacy import Part
+from privacy.audits import ledger_curve
 from server.report import SITE_MARK, Attack, Attacks
+from server.report.answers import find_audit_words
 from synthesis import decode
 from synthesis.model_files import save_generator
+from synthesis.sampling import sample_table
 from synthesis.schema import dump_schema
 
 
@@ -52,7 +59,7 @@ def test_a_release_that_gives_nothing_away_ends_with_zero_and_says_what_that_is_
     assert (ended.code, ended.err) == (0, "")
     said = " ".join(ended.out.split())
     for words in (
-        "None of 9 attacks does better",
+        "None of 8 attacks on the published rows did better than chance explains (5%",
         "An attack that fails proves nothing",
         SITE_MARK,
         "membership: density",
@@ -77,13 +84,94 @@ def test_success_that_the_promise_allows_is_told_from_success_beyond_it() -> Non
         succeeds=True,
     )
     said = describe(Attacks(attacks=(found,)))
-    assert said.startswith("Within the promise: 1 of 1 attacks")
+    assert said.startswith("1 of 1 attack on the published rows succeeded, within what the promise")
     assert "x 0.520 (the promise allows up to 0.580)" in said
-    for allowed in (None, 0.505):
+    for allowed, loud in (
+        (None, "2 of 2 attacks on the published rows SUCCEEDED"),
+        (0.505, "MORE"),
+    ):
         beyond = found.model_copy(update={"allowed": allowed})
-        assert describe(Attacks(attacks=(found, beyond))).startswith("ATTACKED: 2 of 2")
+        assert describe(Attacks(attacks=(found, beyond))).startswith(loud)
     helpless = found.model_copy(update={"succeeds": False, "control_succeeds": False})
     assert "Nothing follows" in describe(Attacks(attacks=(helpless,)))
+
+
+def test_terminal_and_page_count_the_same_attacks_in_the_same_words() -> None:
+    for state in (without_pictures, foreseen_attack, succeeding_attack):
+        report = state()
+        assert report.attacks is not None
+        (words,) = (each for each in find_audit_words(report) if "published row" in each)
+        assert describe(report.attacks).startswith(words)
+
+
+def test_copies_alone_are_no_attack_and_are_told_all_the_same() -> None:
+    attacks = without_pictures().attacks
+    assert attacks is not None
+    *others, copies = attacks.attacks
+    for allowed, how in ((None, "MORE THAN CHANCE"), (0.067, "more than chance, within")):
+        more = copies.model_copy(update={"succeeds": True, "allowed": allowed})
+        said = describe(attacks.model_copy(update={"attacks": (*others, more)}))
+        assert said.startswith("None of 4 attacks")
+        assert f"no attack: rows that are equal in all columns 0.031, {how}" in said
+    beyond = copies.model_copy(update={"succeeds": True, "allowed": 0.01})
+    said = describe(attacks.model_copy(update={"attacks": (*others, beyond)}))
+    assert said.startswith("MORE THAN THE PROMISE ALLOWS was found by rows that are equal")
+    assert "no attack" not in said
+
+
+def test_all_win_the_control_is_said_only_of_attacks_that_were_tried_on_it() -> None:
+    attacks = without_pictures().attacks
+    assert attacks is not None
+    untried = {"control": None, "control_succeeds": None}
+    silent = tuple(each.model_copy(update=untried) for each in attacks.attacks)
+    said = describe(attacks.model_copy(update={"attacks": silent}))
+    assert "No control was tried: an attack that cannot win is no evidence" in said
+    assert "win." not in said
+    said = describe(attacks)
+    assert "No control was tried for rare combinations of three columns: an attack" in said
+    assert "win." not in said
+    won = tuple(each.model_copy(update={"control_succeeds": True}) for each in attacks.attacks)
+    said = describe(attacks.model_copy(update={"attacks": won}))
+    assert said.endswith("a table that remembers its rows, all of them win.")
+
+
+def test_what_the_promise_allows_follows_from_the_signed_statement(shell: CommandLine) -> None:
+    write_signed(shell.home / "signed", make_release_report())
+    for name, seed in (("mine.csv", 8), ("others.csv", 9)):
+        sample_table(make_generator(), SCHEMA, 300, seed=seed).to_csv(
+            shell.home / name, index=False
+        )
+    ended = shell.run("audit", "rows", "signed", *TABLES, "--json")
+    assert ended.err == ""
+    attacks = Attacks.model_validate_json(ended.out)
+    assert attacks.unknown_promise is None
+    allowed = {attack.kind: attack.allowed for attack in attacks.attacks}
+    events = make_study().make_plan().events()
+    training = [event for event in events if event.part is Part.TRAINING]
+    curve = ledger_curve(training, make_study().delta)
+    wanted = 1 - np.mean([curve(share) for share in np.linspace(0, 1, 1001)[:-1]])
+    assert allowed["membership"] == pytest.approx(wanted)
+    assert allowed["attribute"] is not None and allowed["singling-out"] is None
+    assert f"{wanted:.3f}" in shell.run("audit", "rows", "signed", *TABLES).out
+
+
+def test_a_statement_that_does_not_hold_excuses_nothing(shell: CommandLine) -> None:
+    said = " ".join(shell.run("audit", "rows", "release", *TABLES).out.split())
+    assert "Nobody knows what the promise allows, so no success is called within it:" in said
+    assert "there is no signed statement" in said
+    write_signed(shell.home / "signed", make_release_report())
+    sign_again(shell.home / "signed", lambda claim: claim["subject"].pop())
+    for name, seed in (("mine.csv", 8), ("others.csv", 9)):
+        sample_table(make_generator(), SCHEMA, 300, seed=seed).to_csv(
+            shell.home / name, index=False
+        )
+    attacks = Attacks.model_validate_json(
+        shell.run("audit", "rows", "signed", *TABLES, "--json").out
+    )
+    assert (
+        attacks.unknown_promise is not None and "is not as it was signed" in attacks.unknown_promise
+    )
+    assert all(attack.allowed is None for attack in attacks.attacks)
 
 
 def test_a_release_that_copies_its_rows_ends_with_one(shell: CommandLine) -> None:
@@ -93,7 +181,9 @@ def test_a_release_that_copies_its_rows_ends_with_one(shell: CommandLine) -> Non
     copied.astype(published.dtypes.to_dict()).to_parquet(shell.home / "release/synthetic.parquet")
     ended = shell.run("audit", "rows", "release", *TABLES)
     assert (ended.code, ended.err) == (1, "")
-    assert "ATTACKED: " in ended.out and "YES" in ended.out
+    said = " ".join(ended.out.split())
+    assert "of 8 attacks on the published rows SUCCEEDED" in said and "YES" in said
+    assert "Duplicate check, no attack: rows that occur among the synthetic ones" in said
 
 
 def test_the_figures_go_to_programs_and_into_a_new_file_without_any_value(

@@ -129,6 +129,13 @@ class WithBuffer(Base):
         self.register_buffer("seen", torch.zeros(1))
 
 
+class TakeTokens(nn.Module):
+    """Gives each number the place of a row in a table of four."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return rows.long() % 4
+
+
 def with_dropout() -> nn.Module:
     return nn.Sequential(
         nn.Dropout(0.3), nn.Linear(WIDTH, 8), nn.LeakyReLU(0.2), nn.Dropout(0.5), nn.Linear(8, 1)
@@ -145,6 +152,21 @@ def with_group_norm() -> nn.Module:
 
 def with_batch_norm() -> nn.Module:
     return nn.Sequential(nn.Linear(WIDTH, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+
+
+def with_shrunk_embedding() -> nn.Module:
+    return nn.Sequential(
+        TakeTokens(), nn.Embedding(4, 3, max_norm=1.0), nn.Flatten(), nn.Linear(3 * WIDTH, 1)
+    )
+
+
+def with_frozen_shrunk_bag() -> nn.Module:
+    bag = nn.EmbeddingBag(4, 3, max_norm=1.0).requires_grad_(False)
+    return nn.Sequential(TakeTokens(), bag, nn.Linear(3, 1))
+
+
+def with_embedding() -> nn.Module:
+    return nn.Sequential(TakeTokens(), nn.Embedding(4, 3), nn.Flatten(), nn.Linear(3 * WIDTH, 1))
 
 
 def with_instance_norm() -> nn.Module:

@@ -1,4 +1,4 @@
-"""A file system of its own below a folder, so small that a test can fill it."""
+"""A file system of its own over a folder, so small that it is soon full or a test can fill it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from services import REQUIRED
 
 
+@dataclass(frozen=True)
 class SmallDisk:
-    """A folder on a disk of its own.
+    """A folder with little room."""
 
-    Args:
-        folder: where it is mounted.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._ballast = folder / "ballast"
+    folder: Path
 
     def fill(self) -> None:
         """Leave no room at all."""
@@ -35,21 +32,34 @@ class SmallDisk:
                     size //= 2
 
     def make_room(self) -> None:
+        """Take away what ``fill`` put there."""
         self._ballast.unlink(missing_ok=True)
+
+    def grow(self, size: str) -> None:
+        """Give more room than there was."""
+        _run("mount", "-o", f"remount,size={size}", str(self.folder))
+
+    @property
+    def _ballast(self) -> Path:
+        return self.folder / "ballast"
 
 
 @contextmanager
-def small_disk(folder: Path, megabytes: int = 4) -> Iterator[SmallDisk]:
-    """Mount a disk at a new folder; skip the test where that is not allowed."""
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0700", "fedsynth-test"]
-    tried = subprocess.run([*words, str(folder)], capture_output=True, check=False)
-    if tried.returncode != 0:
-        sentence = "needs the right to mount a disk of its own: run as root"
+def small_disk(folder: Path, size: str) -> Iterator[SmallDisk]:
+    """Mount a small disk over a folder; skip the test where that is not allowed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        _run("mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "fedsynth-test", str(folder))
+    except (subprocess.CalledProcessError, FileNotFoundError) as error:
+        sentence = f"needs the right to mount a disk of its own: run as root ({error})"
         if os.environ.get(REQUIRED) == "1":
             pytest.fail(f"{sentence} ({REQUIRED} is set)")
         pytest.skip(sentence)
     try:
         yield SmallDisk(folder)
     finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        _run("umount", "--lazy", str(folder))
+
+
+def _run(*words: str) -> None:
+    subprocess.run(words, capture_output=True, text=True, timeout=20, check=True)

@@ -24,9 +24,12 @@ from bad_discriminators import (
     WithBuffer,
     with_batch_norm,
     with_dropout,
+    with_embedding,
+    with_frozen_shrunk_bag,
     with_group_norm,
     with_instance_norm,
     with_layer_norm,
+    with_shrunk_embedding,
 )
 from opacus.data_loader import DPDataLoader
 from opacus.utils.uniform_sampler import UniformWithReplacementSampler
@@ -59,6 +62,9 @@ LOADERS = ["shuffled", "in order", "batch sampler", "sampler", "batches"]
     [
         (with_batch_norm, "BatchNorm scales each record by the others"),
         (with_instance_norm, "InstanceNorm with running statistics keeps"),
+        (with_shrunk_embedding, "an embedding with max_norm shrinks the weights that records"),
+        (with_frozen_shrunk_bag, "an embedding with max_norm shrinks the weights that records"),
+        (with_embedding, None),
         (WithBuffer, "a buffer can carry what one record left behind"),
         (CentredByHand, "the values of other rows changed a row's logit"),
         (CentredInTrainingOnly, "the values of other rows changed a row's logit"),

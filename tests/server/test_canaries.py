@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from flwr.app import Context, Message
+from flwr.app import ConfigRecord, Context, Message
 from tiny_sites import ROWS, make_study, write_sites
 from tiny_world import SCHEMA
 
@@ -16,12 +16,13 @@ from client.app import app
 from client.canaries import find_opening
 from client.site import load_site
 from server.app import Coordinator
-from server.canaries import state_canaries
+from server.canaries import LONGEST_OPENING_S, state_canaries
 from server.checkpoint import Checkpoint
+from server.conversation import Conversation
 from server.outcome import StudyOutcome
 from server.pooling.sketch_pool import SketchPool
 from server.report import build_audit
-from simulations.grid import LocalGrid
+from simulations.grid import Fault, LocalGrid
 from strategies.collect import Answers
 from strategies.protocol import (
     CANARIES,
@@ -47,12 +48,27 @@ NAMES = {101: "north", 102: "east", 103: "south"}
 Change = Callable[[Message, Message], Message]
 
 
+class WatchedGrid(LocalGrid):
+    """Notes how long answers to each kind of question are waited for."""
+
+    waits: ClassVar[dict[str, float | None]] = {}
+
+    def send_and_receive(self, messages: Any, *, timeout: float | None = None) -> Any:
+        asked = list(messages)
+        self.waits.update((message.metadata.message_type, timeout) for message in asked)
+        return super().send_and_receive(asked, timeout=timeout)
+
+
 class Died(BaseException):
     """The coordinator's process is gone."""
 
 
 def run(
-    home: Path, change: Change = lambda message, reply: reply, *, dies_at: str = ""
+    home: Path,
+    change: Change = lambda message, reply: reply,
+    *,
+    dies_at: str = "",
+    grids: type[LocalGrid] = LocalGrid,
 ) -> StudyOutcome:
     """One life of a coordinator that keeps what it has; ``change`` is done to every reply."""
 
@@ -64,7 +80,7 @@ def run(
             raise Died
 
     checkpoint = Checkpoint(home / "study", receipts=home / "receipts.json")
-    grid = LocalGrid(client, 3, run_config={"sites-dir": str(home / "sites")})
+    grid = grids(client, 3, run_config={"sites-dir": str(home / "sites")})
     return Coordinator(
         make_study(evaluation=True),
         SCHEMA,
@@ -87,8 +103,12 @@ def text_of(outcome: StudyOutcome) -> str:
     return stated.to_text()
 
 
-def test_every_site_is_audited_by_the_coins_it_keeps(home: Path) -> None:
-    outcome = run(home)
+def test_every_site_is_audited_by_the_coins_it_keeps(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.canaries.LONGEST_OPENING_S", 7.0)
+    outcome = run(home, grids=WatchedGrid)
+    assert (WatchedGrid.waits[QUERY_SKETCH], WatchedGrid.waits[QUERY_OPEN]) == (30.0, 7.0)
     assert [phase.name for phase in outcome.phases][-1] == "open"
     for node, planted in outcome.canaries.items():
         site = load_site(home / "sites" / f"site-{node - 100}", is_simulated=True)
@@ -120,7 +140,14 @@ def test_where_nobody_plants_nobody_is_asked(tmp_path: Path) -> None:
     assert build_audit(None, study) is None
 
 
-@pytest.mark.parametrize("phase", [QUERY_SKETCH, "query.evaluate", QUERY_OPEN])
+@pytest.mark.parametrize(
+    "phase",
+    [
+        pytest.param(QUERY_SKETCH, marks=pytest.mark.slow),
+        pytest.param("query.evaluate", marks=pytest.mark.slow),
+        QUERY_OPEN,
+    ],
+)
 def test_a_coordinator_that_dies_finds_the_same_audit(tmp_path: Path, phase: str) -> None:
     texts = []
     for name, dies_at in (("whole", ""), ("two-lives", phase)):
@@ -163,6 +190,24 @@ def test_a_site_that_does_not_open_what_it_committed_to_is_named_and_ends_nothin
     assert (closed.site, closed.one_run, closed.f_dp, closed.refutes) == ("east", None, None, False)
 
 
+@pytest.mark.parametrize(("deadline_s", "wait_s"), [(3600.0, LONGEST_OPENING_S), (20.0, 20.0)])
+def test_a_silent_site_is_waited_for_until_the_nearer_of_both_ends(
+    tmp_path: Path, deadline_s: float, wait_s: float
+) -> None:
+    WatchedGrid.waits.clear()
+    grid = WatchedGrid(lambda message, context: message, 1, fault_of=lambda message: Fault.LATE)
+    checkpoint = Checkpoint(tmp_path / "study", receipts=tmp_path / "receipts.json")
+    checkpoint.open("tiny-study", "digest")
+    answers = Conversation(
+        deadline_s=deadline_s,
+        receipts=ReceiptBook(),
+        checkpoint=checkpoint,
+        on_event=lambda event: None,
+    ).ask(grid, lambda: [101], QUERY_OPEN, ConfigRecord(), longest_s=LONGEST_OPENING_S)
+    assert answers.rejected == {101: "no-reply"}
+    assert grid.waits == {QUERY_OPEN: wait_s}
+
+
 def test_canaries_and_commitment_come_together_or_the_sketch_does_not_count() -> None:
     pool = SketchPool(LAYOUT, lambda node, number: None, least_noise=lambda epsilon: 1.0)
     for extra in ({CANARIES: NUMBER}, {CANARY_COMMITMENT: "0" * 64}):
@@ -192,6 +237,7 @@ def test_half_of_every_canary_is_taken_out_and_what_they_touch_is_kept() -> None
     np.testing.assert_array_equal(sums["canaries/7"], sketch[touched])
 
 
+@pytest.mark.slow
 def test_the_table_is_as_large_with_canaries_as_without(tmp_path: Path) -> None:
     """They are taken out on average, so that no row of nobody is published."""
     found = []

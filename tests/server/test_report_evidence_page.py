@@ -96,6 +96,18 @@ def test_an_attack_that_cannot_win_its_control_is_no_evidence() -> None:
     assert "Nothing follows" not in words(render_html(without_pictures()))
 
 
+def test_the_page_says_whether_a_control_was_tried_and_what_that_means() -> None:
+    report = without_pictures()
+    assert report.attacks is not None
+    for control, said in ((None, "No control was tried: an attack that cannot"), (True, "all of ")):
+        changes = {"control_succeeds": control}
+        attacks = tuple(each.model_copy(update=changes) for each in report.attacks.attacks)
+        changed = report.attacks.model_copy(update={"attacks": attacks})
+        text = words(render_html(report.model_copy(update={"attacks": changed})))
+        assert said in text
+        assert ("all of them win" in text) == (control is True)
+
+
 def test_success_is_loud_where_nobody_knows_what_the_promise_allows() -> None:
     report = foreseen_attack()
     assert report.attacks is not None

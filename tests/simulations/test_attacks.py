@@ -123,6 +123,7 @@ def simulate(folder: Path, **given: Any) -> SimulationResult:
     return fedsynth.simulate(folder / "tiny.toml", rows=400, **given)
 
 
+@pytest.mark.slow
 def test_a_simulation_reports_attacks_on_what_it_publishes_and_a_sites_discriminator(
     tmp_path: Path,
 ) -> None:

@@ -43,6 +43,7 @@ def test_random_weights_break_the_average_and_not_the_median(bench: Bench) -> No
     assert (honest.named, stood.named, stood.rounds) == (None, (), 1)
 
 
+@pytest.mark.slow
 def test_a_line_is_printed_for_every_study(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,6 +40,7 @@ def test_a_tenfold_slip_is_caught(tmp_path: Path, ending: str) -> None:
     assert measure(path, repeats=3).ratio < MOST_RATIO[ending]
 
 
+@pytest.mark.slow
 def test_one_line_of_json_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     benchmark.main(["--rows", "200", "--format", "csv"])
     (line,) = capsys.readouterr().out.splitlines()

@@ -69,6 +69,7 @@ def test_every_method_makes_as_many_valid_rows_as_there_are_real_ones(
     assert (run.processor_s > 0) == (method != "real rows")
 
 
+@pytest.mark.slow
 def test_what_is_known_to_be_better_scores_better(files: tuple[Path, Path]) -> None:
     setting = make_setting(files, epsilon=20.0, fit_steps=500)
     runs = {m: benchmark.run_method(setting, m) for m in ("independent columns", "central sketch")}
@@ -102,6 +103,7 @@ def test_lines_are_kept_and_only_what_is_missing_is_run(
     assert "| independent columns | 2 |" in printed.out
 
 
+@pytest.mark.slow
 def test_the_settings_of_the_published_tables_can_be_made_and_are_told_apart() -> None:
     with ExitStack() as stack:
         rows = adult_rows() + other_rows(stack)

@@ -19,6 +19,7 @@ from simulations.sites import make_sites
 
 QUICK = {"fit_steps": 10, "rounds": 1, "discriminator_steps": 2, "generator_steps": 2}
 COUNTING = ["independent columns", "each site alone", "central sketch"]
+SLOW = ["fedsynth", "one group", "sketch alone"]  # run on records by default
 
 
 @pytest.fixture
@@ -50,7 +51,13 @@ def statistics_of(setting: Setting, method: str, patch: pytest.MonkeyPatch) -> l
     return seen
 
 
-@pytest.mark.parametrize("method", list(benchmark.METHODS))
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param(method, marks=pytest.mark.slow) if method in SLOW else method
+        for method in benchmark.METHODS
+    ],
+)
 def test_every_method_makes_as_many_rows_as_persons_have(setting: Setting, method: str) -> None:
     run = benchmark.run_method(setting, method)
     made = benchmark.METHODS[method](setting)

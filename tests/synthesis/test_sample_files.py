@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from small_disks import small_disk
+from small_disk import small_disk
 from tiny_world import make_generator
 
 from simulations.benchmarks.sampler import draw_apart, make_adult_generator

@@ -136,6 +136,7 @@ def test_a_study_may_ask_for_one_group(tmp_path: Path) -> None:
     assert outcome.comparison is not None
 
 
+@pytest.mark.slow
 def test_a_study_of_groups_resumes_bit_for_bit(tmp_path: Path) -> None:
     """The coordinator ends after its fit, and another takes what was kept."""
 
