@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import core
 
 from fedsynth import mixing_options
 from fedsynth.audit_commands import audit_app
@@ -39,6 +40,7 @@ TryAttacks = Annotated[
     typer.Option("--attacks/--no-attacks", help="Try attacks on the rows. (default: yes)"),
 ]
 
+core.HAS_RICH = False  # else it puts a backslash before brackets, for a rich that reads none
 app = typer.Typer(
     name="fedsynth",
     help="Private synthetic data from sites that may not share their records.",

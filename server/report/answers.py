@@ -98,8 +98,8 @@ def _utility_words(utility: Utility) -> Iterator[str]:
         yield "Groups were not compared."
         return
     yield (
-        f"Of the groups looked at it serves {worst.column} {worst.level} worst: "
-        f"{worst.auc:.3f} beside {worst.real_auc:.3f}."
+        f"Of the groups looked at, {worst.column} {worst.level} loses most: {worst.auc:.3f}, where "
+        f"a model from real rows reaches {worst.real_auc:.3f}."
     )
 
 

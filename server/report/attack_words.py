@@ -14,7 +14,7 @@ def describe_attacks(attacks: Attacks) -> str:
     They are named for all that where they are more than the promise allows.
     """
     number = len(attacks.real)
-    of_all = f"of {number} {plural(number, 'attack')} on the published rows"
+    of_all = f"of {number} {plural(number, 'attack')}"
     beyond = [attack for attack in attacks.attacks if attack.is_broken_promise]
     if beyond:
         return (

@@ -28,7 +28,19 @@ from server.report.sites_page import draw_gauge, group_events, group_histories, 
 MAX_PICTURED = 36
 MAX_ROUNDS = 24
 _FILTERS = (
-    *("numeral", "plural", "percent", "rate", "upper", "lower", "plain", "size", "duration"),
+    *(
+        "numeral",
+        "plural",
+        "percent",
+        "at_most",
+        "at_least",
+        "rate",
+        "upper",
+        "lower",
+        "plain",
+        "size",
+        "duration",
+    ),
     *("moment", "unit_words", "adjacency_words", "mechanism_words", "accountant"),
 )
 

@@ -105,9 +105,33 @@ def percent(share: float) -> str:
     >>> percent(0.5), percent(0.7311), percent(0.00004), percent(0.99999)
     ('50\xa0%', '73.1\xa0%', '0.004\xa0%', '99.999\xa0%')
     """
+    return f"{100 * share:.{_digits(share)}f}".removesuffix(".0") + f"{_GAP}%"
+
+
+def at_most(share: float) -> str:
+    r"""Write a bound from above like ``percent``, rounded up.
+
+    >>> at_most(0.731059), at_most(0.5), at_most(0.999951)
+    ('73.2\xa0%', '50\xa0%', '99.996\xa0%')
+    """
+    steps = 10 ** (2 + _digits(share))
+    return percent(min(1.0, math.ceil(share * steps - 1e-9) / steps))
+
+
+def at_least(share: float) -> str:
+    r"""Write a bound from below like ``percent``, rounded down.
+
+    >>> at_least(0.268941), at_least(0.00004549)
+    ('26.8\xa0%', '0.004\xa0%')
+    """
+    steps = 10 ** (2 + _digits(share))
+    return percent(math.floor(share * steps + 1e-9) / steps)
+
+
+def _digits(share: float) -> int:
+    """Return the digits after the point that ``percent`` writes."""
     far = min(share, 1 - share)
-    digits = 1 if far >= 0.001 or far <= 0 else min(6, math.ceil(-math.log10(far) - 1e-9) - 2)
-    return f"{100 * share:.{digits}f}".removesuffix(".0") + f"{_GAP}%"
+    return 1 if far >= 0.001 or far <= 0 else min(6, math.ceil(-math.log10(far) - 1e-9) - 2)
 
 
 def rate(share: float) -> str:

@@ -40,7 +40,8 @@ def forms(number: float) -> Iterator[str]:
     yield from (wording.upper(number), wording.lower(number), wording.duration(number))
     yield wording.size(int(number))
     if 0 <= number <= 1:
-        yield from (wording.percent(number), wording.rate(number))
+        yield from (wording.percent(number), wording.rate(number), wording.at_most(number))
+        yield wording.at_least(number)
 
 
 def derived(report: Report) -> Iterator[str]:

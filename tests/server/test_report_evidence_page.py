@@ -84,7 +84,7 @@ def test_success_that_the_promise_allows_is_called_that_and_is_no_alarm() -> Non
     page = render_html(foreseen_attack())
     text = words(page)
     assert "Within the promise: an attack with real records did better than chance" in text
-    assert "1 of 4 attacks on the published rows succeeded, within what the promise allows" in text
+    assert "1 of 4 attacks succeeded, within what the promise allows" in text
     assert "0.576 0.987 2,000 succeeds, within the promise" in text
     assert "BEYOND" not in text and "SUCCEEDS" not in text and 'class="alarm' not in page
 

@@ -96,7 +96,7 @@ def test_audits_and_attacks_are_told_the_bad_first() -> None:
     assert "None of 4 attacks" in good
     assert answers(failed_audit())[9].startswith("REFUTED: canaries at south")
     assert answers(succeeding_attack())[9].startswith("MORE THAN THE PROMISE ALLOWS was found by")
-    assert "1 of 4 attacks on the published rows succeeded, within" in answers(foreseen_attack())[9]
+    assert "1 of 4 attacks succeeded, within" in answers(foreseen_attack())[9]
     report = evaluated()
     assert report.audit is not None
     silent = report.audit.model_copy(update={"sites": report.audit.sites[2:]})
@@ -105,7 +105,8 @@ def test_audits_and_attacks_are_told_the_bad_first() -> None:
 
 def test_the_group_that_is_served_worst_is_named() -> None:
     assert (
-        "serves race Amer-Indian-Eskimo worst: 0.853 beside 0.924" in answers(example_report())[10]
+        "race Amer-Indian-Eskimo loses most: 0.853, where a model from real rows reaches 0.924"
+        in answers(example_report())[10]
     )
     assert "0.84 to 0.95" in answers(evaluated())[10]
     assert answers(deployed())[10].startswith("Not measured")
