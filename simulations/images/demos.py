@@ -21,7 +21,9 @@ FASHION_FOLDER: Final = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package ``dataset-fashion-mnist`` puts it."""
 _LABEL: Final = "label"
 
-DIGITS_SCHEMA: Final = ImageSchema(name="digits", height=8, width=8, classes=tuple("0123456789"))
+DIGITS_SCHEMA: Final = ImageSchema(
+    name="digits", height=8, width=8, classes=tuple("0123456789"), is_dark_around=True
+)
 FASHION_SCHEMA: Final = ImageSchema(
     name="fashion",
     height=28,
@@ -30,6 +32,7 @@ FASHION_SCHEMA: Final = ImageSchema(
         *("T-shirt", "Trouser", "Pullover", "Dress", "Coat"),
         *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     ),
+    is_dark_around=True,
 )
 
 

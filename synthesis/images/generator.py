@@ -8,7 +8,7 @@ sketch's, and rounds train both stages.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Self
 
 import torch
@@ -21,6 +21,11 @@ from synthesis.images.schema import ImageSchema
 
 HIDDEN = 32
 """Channels of the convolutional stage."""
+HAZE = 0.2
+"""Part of the brightness of a subject below which all is haze, where the surroundings are black."""
+BRIGHTNESS = 0.9
+"""Brightness that a subject is given there: that of its 95th percentile of pixels."""
+_IMAGES_LOOKED_AT = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +37,14 @@ class ImageGeneratorSettings:
         num_classes: classes of the schema.
         directions: latent numbers of an image.
         hidden: channels of the second stage.
+        is_dark_around: whether haze around the subject is cut.
     """
 
     frequencies: Frequencies
     num_classes: int
     directions: int
     hidden: int = HIDDEN
+    is_dark_around: bool = False
 
     @classmethod
     def for_schema(cls, schema: ImageSchema, *, hidden: int = HIDDEN) -> Self:
@@ -48,11 +55,8 @@ class ImageGeneratorSettings:
             num_classes=schema.num_classes,
             directions=min(MOST_DIRECTIONS, frequencies.size),
             hidden=hidden,
+            is_dark_around=schema.is_dark_around,
         )
-
-    def to_dict(self) -> dict[str, object]:
-        """Return what the schema does not say, for ``generator.json``."""
-        return {"hidden": self.hidden, **asdict(self.frequencies)}
 
 
 class ImageGenerator(nn.Module):
@@ -65,6 +69,8 @@ class ImageGenerator(nn.Module):
 
     shares: Tensor
     """Share of every class, ``(num_classes,)``; from the sketch, and not trained."""
+    curve: Tensor
+    """Haze that is cut from the first stage, and its contrast; not trained."""
 
     def __init__(self, settings: ImageGeneratorSettings, *, rng: torch.Generator) -> None:
         super().__init__()
@@ -88,6 +94,7 @@ class ImageGenerator(nn.Module):
         assert isinstance(last, nn.Conv2d)
         nn.init.zeros_(last.weight)
         self.register_buffer("shares", torch.full((classes,), 1.0 / classes))
+        self.register_buffer("curve", torch.tensor([0.0, 1.0]))
 
     @torch.no_grad()
     def start_at(self, gaussians: ClassGaussians) -> None:
@@ -95,6 +102,8 @@ class ImageGenerator(nn.Module):
         self.means.copy_(torch.from_numpy(gaussians.means))
         self.factors.copy_(torch.from_numpy(gaussians.factors))
         self.shares.copy_(torch.from_numpy(gaussians.shares))
+        if self.settings.is_dark_around:
+            self.curve.copy_(self._find_curve())
 
     def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
         """Return images ``(n, channels, height, width)`` with values from 0 to 1.
@@ -103,11 +112,38 @@ class ImageGenerator(nn.Module):
             latent: standard normal numbers, ``(n, directions)``.
             labels: class of each image, ``(n,)``.
         """
-        factors = self.factors[labels]  # (n, directions, size)
-        drawn = torch.baddbmm(self.means[labels, None], latent[:, None], factors).squeeze(1)
-        rough: Tensor = self.settings.frequencies.to_images(drawn)
+        haze, contrast = self.curve
+        rough = (self._draw_rough(latent, labels) - haze) * contrast
+        if self._has_rounds_before_it():
+            return cut(rough)
         refined: Tensor = rough + self.refine(rough)
         return cut(refined)
+
+    def _has_rounds_before_it(self) -> bool:
+        """Return whether the second stage still adds nothing, and nobody is about to train it."""
+        return not torch.is_grad_enabled() and not any(
+            bool(weight.any()) for weight in self.refine[-1].parameters()
+        )
+
+    def _draw_rough(self, latent: Tensor, labels: Tensor) -> Tensor:
+        """Return what the Gaussians say, not cut."""
+        factors = self.factors[labels]  # (n, directions, size)
+        drawn = torch.baddbmm(self.means[labels, None], latent[:, None], factors).squeeze(1)
+        return self.settings.frequencies.to_images(drawn)
+
+    def _find_curve(self) -> Tensor:
+        """Return the haze to cut and the contrast that gives subjects their brightness again.
+
+        The norm bound of the sketch takes brightness, and Gaussians draw a haze. Both are seen in
+        what the generator draws, so this is post-processing.
+        """
+        rng = torch.Generator().manual_seed(0)
+        labels = torch.arange(_IMAGES_LOOKED_AT) % self.settings.num_classes
+        latent = torch.randn(_IMAGES_LOOKED_AT, self.settings.directions, generator=rng)
+        rough = self._draw_rough(latent, labels).flatten(1)
+        subject = torch.quantile(rough, 0.95, dim=1).median().clamp(min=0.05)
+        haze = HAZE * subject
+        return torch.stack([haze, BRIGHTNESS / (subject - haze)])
 
     def draw(self, number: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw images ``(number, channels, height, width)`` and their classes ``(number,)``."""

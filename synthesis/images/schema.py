@@ -31,6 +31,8 @@ class ImageSchema(BaseModel):
         width: pixels from left to right, in [4, 64].
         channels: 1 (grey) or 3 (red, green, blue).
         classes: names of the classes, in the order of their numbers, from 0.
+        is_dark_around: whether what surrounds the subject is exactly black, as in scans of digits
+            or X-rays. A Gaussian has no exact black, so the haze that it draws is then cut.
         may_flip: whether an image means the same mirrored left to right: a shoe does, a digit does
             not. Networks are then shown both, within the clip of one record.
     """
@@ -42,6 +44,7 @@ class ImageSchema(BaseModel):
     width: Side
     channels: Literal[1, 3] = 1
     classes: Annotated[tuple[Name, ...], Field(min_length=2, max_length=MAX_LABEL_LEVELS)]
+    is_dark_around: bool = False
     may_flip: bool = False
 
     @model_validator(mode="after")
