@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Final
 
@@ -12,8 +11,8 @@ from synthesis import InputError
 from synthesis.durable_file import whole_file
 from synthesis.images.model_files import load_image_generator
 from synthesis.images.pictures import draw_grid
-from synthesis.images.reading import pack_images
 from synthesis.images.sampling import sample_images
+from synthesis.images.saving import save_images
 
 ENDINGS: Final = (".npz", ".png")
 _CLASS: Final = "class"
@@ -40,14 +39,11 @@ def write_images(
     if rows is None:
         raise InputError("rows are needed; say how many.", argument="rows")
     codes = sample_images(generator, schema, rows, seed=seed, only=_parse_class(where))
-    if out.suffix.lower() == ".png":
-        content = draw_grid(codes, schema)
+    if out.suffix == ".npz":
+        save_images(out, codes, schema)
     else:
-        packed = BytesIO()
-        pack_images(packed, codes, schema)
-        content = packed.getvalue()
-    with whole_file(out) as file:
-        file.write(content)
+        with whole_file(out) as file:
+            file.write(draw_grid(codes, schema))
     return len(codes)
 
 

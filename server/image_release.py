@@ -11,7 +11,7 @@ from server.report import Report, write_report
 from synthesis.images.generator import ImageGenerator
 from synthesis.images.model_files import save_image_generator
 from synthesis.images.pictures import draw_grid
-from synthesis.images.reading import save_images
+from synthesis.images.saving import save_images
 from synthesis.images.schema import ImageSchema
 from synthesis.kinds import dump_any_schema
 from synthesis.units import Codes

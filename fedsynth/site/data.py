@@ -12,8 +12,9 @@ from client.reading import read_any_units
 from fedsynth.console import say, screen
 from synthesis.cells import to_records
 from synthesis.encoding import needed_columns, read_units
-from synthesis.images.reading import BadImage, check_images
+from synthesis.images.reading import check_images
 from synthesis.images.schema import ImageSchema
+from synthesis.images.violations import ImageViolation
 from synthesis.kinds import AnySchema
 from synthesis.record_sources import CHUNK
 from synthesis.schema import Rule, Violation, check_table
@@ -35,7 +36,7 @@ class DataReading:
     rows: int
     units: int
     unit: str
-    violations: tuple[Violation | BadImage, ...]
+    violations: tuple[Violation | ImageViolation, ...]
 
     @property
     def unit_plural(self) -> str:
@@ -77,7 +78,7 @@ def _read_images(schema: ImageSchema, data: str | SqlSource, folder: Path) -> Da
     units = read_any_units(data, folder, schema).n_units
     violations = () if isinstance(data, SqlSource) else check_images(folder / data, schema)
     return DataReading(
-        rows=units + len(violations),
+        rows=units + sum(violation.count for violation in violations),
         units=units,
         unit=schema.unit.kind,
         violations=tuple(violations),

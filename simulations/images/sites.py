@@ -18,7 +18,8 @@ from simulations.partition_spec import PartitionKind, parse_partition
 from simulations.settings import SimulationSettings
 from simulations.sites import site_folder
 from synthesis import InputError
-from synthesis.images.reading import check_images, read_image_units, save_images
+from synthesis.images.reading import check_images, read_image_units
+from synthesis.images.saving import save_images
 from synthesis.images.schema import ImageSchema
 from synthesis.kinds import IMAGES, load_any_schema
 from synthesis.units import Codes

@@ -1,94 +1,124 @@
-"""Images and labels in IDX files, as MNIST and its kin come, plain or packed by gzip."""
+"""Images and labels in two IDX files, as MNIST and its kin are published; grey only.
+
+A file is four bytes (two zeros, 8 for unsigned bytes, the number of sides), each side as four bytes
+with the highest first, and then the bytes (Y. LeCun, "The MNIST database").
+"""
 
 from __future__ import annotations
 
 import gzip
 import math
-import struct
 import zlib
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Final
+from typing import IO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthesis.errors import InputError
-from synthesis.images.npz_file import MOST_BYTES
+from synthesis.images.file_errors import cannot_read, damaged
+from synthesis.images.rows import ImageReading, check_declared, check_shapes, read_arrays
+from synthesis.images.schema import ImageSchema
 
-_IMAGES: Final = "images-idx3-ubyte"
-_LABELS: Final = "labels-idx1-ubyte"
+_BLOCK = 2**20
 
 
-def find_idx_pair(path: Path) -> tuple[Path, Path] | None:
-    """Return the file of images and that of their labels; None where there are none.
+def is_idx(path: Path, sides: int) -> bool:
+    """Tell by its name whether a file holds arrays of so many sides: 3 images, 1 labels."""
+    word = "images" if sides == 3 else "labels"
+    return fnmatchcase(path.name.removesuffix(".gz"), f"*{word}*idx{sides}-ubyte")
+
+
+def choose_idx_images(folder: Path, images: list[Path]) -> Path:
+    """Return the file of images in a folder of IDX files.
 
     Raises:
-        InputError: if a folder holds several pairs, or the labels are missing.
+        InputError: if there is none or more than one.
     """
-    if path.is_dir():
-        found = sorted(each for each in path.iterdir() if _IMAGES in each.name)
-        if len(found) > 1:
-            names = ", ".join(each.name for each in found)
-            raise InputError(
-                f"data must name one file of images where a folder holds several ({names}).",
-                argument="data",
-            )
-        if not found:
-            return None
-        path = found[0]
-    elif _IMAGES not in path.name:
-        return None
-    labels = path.with_name(path.name.replace(_IMAGES, _LABELS))
-    if not labels.is_file():
+    if len(images) != 1:
+        names = ", ".join(path.name for path in images) or "none"
         raise InputError(
-            f"the labels of {path.name} must lie beside it as {labels.name}, and they do not.",
+            f"data folder {folder} must hold one file of images, *images*idx3-ubyte or .gz, and "
+            f"holds {names}; name the file of images itself instead of the folder",
             argument="data",
         )
-    return path, labels
+    return images[0]
 
 
-def read_idx_pair(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return the arrays of two files.
+def read_idx(path: Path, schema: ImageSchema) -> ImageReading:
+    """Read a file of images and the labels beside it, whose name says labels and idx1 instead.
+
+    An image whose label is no class is left out.
 
     Raises:
-        InputError: if one cannot be read or is no IDX file of bytes.
+        InputError: if a file is absent, damaged or may not be read, or does not fit the schema.
+        SourceUnavailable: if the system fails to hand over what was there.
     """
-    return _read(images, dimensions=3), _read(labels, dimensions=1)
+    if schema.channels != 1:
+        raise InputError(
+            f"data file {path} holds grey images, for IDX knows no colour, and the schema declares "
+            f"channels = {schema.channels}; declare 1, or give a folder of PNG files or an .npz",
+            argument="data",
+        )
+    images = _read_file(path, 3)
+    labels = _read_file(_labels_beside(path), 1)
+    check_shapes(path, schema, images.shape, labels.shape)
+    return read_arrays(images, labels, schema)
 
 
-def _read(path: Path, *, dimensions: int) -> NDArray[np.uint8]:
+def _labels_beside(images: Path) -> Path:
+    bare = images.name.removesuffix(".gz")
+    first, _, last = bare.rpartition("images")
+    bare = f"{first}labels{last.replace('idx3', 'idx1')}"
+    names = [bare, f"{bare}.gz"]
+    if images.name.endswith(".gz"):
+        names.reverse()
+    found = [images.with_name(name) for name in names if images.with_name(name).is_file()]
+    if not found:
+        raise InputError(
+            f"the labels of data file {images} must lie beside it and be called {names[0]}, and "
+            "there is no such file; copy or rename it",
+            argument="data",
+        )
+    return found[0]
+
+
+def _read_file(path: Path, sides: int) -> NDArray[np.uint8]:
+    kind = f"an IDX file of {'images' if sides == 3 else 'labels'}"
     try:
-        opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-        with opened as file:
-            head = file.read(4 + 4 * dimensions)
-            if head[:4] != bytes((0, 0, 8, dimensions)) or len(head) < 4 + 4 * dimensions:
+        with _open(path) as file:
+            magic = file.read(4)
+            if len(magic) == 4 and magic != bytes([0, 0, 8, sides]):
                 raise InputError(
-                    f"{path.name} must be an IDX file of bytes in {dimensions} dimensions, and its "
-                    "first bytes say otherwise; get it again.",
+                    f"data file {path} must begin with the number {2048 + sides} of {kind}, got "
+                    f"{int.from_bytes(magic, 'big')}; check that images and labels are not mixed "
+                    "up, and that a compressed file is called .gz",
                     argument="data",
                 )
-            shape = struct.unpack(f">{dimensions}I", head[4:])
-            size = math.prod(shape)
-            if size > MOST_BYTES:
-                raise InputError(
-                    f"{path.name} must hold at most {MOST_BYTES >> 30} GiB, and it says that it "
-                    f"holds {size / 2**30:.1f} GiB.",
-                    argument="data",
-                )
-            content = file.read(size + 1)
-    except PermissionError:
-        raise InputError(
-            f"{path.name} may not be read; check its permissions.", argument="data"
-        ) from None
-    except (OSError, EOFError, zlib.error):
-        raise InputError(
-            f"{path.name} is damaged or cut short and cannot be unpacked; get it again.",
-            argument="data",
-        ) from None
-    if len(content) != size:
-        raise InputError(
-            f"{path.name} must be as long as its first bytes say, and it is "
-            f"{'shorter' if len(content) < size else 'longer'}; get it again.",
-            argument="data",
-        )
-    return np.frombuffer(content, dtype=np.uint8).reshape(shape)
+            lengths = file.read(4 * sides)
+            if len(magic + lengths) < 4 + 4 * sides:
+                raise damaged(path, kind)
+            shape = tuple(int(length) for length in np.frombuffer(lengths, dtype=">u4"))
+            check_declared(path, shape)
+            content = np.empty(math.prod(shape), dtype=np.uint8)
+            if not _fill(file, content):
+                raise damaged(path, kind)
+            return content.reshape(shape)
+    except (EOFError, zlib.error):
+        raise damaged(path, kind) from None
+    except OSError as error:
+        raise cannot_read(path, kind, error) from None
+
+
+def _open(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path)) if path.name.endswith(".gz") else path.open("rb")
+
+
+def _fill(file: IO[bytes], room: NDArray[np.uint8]) -> bool:
+    """Read block by block, and tell whether there were just as many bytes as room."""
+    filled = 0
+    while block := file.read(min(_BLOCK, len(room) - filled)):
+        room[filled : filled + len(block)] = np.frombuffer(block, dtype=np.uint8)
+        filled += len(block)
+    return filled == len(room) and not file.read(1)

@@ -1,148 +1,102 @@
-"""Images in a folder of PNG files: one folder for every class."""
+"""A folder with a folder of PNG files for each class."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthesis.errors import InputError
+from synthesis.images.file_errors import cannot_open, is_folder, is_of_one_file, unavailable
+from synthesis.images.png_file import decode_png
+from synthesis.images.rows import ImageReading, empty_codes
 from synthesis.images.schema import ImageSchema
-from synthesis.units import Codes
-
-_MODES: Final = {1: "L", 3: "RGB"}
-_WORDS: Final = {
-    "1": "black and white of 1 bit",
-    "L": "grey",
-    "P": "a palette",
-    "RGB": "colour",
-    "RGBA": "colour with transparency",
-    "LA": "grey with transparency",
-    "I": "16 bits",
-    "I;16": "16 bits",
-    "I;16B": "16 bits",
-}
+from synthesis.images.violations import MAX_FILE_BYTES, ImageRule, ImageViolation
 
 
-@dataclass(frozen=True, kw_only=True)
-class BadImage:
-    """An image that does not take part, for the site's own screen only.
+def read_png_folder(folder: Path, schema: ImageSchema) -> ImageReading:
+    """Read the PNG files of each class, in the order of their names.
 
-    Attributes:
-        place: file, or place in a file.
-        rule: what it breaks, and the way out.
-    """
-
-    place: str
-    rule: str
-
-    def sentence(self) -> str:
-        """Return what is wrong in one sentence."""
-        return f"{self.place} {self.rule}."
-
-
-def read_png_folder(folder: Path, schema: ImageSchema) -> Codes:
-    """Return the images that fit the schema, class by class, files in the order of their names.
+    Every file is read by itself: one that breaks a rule is left out and changes nothing else. The
+    folders of classes are layout and no records: keep them when they are empty, for a folder
+    without any of them is taken for the wrong one. A class with a slash in its name can have no
+    folder; its images must come in another kind of source.
 
     Raises:
-        InputError: if folders are not those of classes, or hold no image at all.
+        InputError: if there is no folder of a class, or one may not be read.
+        SourceUnavailable: if the system fails to hand over what was there.
     """
-    found = [
-        (pixels, number)
-        for number, path in _list_files(folder, schema)
-        if not isinstance(pixels := _read(path, folder, schema), BadImage)
-    ]
-    codes = np.empty((len(found), schema.num_pixels + 1), dtype=np.int16)
-    for row, (pixels, number) in zip(codes, found, strict=True):
-        row[:-1], row[-1] = pixels.reshape(-1), number
-    return codes
-
-
-def check_png_folder(folder: Path, schema: ImageSchema) -> Sequence[BadImage]:
-    """Return what is wrong with single files.
-
-    Raises:
-        InputError: if folders are not those of classes, or hold no image at all.
-    """
-    return [
-        read
-        for _, path in _list_files(folder, schema)
-        if isinstance(read := _read(path, folder, schema), BadImage)
-    ]
-
-
-def _list_files(folder: Path, schema: ImageSchema) -> list[tuple[int, Path]]:
-    """Return every file with the number of its class; hidden ones are passed over."""
-    try:
-        entries = [each for each in sorted(folder.iterdir()) if not each.name.startswith(".")]
-        for each in entries:
-            if not each.is_dir() or each.name not in schema.classes:
-                raise InputError(
-                    f"{folder.name} must hold a folder for each class ("
-                    f"{', '.join(schema.classes)}) and nothing else, and it holds {each.name}.",
-                    argument="data",
-                )
-        files = [
-            (schema.classes.index(each.name), path)
-            for each in entries
-            for path in sorted(each.iterdir())
-            if not path.name.startswith(".")
-        ]
-    except OSError as error:
-        raise InputError(f"{folder} cannot be listed: {error.strerror}.", argument="data") from None
-    if not files:
+    misfits: dict[ImageRule, list[str]] = {}
+    numbers = {name: number for number, name in enumerate(schema.classes)}
+    files: list[tuple[Path, int]] = []
+    has_class = False
+    for path in _list(folder):
+        if path.name in numbers and is_folder(path):
+            has_class = True
+            files += [(file, numbers[path.name]) for file in _files_of(path, misfits)]
+        elif not path.name.startswith("."):
+            rule = ImageRule.UNKNOWN_CLASS if is_folder(path) else ImageRule.OUTSIDE_CLASSES
+            misfits.setdefault(rule, []).append(path.name)
+    if not has_class:
         raise InputError(
-            f"{folder.name} must hold PNG files in folders called as the classes "
-            f"({', '.join(schema.classes)}), and it holds none.",
+            f"data folder {folder} must hold a folder of PNG files for each class, called like the "
+            f"class ({', '.join(schema.classes)}; capitals count), and holds none; name another "
+            "folder, an .npz file or an IDX file, or rename the folders",
             argument="data",
         )
-    return files
+    codes = empty_codes(schema, len(files))
+    num_images = 0
+    for path, number in files:
+        pixels = _read_file(path, schema)
+        if isinstance(pixels, ImageRule):
+            misfits.setdefault(pixels, []).append(_name(path))
+            continue
+        planes = pixels if schema.channels == 1 else pixels.transpose(2, 0, 1)
+        codes[num_images, :-1] = planes.reshape(-1)
+        codes[num_images, -1] = number
+        num_images += 1
+    violations = (
+        ImageViolation(rule=rule, count=len(names), first=repr(names[0]), schema=schema)
+        for rule, names in misfits.items()
+    )
+    return ImageReading(codes=codes[:num_images], violations=tuple(violations))
 
 
-def _read(path: Path, folder: Path, schema: ImageSchema) -> NDArray[np.uint8] | BadImage:
-    """Return the pixels ``(channels, height, width)`` of a file, or what is wrong with it."""
-    place = str(path.relative_to(folder))
-    rule = "; ".join(_find_faults(path, schema))
-    if rule:
-        return BadImage(place=place, rule=rule)
-    from PIL import Image
-
+def _list(folder: Path) -> list[Path]:
     try:
-        with Image.open(path, formats=["PNG"]) as image:
-            pixels = np.asarray(image, dtype=np.uint8)
-    except (OSError, ValueError, SyntaxError):
-        return BadImage(place=place, rule="is cut short or damaged; get it again")
-    return pixels.reshape(schema.height, schema.width, schema.channels).transpose(2, 0, 1)
+        if not os.access(folder, os.R_OK | os.X_OK):
+            raise PermissionError
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise cannot_open(folder, error) from None
 
 
-def _find_faults(path: Path, schema: ImageSchema) -> Iterator[str]:
-    """Yield what the head of a file shows, before anything of it is unpacked."""
-    from PIL import Image
+def _files_of(folder: Path, misfits: dict[ImageRule, list[str]]) -> Iterator[Path]:
+    """Yield what is called .png in the folder of a class; hidden files are passed over."""
+    for path in _list(folder):
+        if path.suffix.lower() == ".png":
+            yield path
+        elif not path.name.startswith("."):
+            rule = ImageRule.NOT_A_FILE if is_folder(path) else ImageRule.OTHER_FORMAT
+            misfits.setdefault(rule, []).append(_name(path))
 
-    if path.suffix.lower() != ".png" or not path.is_file():
-        yield "must be a PNG file; convert it or move it away"
-        return
+
+def _name(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def _read_file(path: Path, schema: ImageSchema) -> NDArray[np.uint8] | ImageRule:
     try:
-        with Image.open(path, formats=["PNG"]) as image:
-            size, mode = image.size, image.mode
-    except PermissionError:
-        yield "may not be read; check its permissions"
-        return
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        yield "is called PNG and is none that can be read; get it again"
-        return
-    if size != (schema.width, schema.height):
-        yield (
-            f"must have {schema.height} x {schema.width} pixels, as the schema says, and it has "
-            f"{size[1]} x {size[0]}; resize it"
-        )
-    wanted = _MODES[schema.channels]
-    if mode != wanted:
-        yield (
-            f"must be {_WORDS[wanted]} of 8 bits, as the schema says, and it is "
-            f"{_WORDS.get(mode, mode)}; convert it"
-        )
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a named pipe would wait for ever
+            return ImageRule.NOT_A_FILE
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        if is_of_one_file(path, error):
+            return ImageRule.UNREADABLE
+        raise unavailable(error) from None
+    return ImageRule.TOO_LONG if len(content) > MAX_FILE_BYTES else decode_png(content, schema)

@@ -1,166 +1,81 @@
-"""Images from where they lie: a folder of PNG files, an NPZ file or a pair of IDX files.
-
-A source that is broken as a whole is refused. A single image that breaks the schema does not take
-part, so that it cannot be told from its absence; ``check_images`` says on the site's own screen
-what is wrong with it. Whether an image takes part depends on that image alone.
-"""
+"""The labelled images of a site: PNG files in folders, a NumPy archive, or IDX files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import stat
 from pathlib import Path
-from typing import BinaryIO
-
-import numpy as np
-from numpy.typing import NDArray
 
 from synthesis.errors import InputError
-from synthesis.images.idx_files import find_idx_pair, read_idx_pair
+from synthesis.images.file_errors import cannot_open, is_folder
+from synthesis.images.idx_files import choose_idx_images, is_idx, read_idx
 from synthesis.images.npz_file import read_npz
-from synthesis.images.png_folder import BadImage, check_png_folder, read_png_folder
+from synthesis.images.rows import ImageReading
 from synthesis.images.schema import ImageSchema
-from synthesis.units import Codes, Units
-
-__all__ = ["BadImage", "check_images", "pack_images", "read_image_units", "save_images"]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Arrays:
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
+from synthesis.images.violations import ImageRule, ImageViolation
+from synthesis.units import Units
 
 
 def read_image_units(path: Path, schema: ImageSchema) -> Units:
-    """Read images with their classes, each of which is one unit.
+    """Return the units of a site: the images that fit the schema, each a unit of its own.
+
+    Whether an image takes part depends on that image alone. One that breaks the schema, or cannot
+    be read, cannot be told from its absence; ``check_images`` is there to find it before. There may
+    be no images. Only what no single image decides is refused: the layout of folders, a container
+    that is damaged or lacks an array, the type and shape of whole arrays.
 
     Args:
-        path: a folder with a folder of PNG files for each class; an NPZ file with arrays
-            ``images`` and ``labels``; a file of images in IDX form, whose labels lie beside it, or
-            a folder with one such pair.
-        schema: the public description.
+        path: what lies there tells the kind of source. A folder with a folder of PNG files for each
+            class, called like it; an .npz file with arrays ``images`` and ``labels``; an IDX file
+            of images with that of labels beside it, or a folder with just one such pair.
+        schema: the declaration.
 
     Returns:
-        Codes ``(n, num_pixels + 1)``: pixels plane by plane, then the number of the class.
+        Units whose codes have shape ``(n_images, num_pixels + 1)``, pixels and then the class.
 
     Raises:
-        InputError: if the source as a whole cannot be read.
+        InputError: if the source as a whole is absent, damaged or unlike the schema. The sentence
+            may hold private counts and is for the local screen only.
+        SourceUnavailable: if the system fails to hand over what was there.
     """
-    arrays = _read_arrays(path, schema)
-    if arrays is None:
-        codes = read_png_folder(path, schema)
-    else:
-        fits = (arrays.labels >= 0) & (arrays.labels < schema.num_classes)
-        codes = _to_codes(arrays.images[fits], arrays.labels[fits])
-    return Units.from_records(codes)
+    return Units.from_records(_read(Path(path), schema).codes)
 
 
-def check_images(path: Path, schema: ImageSchema) -> Sequence[BadImage]:
-    """Return what is wrong with single images, which then do not take part.
+def check_images(path: Path, schema: ImageSchema) -> list[ImageViolation]:
+    """Return everything in which images depart from a schema; an empty list means they all fit.
 
-    For the site's own screen only: these sentences name files and tell of private images.
+    For the local screen and for simulations: the result is private.
 
     Raises:
-        InputError: if the source as a whole cannot be read.
+        InputError: as ``read_image_units``.
+        SourceUnavailable: as ``read_image_units``.
     """
-    arrays = _read_arrays(path, schema)
-    if arrays is None:
-        return check_png_folder(path, schema)
-    odd = np.flatnonzero((arrays.labels < 0) | (arrays.labels >= schema.num_classes))
-    return [
-        BadImage(
-            place=f"label number {number + 1} of {path.name}",
-            rule=f"must be from 0 to {schema.num_classes - 1}",
-        )
-        for number in odd
-    ]
+    reading = _read(Path(path), schema)
+    violations = list(reading.violations)
+    if len(reading.codes) == 0:
+        violations.append(ImageViolation(rule=ImageRule.NO_IMAGE, count=0, schema=schema))
+    return violations
 
 
-def save_images(path: Path, codes: Codes, schema: ImageSchema) -> None:
-    """Write images and labels into an NPZ file, as ``pack_images`` does.
+def _read(path: Path, schema: ImageSchema) -> ImageReading:
+    try:
+        mode = path.stat().st_mode
+        entries = sorted(path.iterdir()) if stat.S_ISDIR(mode) else []
+    except OSError as error:
+        raise cannot_open(path, error) from None
+    idx = [e for e in entries if (is_idx(e, 3) or is_idx(e, 1)) and not is_folder(e)]
+    if idx:
+        return read_idx(choose_idx_images(path, [e for e in idx if is_idx(e, 3)]), schema)
+    if stat.S_ISDIR(mode):
+        from synthesis.images.png_folder import read_png_folder  # Pillow, which others do not need
 
-    Raises:
-        OSError: if it cannot be written.
-    """
-    with path.open("wb") as file:
-        pack_images(file, codes, schema)
-
-
-def pack_images(file: BinaryIO, codes: Codes, schema: ImageSchema) -> None:
-    """Write images and labels as NPZ; the same images always give the same bytes.
-
-    Arrays are ``images``, ``(n, height, width)`` or with channels last, and ``labels``, both uint8.
-
-    Raises:
-        OSError: if it cannot be written.
-    """
-    images = codes[:, :-1].astype(np.uint8).reshape(-1, *schema.shape)
-    images = images[:, 0] if schema.channels == 1 else images.transpose(0, 2, 3, 1)
-    labels = codes[:, -1].astype(np.uint8)
-    np.savez_compressed(file, images=np.ascontiguousarray(images), labels=labels)
-
-
-def _read_arrays(path: Path, schema: ImageSchema) -> _Arrays | None:
-    """Return the arrays of a source; None for a folder of PNG files."""
-    if not path.exists():
-        raise InputError(
-            f"data must be a folder of PNG files, an NPZ file or IDX files, and there is nothing "
-            f"at {path}; check the path.",
-            argument="data",
-        )
-    pair = find_idx_pair(path)
-    images: NDArray[np.uint8]
-    labels: NDArray[np.integer]
-    if pair is not None:
-        images, labels = read_idx_pair(*pair)
-    elif path.is_dir():
-        return None
-    elif path.suffix == ".npz":
-        images, labels = read_npz(path)
-    else:
-        raise InputError(
-            f"data must be a folder of PNG files, an NPZ file (.npz) or IDX files "
-            f"(...-images-idx3-ubyte), and {path.name} is none of them.",
-            argument="data",
-        )
-    return _Arrays(images=_arrange(images, schema, path.name), labels=_check(images, labels, path))
-
-
-def _arrange(images: NDArray[np.uint8], schema: ImageSchema, name: str) -> NDArray[np.uint8]:
-    """Return images as ``(n, channels, height, width)``.
-
-    Raises:
-        InputError: if they have another size.
-    """
-    channels, height, width = schema.shape
-    grey = ((height, width), (height, width, 1), (height * width,))
-    if channels == 1 and images.shape[1:] in grey:
-        return images.reshape(-1, 1, height, width)
-    if channels == 3 and images.shape[1:] == (height, width, 3):
-        return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-    wanted = f"{height} x {width} pixels" + (" and 3 channels" if channels == 3 else "")
+        return read_png_folder(path, schema)
+    if stat.S_ISREG(mode) and path.suffix.lower() == ".npz":
+        return read_npz(path, schema)
+    if stat.S_ISREG(mode) and is_idx(path, 3):
+        return read_idx(path, schema)
     raise InputError(
-        f"images in {name} must have {wanted}, as the schema says, and the array has shape "
-        f"({', '.join(['n', *map(str, images.shape[1:])])}); resize them, or correct the schema.",
+        f"data {path} must be a folder with a folder of PNG files for each class, an .npz file, or "
+        "an IDX file of images (*images*idx3-ubyte or .gz); convert it to one of these, or name "
+        "the file of images and not that of labels",
         argument="data",
     )
-
-
-def _check(images: NDArray[np.uint8], labels: NDArray[np.integer], path: Path) -> NDArray[np.int64]:
-    if labels.shape != (len(images),):
-        raise InputError(
-            f"labels in {path.name} must be one for each image, and there are "
-            f"{len(labels) if labels.ndim == 1 else 'several columns of them'} labels for "
-            f"{len(images)} images.",
-            argument="data",
-        )
-    if len(images) == 0:
-        raise InputError(f"{path.name} must hold images, and it holds none.", argument="data")
-    return labels.astype(np.int64)
-
-
-def _to_codes(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Codes:
-    codes = np.empty((len(images), int(np.prod(images.shape[1:])) + 1), dtype=np.int16)
-    codes[:, :-1] = images.reshape(len(images), codes.shape[1] - 1)
-    codes[:, -1] = labels
-    return codes

@@ -1,254 +1,167 @@
-"""Images are read from PNG folders, NPZ and IDX files, and bad ones are named on the own screen."""
+"""Images read back as they were written, from every kind of source."""
 
-from __future__ import annotations
-
-import gzip
-import struct
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from PIL import Image
+from hypothesis import given, settings
+from image_files import (
+    collections,
+    idx_bytes,
+    make_codes,
+    make_schema,
+    write_idx,
+    write_png_folder,
+)
 
 from synthesis import InputError
-from synthesis.images.reading import check_images, read_image_units, save_images
-from synthesis.images.schema import ImageSchema
-from synthesis.units import Codes
+from synthesis.images import check_images, read_image_units, save_images, to_images
 
-GREY = ImageSchema(name="grey", height=5, width=4, classes=("a", "b", "c"))
-COLOUR = ImageSchema(name="colour", height=5, width=4, channels=3, classes=("a", "b", "c"))
-
-
-def draw_codes(schema: ImageSchema, number: int, seed: int = 0) -> Codes:
-    rng = np.random.default_rng(seed)
-    codes = rng.integers(0, 256, (number, schema.num_pixels + 1)).astype(np.int16)
-    codes[:, -1] = np.sort(rng.integers(0, schema.num_classes, number))
-    return codes
+GREY, COLOUR = make_schema(), make_schema(channels=3)
+ROOT = Path(__file__).parents[3]
+FASHION = Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
 
 
-def write_pngs(folder: Path, codes: Codes, schema: ImageSchema) -> Path:
-    for number, row in enumerate(codes):
-        place = folder / schema.classes[row[-1]] / f"{number:04}.png"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        pixels = row[:-1].astype(np.uint8).reshape(schema.shape).transpose(1, 2, 0)
-        Image.fromarray(pixels[:, :, 0] if schema.channels == 1 else pixels).save(place)
-    return folder
+def in_order_of_classes(codes):
+    return codes[np.argsort(codes[:, -1], kind="stable")] if len(codes) else codes
 
 
-def write_idx(folder: Path, codes: Codes, schema: ImageSchema, *, packed: bool) -> Path:
-    images, labels = codes[:, :-1].astype(np.uint8), codes[:, -1].astype(np.uint8)
-    heads = (
-        struct.pack(">BBBBIII", 0, 0, 8, 3, len(codes), schema.height, schema.width),
-        struct.pack(">BBBBI", 0, 0, 8, 1, len(codes)),
+@settings(deadline=None, max_examples=40)
+@given(collections())
+def test_an_archive_reads_back_as_it_was_saved(collection):
+    schema, codes = collection
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.npz"
+        save_images(path, codes, schema)
+        units = read_image_units(path, schema)
+        problems = check_images(path, schema)
+    assert units.codes.dtype == np.int16 and units.ids is None
+    np.testing.assert_array_equal(units.codes, codes)
+    assert [each.rule.value for each in problems] == [] if len(codes) else ["no image"]
+
+
+@settings(deadline=None, max_examples=40)
+@given(collections())
+def test_png_files_read_back_class_by_class_in_the_order_of_their_names(collection):
+    schema, codes = collection
+    with TemporaryDirectory() as folder:
+        write_png_folder(Path(folder), codes, schema)
+        read = read_image_units(Path(folder), schema).codes
+    order = sorted(range(3), key=schema.classes.__getitem__)
+    wanted = [codes[codes[:, -1] == number] for number in order]
+    np.testing.assert_array_equal(read, np.concatenate(wanted))
+
+
+@settings(deadline=None, max_examples=40)
+@given(collections(channels=(1,)))
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_idx_files_read_back_by_their_folder_and_by_name(ending, collection):
+    schema, codes = collection
+    with TemporaryDirectory() as folder:
+        path = write_idx(Path(folder), codes, schema, ending)
+        for source in (Path(folder), path):
+            np.testing.assert_array_equal(read_image_units(source, schema).codes, codes)
+
+
+def test_pixels_lie_plane_by_plane_and_line_by_line(tmp_path):
+    images = np.zeros((1, 4, 5, 3), np.uint8)
+    images[0, 2, 3] = (10, 20, 30)
+    np.savez(tmp_path / "a.npz", images=images, labels=[2])
+    (row,) = read_image_units(tmp_path / "a.npz", COLOUR).codes
+    assert {int(at): int(row[at]) for at in np.flatnonzero(row)} == {13: 10, 33: 20, 53: 30, 60: 2}
+
+
+@pytest.mark.parametrize("names", [("x", "y"), ("X", "y"), ("image", "label")])
+@pytest.mark.parametrize("shape", [(4, 5), (20,), (4, 5, 1)])
+@pytest.mark.parametrize("kind", ["uint8", "int64", ">u4"])
+def test_arrays_may_have_other_names_and_be_flat_if_grey(tmp_path, names, shape, kind):
+    codes = make_codes(GREY)
+    images, labels = to_images(codes, GREY)
+    arrays = {names[0]: images.reshape(4, *shape), names[1]: labels.astype(kind)}
+    np.savez(tmp_path / "a.npz", index=np.arange(9), **arrays)
+    np.testing.assert_array_equal(read_image_units(tmp_path / "a.npz", GREY).codes, codes)
+
+
+def test_arrays_in_the_order_of_columns_are_read_alike(tmp_path):
+    codes = make_codes(COLOUR)
+    images, labels = to_images(codes, COLOUR)
+    np.savez(tmp_path / "a.npz", images=np.asfortranarray(images), labels=labels)
+    np.testing.assert_array_equal(read_image_units(tmp_path / "a.npz", COLOUR).codes, codes)
+
+
+def test_the_same_images_are_saved_to_the_same_bytes(tmp_path, monkeypatch):
+    codes = make_codes(COLOUR)
+    save_images(tmp_path / "a.npz", codes, COLOUR)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 1e6)
+    save_images(tmp_path / "b.npz", codes.astype(np.int64), COLOUR)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as arrays:
+        shapes = {name: (arrays[name].shape, str(arrays[name].dtype)) for name in arrays.files}
+    assert shapes == {"images": ((4, 4, 5, 3), "uint8"), "labels": ((4,), "int64")}
+
+
+@pytest.mark.parametrize("name", ["a.png", "absent/a.npz"])
+def test_images_are_saved_as_npz_into_a_folder_that_exists(tmp_path, name):
+    with pytest.raises(InputError, match=r"must end in \.npz and lie in a folder") as caught:
+        save_images(tmp_path / name, make_codes(GREY), GREY)
+    assert caught.value.argument == "out"
+
+
+@pytest.mark.parametrize("place, value", [(0, 256), (0, -1), (-1, 3), (-1, -1)])
+def test_codes_out_of_range_are_not_saved(tmp_path, place, value):
+    codes = make_codes(GREY)
+    codes[1, place] = value
+    with pytest.raises(InputError, match="pixels from 0 to 255 and then a class from 0 to 2"):
+        save_images(tmp_path / "a.npz", codes, GREY)
+    with pytest.raises(InputError, match=r"got shape \(4, 20\)"):
+        to_images(codes[:, 1:], GREY)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_several_pairs_of_idx_files_one_must_be_named(tmp_path):
+    codes = make_codes(GREY)
+    path = write_idx(tmp_path, codes, GREY, ".gz")
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(to_images(codes, GREY)[0]))
+    with pytest.raises(InputError, match="name the file of images itself instead of the folder"):
+        read_image_units(tmp_path, GREY)
+    np.testing.assert_array_equal(read_image_units(path, GREY).codes, codes)
+    with pytest.raises(InputError, match="be called t10k-labels-idx1-ubyte, and there is no"):
+        read_image_units(tmp_path / "t10k-images-idx3-ubyte", GREY)
+
+
+def test_labels_compressed_otherwise_than_images_are_found(tmp_path):
+    codes = make_codes(GREY)
+    path = write_idx(tmp_path, codes, GREY)
+    zipped = write_idx(tmp_path / "zipped", codes, GREY, ".gz")
+    labels = zipped.with_name("train-labels-idx1-ubyte.gz")
+    os.replace(labels, tmp_path / labels.name)
+    (tmp_path / "train-labels-idx1-ubyte").unlink()
+    np.testing.assert_array_equal(read_image_units(path, GREY).codes, codes)
+
+
+def test_reading_a_schema_or_an_archive_does_not_wait_for_what_it_does_not_need(tmp_path):
+    save_images(tmp_path / "a.npz", make_codes(GREY), GREY)
+    code = (
+        "import sys; from pathlib import Path; from synthesis.images import *\n"
+        "schema = ImageSchema.model_validate_json(sys.argv[1])\n"
+        "read_image_units(Path(sys.argv[2]), schema)\n"
+        "raise SystemExit(str({'PIL', 'pandas', 'torch'} & set(sys.modules)))"
     )
-    end = ".gz" if packed else ""
-    names = (f"train-images-idx3-ubyte{end}", f"train-labels-idx1-ubyte{end}")
-    for name, head, values in zip(names, heads, (images, labels), strict=True):
-        content = head + values.tobytes()
-        (folder / name).write_bytes(gzip.compress(content) if packed else content)
-    return folder / names[0]
+    words = [sys.executable, "-c", code, GREY.model_dump_json(), str(tmp_path / "a.npz")]
+    run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.stderr.strip() == "set()"
 
 
-@given(number=st.integers(1, 12), seed=st.integers(0, 999), schema=st.sampled_from([GREY, COLOUR]))
-def test_what_is_written_is_read_back_from_npz_and_png(
-    tmp_path_factory: pytest.TempPathFactory, number: int, seed: int, schema: ImageSchema
-) -> None:
-    folder = tmp_path_factory.mktemp("images")
-    codes = draw_codes(schema, number, seed)
-    save_images(folder / "all.npz", codes, schema)
-    write_pngs(folder / "pngs", codes, schema)
-    for place in (folder / "all.npz", folder / "pngs"):
-        np.testing.assert_array_equal(read_image_units(place, schema).codes, codes)
-        assert check_images(place, schema) == []
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_idx_files_are_read_by_name_and_by_folder(tmp_path: Path, packed: bool) -> None:
-    codes = draw_codes(GREY, 9)
-    place = write_idx(tmp_path, codes, GREY, packed=packed)
-    for path in (place, tmp_path):
-        np.testing.assert_array_equal(read_image_units(path, GREY).codes, codes)
-
-
-def test_the_same_images_give_the_same_bytes(tmp_path: Path) -> None:
-    codes = draw_codes(COLOUR, 20)
-    for name in ("one.npz", "other.npz"):
-        save_images(tmp_path / name, codes, COLOUR)
-    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "other.npz").read_bytes()
-
-
-def save_as(mode: str, size: tuple[int, int] = (4, 5)) -> Callable[[Path], None]:
-    return lambda path: Image.new(mode, size).save(path, "PNG")
-
-
-def cut_short(path: Path) -> None:
-    rng = np.random.default_rng(0)
-    Image.fromarray(rng.integers(0, 256, (5, 4), dtype=np.uint8)).save(path, "PNG")
-    path.write_bytes(path.read_bytes()[:-24])
-
-
-BAD_FILES: dict[str, tuple[Callable[[Path], None], str]] = {
-    "another size": (save_as("L", (9, 9)), "it has 9 x 9; resize it"),
-    "colour": (save_as("RGB"), "it is colour; convert it"),
-    "transparency": (save_as("LA"), "it is grey with transparency"),
-    "palette": (save_as("P"), "it is a palette"),
-    "one bit": (save_as("1"), "it is black and white of 1 bit"),
-    "16 bits": (save_as("I;16"), "it is 16 bits"),
-    "no PNG": (lambda path: path.write_bytes(b"nothing"), "is none that can be read"),
-    "empty": (lambda path: path.write_bytes(b""), "is none that can be read"),
-    "cut short": (cut_short, "is cut short or damaged"),
-}
-
-
-@pytest.mark.parametrize("name", BAD_FILES)
-def test_a_bad_png_is_as_if_it_were_absent_and_is_named_on_the_own_screen(
-    tmp_path: Path, name: str
-) -> None:
-    write, told = BAD_FILES[name]
-    codes = draw_codes(GREY, 6)
-    folder = write_pngs(tmp_path / "pngs", codes, GREY)
-    (folder / "b").mkdir(exist_ok=True)
-    write(folder / "b" / "zzz.png")
-    np.testing.assert_array_equal(read_image_units(folder, GREY).codes, codes)
-    (bad,) = check_images(folder, GREY)
-    assert bad.sentence().startswith("b/zzz.png ")
-    assert told in bad.sentence()
-
-
-def test_other_files_are_named_and_hidden_ones_passed_over(tmp_path: Path) -> None:
-    folder = write_pngs(tmp_path / "pngs", draw_codes(GREY, 3), GREY)
-    place = next(folder.iterdir())
-    (place / ".DS_Store").write_bytes(b"x")
-    assert check_images(folder, GREY) == []
-    (place / "notes.txt").write_text("x")
-    (bad,) = check_images(folder, GREY)
-    assert "must be a PNG file" in bad.sentence()
-
-
-def test_labels_out_of_range_do_not_take_part(tmp_path: Path) -> None:
-    codes = draw_codes(GREY, 5)
-    codes[2, -1] = 7
-    save_images(tmp_path / "a.npz", codes, GREY)
-    read = read_image_units(tmp_path / "a.npz", GREY).codes
-    np.testing.assert_array_equal(read, codes[[0, 1, 3, 4]])
-    (bad,) = check_images(tmp_path / "a.npz", GREY)
-    assert bad.sentence() == "label number 3 of a.npz must be from 0 to 2."
-
-
-def write_npz(path: Path, **arrays: object) -> Path:
-    np.savez(path, **arrays)  # type: ignore[arg-type]
-    return path
-
-
-IMAGES = np.zeros((3, 5, 4), np.uint8)
-LABELS = np.zeros(3, np.uint8)
-BROKEN: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "nothing there": (lambda folder: folder / "none.npz", "there is nothing at"),
-    "no container": (lambda folder: _write(folder / "a.npz", b"PK nothing"), "is damaged or holds"),
-    "cut short": (
-        lambda folder: _cut(write_npz(folder / "a.npz", images=IMAGES, labels=LABELS)),
-        "is damaged or holds",
-    ),
-    "objects": (
-        lambda folder: write_npz(
-            folder / "a.npz", images=np.array([{}, {}, {}], dtype=object), labels=LABELS
-        ),
-        "is damaged or holds Python objects",
-    ),
-    "no labels": (lambda folder: write_npz(folder / "a.npz", images=IMAGES), "an array 'labels'"),
-    "floats": (
-        lambda folder: write_npz(folder / "a.npz", images=IMAGES / 255, labels=LABELS),
-        "whole numbers from 0 to 255, and they are float64",
-    ),
-    "large numbers": (
-        lambda folder: write_npz(folder / "a.npz", images=IMAGES + np.int64(999), labels=LABELS),
-        "and some are not",
-    ),
-    "another size": (
-        lambda folder: write_npz(
-            folder / "a.npz", images=np.zeros((3, 9, 4), np.uint8), labels=LABELS
-        ),
-        "must have 5 x 4 pixels, as the schema says, and the array has shape (n, 9, 4)",
-    ),
-    "fewer labels": (
-        lambda folder: write_npz(folder / "a.npz", images=IMAGES, labels=LABELS[:2]),
-        "one for each image",
-    ),
-    "no images": (
-        lambda folder: write_npz(folder / "a.npz", images=IMAGES[:0], labels=LABELS[:0]),
-        "it holds none",
-    ),
-    "another form": (lambda folder: _write(folder / "a.csv", b"1,2"), "is none of them"),
-    "unknown class": (
-        lambda folder: _write(folder / "pngs" / "d" / "1.png", b"").parent.parent,
-        "and it holds d",
-    ),
-    "empty folder": (lambda folder: _folder(folder / "pngs"), "and it holds none"),
-    "wrong magic": (
-        lambda folder: _break_idx(folder, lambda content: b"\0\0\x0d\3" + content[4:]),
-        "its first bytes say otherwise",
-    ),
-    "short IDX": (lambda folder: _break_idx(folder, lambda content: content[:-3]), "it is shorter"),
-    "long IDX": (lambda folder: _break_idx(folder, lambda content: content + b"x"), "it is longer"),
-    "huge IDX": (
-        lambda folder: _break_idx(folder, lambda content: content[:4] + b"\xff" * 12),
-        "must hold at most 2 GiB",
-    ),
-    "labels missing": (
-        lambda folder: _without_labels(write_idx(folder, draw_codes(GREY, 3), GREY, packed=False)),
-        "must lie beside it as train-labels-idx1-ubyte",
-    ),
-    "cut gzip": (
-        lambda folder: _cut(write_idx(folder, draw_codes(GREY, 30), GREY, packed=True)),
-        "is damaged or cut short",
-    ),
-}
-
-
-def _write(path: Path, content: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
-
-
-def _folder(path: Path) -> Path:
-    path.mkdir()
-    return path
-
-
-def _cut(path: Path) -> Path:
-    path.write_bytes(path.read_bytes()[:-40])
-    return path
-
-
-def _without_labels(path: Path) -> Path:
-    (path.parent / "train-labels-idx1-ubyte").unlink()
-    return path
-
-
-def _break_idx(folder: Path, change: Callable[[bytes], bytes]) -> Path:
-    path = write_idx(folder, draw_codes(GREY, 3), GREY, packed=False)
-    path.write_bytes(change(path.read_bytes()))
-    return path
-
-
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_source_that_is_broken_as_a_whole_is_one_sentence(tmp_path: Path, name: str) -> None:
-    make, told = BROKEN[name]
-    place = make(tmp_path)
-    for read in (read_image_units, check_images):
-        with pytest.raises(InputError) as caught:
-            read(place, GREY)
-        assert caught.value.argument == "data"
-        assert told in str(caught.value)
-        assert "\n" not in str(caught.value)
-
-
-def test_a_class_may_have_one_image_or_none(tmp_path: Path) -> None:
-    codes = draw_codes(GREY, 3)
-    codes[:, -1] = [0, 0, 1]
-    folder = write_pngs(tmp_path / "pngs", codes, GREY)
-    np.testing.assert_array_equal(read_image_units(folder, GREY).codes, codes)
+@pytest.mark.skipif(not FASHION.exists(), reason="needs Debian's dataset-fashion-mnist")
+def test_fashion_mnist_is_read_as_it_is_published():
+    schema = make_schema(28, 28).model_copy(update={"classes": tuple("abcdefghij")})
+    codes = read_image_units(FASHION, schema).codes
+    assert codes.shape == (60_000, 785)
+    assert np.bincount(codes[:, -1]).tolist() == [6000] * 10
+    assert codes[:, :-1].min() == 0 and codes[:, :-1].max() == 255
