@@ -83,6 +83,7 @@ def make_report(
     """
     names = name_nodes(sites, run.partitions)
     ledgers = _replay_ledgers(home, outcome, len(sites.names))
+    traffic = _count_traffic(sites, run)
     return Report(
         private=True,
         title=f"Synthetic {sites.schema.name} from {len(sites.names)} sites",
@@ -108,12 +109,7 @@ def make_report(
         audit=build_audit(canaries, study),
         pictures=assessment.pictures,
         images=assessment.images,
-        cost=build_cost(
-            outcome,
-            names,
-            after=assessment.phases,
-            traffic=_count_traffic(sites, run),
-        ),
+        cost=build_cost(outcome, names, after=assessment.phases, traffic=traffic),
         limits=(
             "This is a simulation: all rows were on one machine and the noise came from a seed, so "
             "the folder shows how a study works and protects nobody.",
