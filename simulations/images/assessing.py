@@ -26,7 +26,7 @@ from synthesis.images.quality import (
 from synthesis.images.sampling import sample_images
 from synthesis.units import Codes
 
-MOST_LEARNED = 20_000
+MOST_LEARNED = 60_000
 """Images that a classifier learns from at most, of each collection."""
 MOST_COMPARED = 10_000
 MOST_SEARCHED = 1_000

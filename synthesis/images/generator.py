@@ -21,9 +21,9 @@ from synthesis.images.schema import ImageSchema
 
 HIDDEN = 32
 """Channels of the convolutional stage."""
-HAZE = 0.2
+HAZE = 0.3
 """Part of the brightness of a subject below which all is haze, where the surroundings are black."""
-BRIGHTNESS = 0.9
+BRIGHTNESS = 0.95
 """Brightness that a subject is given there: that of its 95th percentile of pixels."""
 _IMAGES_LOOKED_AT = 1000
 
