@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from flwr.app import ArrayRecord, Context
+from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from privacy import SeededRandomness
@@ -18,7 +18,7 @@ from server.canaries import CanaryAuditor
 from server.checkpoint import Checkpoint
 from server.conversation import Conversation, OnEvent
 from server.evaluating import Evaluator
-from server.fitting import fit_once, load_weights, weights_of
+from server.fitting import fit_once
 from server.outcome import Attested, Evaluation, StudyOutcome
 from server.pooling import (
     SketchGroup,
@@ -30,22 +30,19 @@ from server.pooling import (
     make_pool,
     noise_of,
     pooled_of,
-    settings_of_all,
     weigh_sites,
 )
 from server.question import hello_of, settings_of
+from server.rounds import Rounds
 from server.study import Study
 from strategies import protocol
-from strategies.aggregation import PooledSketch
 from strategies.arrays import ArraySpec
-from strategies.collect import Answers, arrays_of, wait_for_nodes
-from strategies.federated_generator import FederatedGenerator
+from strategies.collect import Answers, wait_for_nodes
 from strategies.protocol import QUERY_HELLO, QUERY_SKETCH, SKETCH, STATISTICS
 from strategies.receipts import ReceiptBook
 from strategies.robust_sketch import LEVEL
 from strategies.rules import make_rule
 from strategies.validation import Reply
-from strategies.wire_field import WireFormat
 from synthesis.generator import Generator
 from synthesis.layout import PAIR_SCALE, SketchLayout
 from synthesis.schema import Schema
@@ -92,6 +89,13 @@ class Coordinator:
             checkpoint=self._checkpoint,
             on_event=self._emit,
         )
+        self._rounds = Rounds(
+            study,
+            self._rule,
+            receipts=self.receipts,
+            checkpoint=self._checkpoint,
+            on_event=self._emit,
+        )
         self._auditor = CanaryAuditor(study, schema, self._conversation, self.receipts)
 
     def run(self, grid: Grid, context: Context | None = None) -> StudyOutcome:
@@ -110,8 +114,9 @@ class Coordinator:
         targets = make_targets(self._layout, pooled.values, noise_std)
         groups = find_groups(sketches)
         fitted = self._fit(targets, groups)
-        strategy = self._make_strategy(hello, sketches, pooled, groups)
-        generator = self._run_rounds(grid, strategy, fitted, targets)
+        weights = weigh_sites(hello, sketches, self._rule)
+        strategy = self._rounds.make_strategy(weights, ask_groups(self._layout, pooled, groups))
+        generator = self._rounds.run(grid, strategy, fitted, targets.noise_std)
         evaluation = self._evaluate(grid, list(sketches.valid), generator, targets.rows)
         canaries = self._auditor.open_coins(grid, sketches, fitted)
         self._close(grid, list(hello))
@@ -133,6 +138,7 @@ class Coordinator:
             differing=find_differing(sketches),
             groups=tuple(group.nodes for group in groups),
             comparison=find_comparison(sketches),
+            weights=weights,
             receipts={
                 node: Attested(public_key=key, receipt=receipt)
                 for node, key in self.receipts.keys.items()
@@ -195,56 +201,6 @@ class Coordinator:
             self.study, self.schema, targets, groups, self._checkpoint, self._emit
         )
         self._conversation.phases.append(phase)
-        return generator
-
-    def _make_strategy(
-        self,
-        hello: Mapping[int, Reply],
-        sketches: Answers,
-        pooled: PooledSketch,
-        groups: Sequence[SketchGroup],
-    ) -> FederatedGenerator:
-        kept = self._checkpoint.find_rounds()
-        self._rule.restore(kept.state)
-        return FederatedGenerator(
-            nodes=list(sketches.valid),
-            minimum_nodes=self.study.minimum_sites,
-            deadline_s=self.study.deadline_s,
-            weights=weigh_sites(hello, sketches),
-            rule=self._rule,
-            receipts=self.receipts,
-            wire_format=WireFormat(self.study.wire_format),
-            questions=ask_groups(self._layout, pooled, groups),
-            on_event=self._emit,
-            done=kept.records,
-        )
-
-    def _run_rounds(
-        self, grid: Grid, strategy: FederatedGenerator, fitted: Generator, targets: SketchTargets
-    ) -> Generator:
-        if self.study.rounds == 0:
-            return fitted
-
-        def keep(flower_round: int, arrays: ArrayRecord) -> None:
-            if flower_round > 0:
-                record, state = strategy.rounds[-1], self._rule.state
-                self._checkpoint.keep_round(record, arrays_of(arrays), state)
-                self._checkpoint.keep_receipts(self.receipts.latest)
-
-        generator = Generator(
-            fitted.settings, rng=SeededRandomness(self.study.seed).torch("generator")
-        )
-        load_weights(generator, self._checkpoint.find_rounds().weights or weights_of(fitted))
-        settings = settings_of(self.study)
-        settings.update(settings_of_all(targets.noise_std))
-        result = strategy.start(
-            grid,
-            ArrayRecord(generator.state_dict()),
-            num_rounds=self.study.rounds,
-            train_config=settings,
-            evaluate_fn=keep,
-        )
-        generator.load_state_dict(result.arrays.to_torch_state_dict())
         return generator
 
     def _evaluate(

@@ -11,12 +11,14 @@ from strategies.rules.coordinates import Median, TrimmedMean
 from strategies.rules.nearest import Bulyan, Krum, MultiKrum
 from strategies.rules.rule import Rule, RuleSettings
 from strategies.rules.server_steps import FedAdam, FedAvgM, FedYogi
+from strategies.rules.similarity import Similarity
 
 RULES: Final[Mapping[str, type[Rule]]] = {
     "fedavg": FedAvg,
     "fedavgm": FedAvgM,
     "fedadam": FedAdam,
     "fedyogi": FedYogi,
+    "similarity": Similarity,
     "median": Median,
     "trimmed-mean": TrimmedMean,
     "krum": Krum,
