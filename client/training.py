@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from client.canaries import read_training_units
@@ -62,17 +63,70 @@ def train_round(
         AlreadyReleased: if this round was run before, or a later one has begun.
         MalformedRequest: if the round was not planned, or the pooled sketch is missing or odd.
     """
-    if not 1 <= server_round <= request.rounds:
-        raise MalformedRequest("server-round must be one of the rounds that were reserved.")
-    plan, reservation = reserve_study(site, request)
+    plan, reservation = _reserve_round(site, request, server_round)
     state = StudyState(site.folder, request.study)
     pooled = _pooled_sketch(state) if pooled_sketch is None else pooled_sketch
     penalty = _sketch_loss(site, pooled, pooled_noise_std)
     if pooled_sketch is not None:  # only now is it known to be of the right form
         state.save_pooled_sketch(pooled_sketch)
     begin_phase(site, reservation, round_phase(server_round))
-    rng = partial(site.randomness.torch, site.config.name, request.study, server_round)
-    discriminator = Discriminator(sum(site.schema.sizes), rng=rng("discriminator"))
+    discriminator = _improve_discriminator(site, request, plan, generator, server_round)
+    return improve_generator(
+        copy.deepcopy(generator),
+        [(discriminator, 1.0)],
+        penalty,
+        choose_generator_steps(
+            plan,
+            discriminator,
+            generator_steps=request.generator_steps,
+            expected_batch_size=request.expected_batch_size,
+            proximal=request.proximal,
+        ),
+        rng=_draw_for(site, request, server_round)("generator"),
+    )
+
+
+def train_judge(
+    site: Site, request: StudyRequest, generator: Generator, *, server_round: int
+) -> Discriminator:
+    """Train on the site's records for one round and return the discriminator, for the coordinator.
+
+    It is the mechanism's own release: accounting takes every step's noisy gradient as published.
+    Nothing else differs from ``train_round``, whose generator follows from it for free.
+
+    Args:
+        site: the data site.
+        request: the study's settings; the same as in the sketch.
+        generator: the global generator as received.
+        server_round: from 1; each round is run once.
+
+    Raises:
+        AlreadyReleased: if this round was run before, or a later one has begun.
+        MalformedRequest: if the round was not planned.
+    """
+    plan, reservation = _reserve_round(site, request, server_round)
+    begin_phase(site, reservation, round_phase(server_round))
+    return _improve_discriminator(site, request, plan, generator, server_round)
+
+
+def _reserve_round(site: Site, request: StudyRequest, server_round: int) -> tuple[SitePlan, str]:
+    if not 1 <= server_round <= request.rounds:
+        raise MalformedRequest("server-round must be one of the rounds that were reserved.")
+    return reserve_study(site, request)
+
+
+def _draw_for(
+    site: Site, request: StudyRequest, server_round: int
+) -> Callable[[str], torch.Generator]:
+    return partial(site.randomness.torch, site.config.name, request.study, server_round)
+
+
+def _improve_discriminator(
+    site: Site, request: StudyRequest, plan: SitePlan, generator: Generator, server_round: int
+) -> Discriminator:
+    """Run and keep the private steps of a round that has begun."""
+    rng, state = _draw_for(site, request, server_round), StudyState(site.folder, request.study)
+    discriminator = make_discriminator(site, rng("discriminator"))
     trainer = _make_trainer(site, request, plan, discriminator, server_round)
     state.restore_training(server_round, discriminator, trainer.optimizer)
     _train_discriminator(
@@ -83,19 +137,17 @@ def train_round(
         site.randomness.stream(site.config.name, request.study, server_round, "rows"),
     )
     state.save_training(server_round, discriminator, trainer.optimizer)
-    return improve_generator(
-        copy.deepcopy(generator),
-        discriminator,
-        penalty,
-        choose_generator_steps(
-            plan,
-            discriminator,
-            generator_steps=request.generator_steps,
-            expected_batch_size=request.expected_batch_size,
-            proximal=request.proximal,
-        ),
-        rng=rng("generator"),
-    )
+    return discriminator
+
+
+def make_discriminator(site: Site, rng: torch.Generator) -> Discriminator:
+    """Return a discriminator as a study begins with it."""
+    return Discriminator(sum(site.schema.sizes), rng=rng)
+
+
+def weights_of(network: nn.Module) -> dict[str, NDArray[Any]]:
+    """Return the weights of a network as arrays, by name."""
+    return {name: weight.numpy() for name, weight in network.state_dict().items()}
 
 
 def make_discriminator_optimizer(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -120,7 +172,7 @@ def choose_generator_steps(
     noise = (plan.training_noise_multiplier or 0.0) * (plan.steps * num_weights) ** 0.5
     signal = plan.steps * expected_batch_size
     usual = GeneratorStepSettings(steps=generator_steps, proximal=proximal)
-    return replace(usual, learning_rate=usual.learning_rate * signal / (signal + noise))
+    return usual.slowed(signal=signal, noise=noise)
 
 
 def _make_trainer(

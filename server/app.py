@@ -15,6 +15,7 @@ from flwr.serverapp import Grid, ServerApp
 from privacy import SeededRandomness
 from server.acceptance import check_acceptance, find_least_noise
 from server.canaries import CanaryAuditor
+from server.central_steps import CentralSteps
 from server.checkpoint import Checkpoint
 from server.conversation import Conversation, OnEvent
 from server.evaluating import Evaluator
@@ -115,7 +116,12 @@ class Coordinator:
         groups = find_groups(sketches)
         fitted = self._fit(targets, groups)
         weights = weigh_sites(hello, sketches, self._rule)
-        strategy = self._rounds.make_strategy(weights, ask_groups(self._layout, pooled, groups))
+        epsilons = {node: epsilon_of(reply) for node, reply in sketches.valid.items()}
+        strategy = self._rounds.make_strategy(
+            weights,
+            ask_groups(self._layout, pooled, groups),
+            lambda: CentralSteps(self.study, self._layout, fitted.settings, groups, epsilons),
+        )
         generator = self._rounds.run(grid, strategy, fitted, targets.noise_std)
         evaluation = self._evaluate(grid, list(sketches.valid), generator, targets.rows)
         canaries = self._auditor.open_coins(grid, sketches, fitted)
@@ -125,7 +131,7 @@ class Coordinator:
             sketch_generator=fitted,
             nodes=tuple(sketches.valid),
             noise_multipliers={n: noise_of(reply) for n, reply in sketches.valid.items()},
-            epsilons={n: epsilon_of(reply) for n, reply in sketches.valid.items()},
+            epsilons=epsilons,
             estimated_rows=targets.rows,
             sketch_noise_std=noise_std / PAIR_SCALE,
             site_noise_std=median(map(noise_of, sketches.valid.values()))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from flwr.app import ArrayRecord
 from flwr.serverapp import Grid
 
 from privacy import SeededRandomness
+from server.central_steps import CentralSteps
 from server.checkpoint import Checkpoint
 from server.conversation import OnEvent
 from server.fitting import load_weights, weights_of
@@ -18,7 +19,7 @@ from strategies.collect import arrays_of
 from strategies.federated_generator import FederatedGenerator
 from strategies.receipts import ReceiptBook
 from strategies.round_question import RoundQuestions
-from strategies.rules import Rule
+from strategies.rules import MdGan, Rule
 from strategies.wire_field import WireFormat
 from synthesis.generator import Generator
 
@@ -50,14 +51,21 @@ class Rounds:
         self._emit = on_event
 
     def make_strategy(
-        self, weights: Mapping[int, SiteWeight], questions: RoundQuestions
+        self,
+        weights: Mapping[int, SiteWeight],
+        questions: RoundQuestions,
+        make_steps: Callable[[], CentralSteps],
     ) -> FederatedGenerator:
         """Return the strategy, which knows the rounds that were done before.
 
         Args:
             weights: of the sites that take part, by node.
             questions: what they are told beside the generator.
+            make_steps: for a rule that trains the generator here; called where there are rounds.
         """
+        if isinstance(self._rule, MdGan) and self._study.rounds > 0:
+            steps = make_steps()
+            self._rule.equip(steps.improve, steps.form())
         kept = self._checkpoint.find_rounds()
         self._rule.restore(kept.state)
         return FederatedGenerator(

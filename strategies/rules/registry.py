@@ -8,6 +8,7 @@ from typing import Final
 
 from strategies.rules.average import FedAvg
 from strategies.rules.coordinates import Median, TrimmedMean
+from strategies.rules.mdgan import MdGan
 from strategies.rules.nearest import Bulyan, Krum, MultiKrum
 from strategies.rules.rule import Rule, RuleSettings
 from strategies.rules.server_steps import FedAdam, FedAvgM, FedYogi
@@ -19,6 +20,7 @@ RULES: Final[Mapping[str, type[Rule]]] = {
     "fedadam": FedAdam,
     "fedyogi": FedYogi,
     "similarity": Similarity,
+    "mdgan": MdGan,
     "median": Median,
     "trimmed-mean": TrimmedMean,
     "krum": Krum,

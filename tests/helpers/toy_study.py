@@ -33,6 +33,7 @@ from strategies.protocol import (
     CANARY_SALT,
     CLOSE_ACTION,
     CONFIG,
+    DISCRIMINATOR,
     ENDING,
     EVALUATE_ACTION,
     EVALUATION,
@@ -54,6 +55,7 @@ from strategies.protocol import (
     QUERY_SKETCH,
     RECEIPT,
     REFUSAL_CODE,
+    RETURNS_DISCRIMINATOR,
     SCHEMA_DIGEST,
     SERVER_ROUND,
     SKETCH,
@@ -67,6 +69,7 @@ from strategies.protocol import (
 )
 from strategies.receipts import ReceiptBook
 from strategies.round_question import RoundQuestions
+from strategies.rules import MdGan, RuleSettings, make_rule
 from strategies.wire_field import Direction, WireType
 
 N_STATISTICS = 5
@@ -87,6 +90,8 @@ def public_settings(message_type: str) -> ConfigRecord:
     """Every setting the table lists for this message, with an example value."""
     rows = [f for f in fields_of(message_type, Direction.DOWN) if f.record == CONFIG]
     examples = {f.key: _EXAMPLES[f.type] for f in rows if f.key != SERVER_ROUND and not f.optional}
+    if RETURNS_DISCRIMINATOR in examples:
+        examples[RETURNS_DISCRIMINATOR] = False
     return ConfigRecord(examples | ({ENDING: FINISHED} if ENDING in examples else {}))
 
 
@@ -164,7 +169,8 @@ def close(message: Message, context: Context) -> Message:
 def train(message: Message, context: Context) -> Message:
     check_incoming(message)
     server_round = message.content.config_records[CONFIG][SERVER_ROUND]
-    if (POOLED_SKETCH in message.content) != (server_round == 1):
+    wants_judge = message.content.config_records[CONFIG][RETURNS_DISCRIMINATOR]
+    if (POOLED_SKETCH in message.content) != (server_round == 1 and not wants_judge):
         raise RuntimeError("the pooled sketch belongs to round 1")
     state = context.state.config_records["rounds"]
     if state["done"] != server_round - 1 or context.run_config.get("toy") != "yes":
@@ -175,11 +181,12 @@ def train(message: Message, context: Context) -> Message:
         for name, a in message.content.array_records[ARRAYS].items()
     }
     config = ConfigRecord({RECEIPT: make_receipt(site_number(context))})
-    return leave(RecordDict({ARRAYS: ArrayRecord(arrays), CONFIG: config}), message)
+    record = DISCRIMINATOR if wants_judge else ARRAYS
+    return leave(RecordDict({record: ArrayRecord(arrays), CONFIG: config}), message)
 
 
 def leave(content: RecordDict, message: Message) -> Message:
-    check_outgoing(content, message)
+    check_outgoing(content, message, discriminator=message.content.get(ARRAYS))
     return Message(content, reply_to=message)
 
 
@@ -214,9 +221,14 @@ def questions_with(pooled: np.ndarray) -> RoundQuestions:
 
 
 def make_server_app(
-    results: dict[str, Any], *, num_sites: int, minimum: int, receipts: ReceiptBook | None = None
+    results: dict[str, Any],
+    *,
+    num_sites: int,
+    minimum: int,
+    receipts: ReceiptBook | None = None,
+    is_central: bool = False,
 ) -> ServerApp:
-    """A ServerApp that leaves what it found in ``results``."""
+    """A ServerApp that leaves what it found in ``results``; a central one asks for judges."""
     server_app = ServerApp()
 
     @server_app.main()
@@ -231,11 +243,17 @@ def make_server_app(
         for reply in sketches.valid.values():
             total.add(reply.arrays[STATISTICS], float(reply.config[NOISE_MULTIPLIER]))
         pooled = total.pooled
+        rule = make_rule("mdgan" if is_central else "fedavg", RuleSettings())
+        if isinstance(rule, MdGan):
+            rule.equip(lambda start, judges, rounds: list(start), WEIGHTS)
+        settings = public_settings(TRAIN)
+        settings[RETURNS_DISCRIMINATOR] = is_central
         strategy = FederatedGenerator(
             nodes=sketches.valid,
             minimum_nodes=minimum,
             deadline_s=60,
             questions=questions_with(pooled.values),
+            rule=rule,
             receipts=receipts,
             on_event=results.setdefault("events", []).append,
         )
@@ -243,7 +261,7 @@ def make_server_app(
             grid,
             ArrayRecord({k: Array(v) for k, v in WEIGHTS.items()}),
             num_rounds=2,
-            train_config=public_settings(TRAIN),
+            train_config=settings,
         )
         results["evaluation"] = put(
             grid,

@@ -133,7 +133,7 @@ class _TrainingSite:
             expected_batch_size=self._study.expected_batch_size,
         )
         return improve_generator(
-            generator, self._discriminator, None, settings, rng=rng("generator")
+            generator, [(self._discriminator, 1.0)], None, settings, rng=rng("generator")
         )
 
     def _rows(self, chosen: Tensor) -> Tensor:
@@ -190,6 +190,8 @@ BY_STRATEGY: dict[str, Callable[[Setting], Made]] = {
     "fedavg, one group": partial(_federate, max_site_groups=1),
     "similarity": partial(_federate, strategy="similarity"),
     "similarity, one group": partial(_federate, strategy="similarity", max_site_groups=1),
+    "mdgan": partial(_federate, strategy="mdgan"),
+    "mdgan, one group": partial(_federate, strategy="mdgan", max_site_groups=1),
 }
 """Studies with other strategies, and with one group of sites, where these differ most; run only
 when they are named, for ``fedsynth`` is the study that a user gets."""
