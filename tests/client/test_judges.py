@@ -86,7 +86,7 @@ def test_no_generator_is_trained_and_no_statistics_are_needed(
 
 
 def test_the_same_question_has_the_same_answer_and_another_has_none(tmp_path: Path) -> None:
-    """A coordinator cannot have both answers of one round: it would be told of the noise twice."""
+    """And where discriminators were agreed to nothing else is sent."""
     write_site(tmp_path / "site-1")
     asked = {"returns_discriminator": True, "generator_steps": 0}
     records = train_records()
@@ -94,4 +94,4 @@ def test_the_same_question_has_the_same_answer_and_another_has_none(tmp_path: Pa
     for name, array in first.content.array_records[DISCRIMINATOR].items():
         assert again.content.array_records[DISCRIMINATOR][name].data == array.data
     other = ask_train(tmp_path, records)
-    assert code_of(other) == "already-released"
+    assert code_of(other) == "study-changed"
