@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
@@ -11,7 +11,10 @@ from toy_study import make_receipt
 
 from simulations.grid import LocalGrid
 from strategies import FederatedGenerator
+from strategies.aggregation import FloatArray, WeightedAverage
 from strategies.protocol import ARRAYS, CONFIG, DISCRIMINATOR, RECEIPT, RETURNS_DISCRIMINATOR
+from strategies.rules import Judge
+from strategies.rules.rule import Model
 
 Arrays = dict[str, np.ndarray]
 Spoil = Callable[[Message, Arrays], Message]
@@ -57,3 +60,14 @@ def run(strategy: FederatedGenerator, grid: LocalGrid, num_rounds: int = 2) -> A
     settings = ConfigRecord({RETURNS_DISCRIMINATOR: True} if is_central else {})
     result = strategy.start(grid, initial, num_rounds, train_config=settings)
     return {name: array.numpy() for name, array in result.arrays.items()}
+
+
+def average_judges(start: Model, judges: Sequence[Judge], rounds: int) -> list[FloatArray]:
+    """A training whose end is known: the weighted mean of the judges, as if that were a generator.
+
+    What real training makes of them is tested in ``tests/server/test_central_steps.py``.
+    """
+    average = WeightedAverage()
+    for judge in judges:
+        average.add(judge.model, judge.weight)
+    return average.mean()

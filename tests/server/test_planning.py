@@ -98,9 +98,9 @@ def test_more_epsilon_and_rows_give_more_signal_and_more_sites_of_the_same_rows_
 def test_traffic_is_what_a_study_sends(tmp_path: Path, rounds: int, strategy: str) -> None:
     write_inputs(tmp_path)
     given = {"data": tmp_path / "visits.csv", "schema": tmp_path / "visits.toml"}
-    result = simulate(
-        tmp_path / "tiny.toml", **given, partition="column:clinic", rounds=rounds, strategy=strategy
-    )
+    study = tmp_path / "tiny.toml"
+    study.write_text(f'strategy = "{strategy}"\n{study.read_text()}')
+    result = simulate(study, **given, partition="column:clinic", rounds=rounds)
     where = make_where(20, 40, schema=load_schema(tmp_path / "visits.toml"))
     plan = result.study.make_plan()
     cost = make_forecast(result.study, plan, where, REFERENCE).cost

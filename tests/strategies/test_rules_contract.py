@@ -7,25 +7,24 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from adding_sites import BAD, START, make_client_app, make_strategy, reply_with, run
+from adding_sites import (
+    BAD,
+    START,
+    average_judges,
+    make_client_app,
+    make_strategy,
+    reply_with,
+    run,
+)
 from flwr.app import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
 from server.checkpoint import Checkpoint
 from simulations.grid import LocalGrid
-from strategies.aggregation import FloatArray, WeightedAverage
+from strategies.aggregation import FloatArray
 from strategies.round_record import RoundRecord
-from strategies.rules import (
-    RULES,
-    Judge,
-    MdGan,
-    Rule,
-    RuleSettings,
-    check_rule,
-    make_rule,
-    usual_settings,
-)
+from strategies.rules import RULES, MdGan, Rule, RuleSettings, check_rule, make_rule, usual_settings
 
 Model = list[np.ndarray]
 ROBUST = [name for name, rule in RULES.items() if "bad_sites" in rule.usual]
@@ -36,24 +35,11 @@ every = pytest.mark.parametrize("name", RULES)
 
 
 def make(name: str, bad: int = 1, **changes: float) -> Rule:
-    given = dict(usual_settings(name))
-    if name in ROBUST:
-        given["bad_sites"] = bad
+    given = dict(usual_settings(name)) | ({"bad_sites": bad} if name in ROBUST else {})
     rule = make_rule(name, RuleSettings(**(given | changes)))  # type: ignore[arg-type]
     if isinstance(rule, MdGan):
-        rule.equip(agree, START)
+        rule.equip(average_judges, START)
     return rule
-
-
-def agree(start: Sequence[FloatArray], judges: Sequence[Judge], rounds: int) -> list[FloatArray]:
-    """A training whose end is known: the weighted mean of the judges, as if that were a generator.
-
-    What real training makes of them is tested in ``tests/server/test_central_steps.py``.
-    """
-    average = WeightedAverage()
-    for judge in judges:
-        average.add(judge.model, judge.weight)
-    return average.mean()
 
 
 def draw(seed: int, scale: float = 1.0) -> Model:
