@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from flwr.app import Message, RecordDict
+import torch
+from flwr.app import ArrayRecord, Message, RecordDict
 
 from client.kept import KeptAnswers
 from client.phases import (
@@ -18,10 +19,20 @@ from client.phases import (
 from client.settings import StudyRequest
 from client.site import Site
 from client.study_folder import study_folder
+from client.training import weights_of
 from privacy import Receipt
 from strategies import protocol
 from strategies.gate import check_outgoing
-from strategies.protocol import CONFIG, QUERY_EVALUATE, QUERY_SKETCH, TRAIN
+from strategies.protocol import (
+    ARRAYS,
+    CONFIG,
+    DISCRIMINATOR,
+    QUERY_EVALUATE,
+    QUERY_SKETCH,
+    TRAIN,
+)
+from strategies.wire_format import format_of, pack
+from synthesis.kinds import kind_of
 
 
 def phase_of(message: Message) -> str | None:
@@ -79,5 +90,12 @@ def _attest(site: Site, content: RecordDict, message: Message, receipt: Receipt)
     """Add a receipt to an answer, and return it if it may leave."""
     content.config_records[CONFIG][protocol.RECEIPT] = receipt.to_text()
     withheld = () if site.ledger.policy.row_count_public else (protocol.UNIT_COUNT,)
-    check_outgoing(content, message, withheld=withheld)
+    form = _form_of_discriminator(site, message) if DISCRIMINATOR in content else None
+    check_outgoing(content, message, withheld=withheld, discriminator=form)
     return content
+
+
+def _form_of_discriminator(site: Site, message: Message) -> ArrayRecord:
+    """Return weights of a discriminator for the public schema, in the format of the question."""
+    asked = format_of(message.content.array_records[ARRAYS])
+    return pack(weights_of(kind_of(site.schema).make_discriminator(torch.Generator())), asked)

@@ -25,6 +25,7 @@ from flwr.app import (
     RecordDict,
 )
 from flwr.clientapp import ClientApp
+from torch import nn
 
 from client.answering import answer_once
 from client.canaries import NUMBER, describe_canaries, find_opening
@@ -40,7 +41,7 @@ from client.settings import StudyRequest
 from client.site import Site, load_site
 from client.sketching import release_sketch
 from client.study_folder import study_folder
-from client.training import train_round
+from client.training import train_judge, train_round, weights_of
 from privacy import AlreadyReleased, Receipt
 from privacy.canaries import COMMITMENT
 from strategies import protocol
@@ -48,6 +49,7 @@ from strategies.gate import check_incoming
 from strategies.protocol import (
     ARRAYS,
     CONFIG,
+    DISCRIMINATOR,
     EVALUATION,
     MESSAGE_TYPES,
     NOISE_OF,
@@ -90,24 +92,32 @@ def sketch(site: Site, request: StudyRequest, message: Message) -> RecordDict:
 
 
 def train(site: Site, request: StudyRequest, message: Message) -> RecordDict:
-    """Run one adversarial round and answer with the local generator's weights."""
+    """Run one adversarial round; answer with the local generator, or with the discriminator."""
     config = message.content.config_records[CONFIG]
-    pooled = read_arrays(message, POOLED_SKETCH)
+    server_round = int(str(config[protocol.SERVER_ROUND]))
+    generator = build_generator(
+        read_arrays(message, ARRAYS),
+        site.schema,
+        read_groups(str(config[protocol.GROUP_SHARES])),
+    )
+    if request.returns_discriminator:
+        judge = train_judge(site, request, generator, server_round=server_round)
+        return _answer_with(DISCRIMINATOR, judge, message)
     local = train_round(
         site,
         request,
-        build_generator(
-            read_arrays(message, ARRAYS),
-            site.schema,
-            read_groups(str(config[protocol.GROUP_SHARES])),
-        ),
-        server_round=int(str(config[protocol.SERVER_ROUND])),
-        pooled_sketch=pooled.get(STATISTICS),
+        generator,
+        server_round=server_round,
+        pooled_sketch=read_arrays(message, POOLED_SKETCH).get(STATISTICS),
         pooled_noise_std=float(str(config[protocol.POOLED_NOISE_STD])),
     )
-    weights = {name: weight.numpy() for name, weight in local.state_dict().items()}
+    return _answer_with(ARRAYS, local, message)
+
+
+def _answer_with(record: str, network: nn.Module, message: Message) -> RecordDict:
+    """Return the weights of a network in the format of the question."""
     asked = format_of(message.content.array_records[ARRAYS])
-    return RecordDict({ARRAYS: pack(weights, asked), CONFIG: ConfigRecord()})
+    return RecordDict({record: pack(weights_of(network), asked), CONFIG: ConfigRecord()})
 
 
 def evaluate(site: Site, request: StudyRequest, message: Message) -> RecordDict:

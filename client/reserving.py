@@ -19,6 +19,7 @@ from privacy import (
     SitePlan,
 )
 from privacy.policy import check_study as check_policy
+from strategies import protocol
 from synthesis.kinds import IMAGES, kind_of, model_of
 
 MOST_NUMBERS_IN_A_BATCH = 100_000_000
@@ -139,7 +140,10 @@ def _details(site: Site, request: StudyRequest) -> dict[str, str]:
     # Where answers were not kept, whatever has begun may have left: such a study never goes on.
     # How the steps are split into rounds belongs to what was reserved: the same number of steps
     # cut differently in every round would run more of them than were paid for.
+    # So does what a round is answered with: people who agreed to send generators send no more.
     own = {_EPSILON: repr(request.budget.epsilon)} if request.allow_less_epsilon else {}
+    if request.returns_discriminator:
+        own[protocol.RETURNS_DISCRIMINATOR] = "yes"
     return (
         {
             "config-hash": request.config_hash,

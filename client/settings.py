@@ -39,6 +39,7 @@ class StudyRequest:
         expected_batch_size: declared batch size, >= 1; never the site's own count.
         max_grad_norm: clip of one record's gradient, in [1e-6, 1e6].
         proximal: how strongly the generator is held to the one received, in [0, 1e6].
+        returns_discriminator: whether rounds are answered with the discriminator.
         evaluation: whether noised counts of the hold-out are released at the end.
         allow_less_epsilon: whether the study takes a site that may spend less.
     """
@@ -55,6 +56,7 @@ class StudyRequest:
     expected_batch_size: int
     max_grad_norm: float
     proximal: float = 0.0
+    returns_discriminator: bool = False
     evaluation: bool = False
     allow_less_epsilon: bool = False
 
@@ -128,6 +130,7 @@ class StudyRequest:
             expected_batch_size=whole(protocol.EXPECTED_BATCH_SIZE),
             max_grad_norm=number(protocol.MAX_GRAD_NORM),
             proximal=number(protocol.PROXIMAL),
+            returns_discriminator=flag(protocol.RETURNS_DISCRIMINATOR),
             evaluation=flag(protocol.EVALUATION),
             allow_less_epsilon=flag(protocol.ALLOW_LESS_EPSILON),
         )

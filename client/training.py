@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,16 +63,69 @@ def train_round(
         AlreadyReleased: if this round was run before, or a later one has begun.
         MalformedRequest: if the round was not planned, or the pooled sketch is missing or odd.
     """
-    if not 1 <= server_round <= request.rounds:
-        raise MalformedRequest("server-round must be one of the rounds that were reserved.")
-    plan, reservation = reserve_study(site, request)
+    plan, reservation = _reserve_round(site, request, server_round)
     state = StudyState(site.folder, request.study)
     pooled = _find_pooled_sketch(site.schema, state, pooled_sketch)
     penalty = _sketch_loss(site.schema, pooled, pooled_noise_std) if pooled is not None else None
     if pooled_sketch is not None:  # only now is it known to be of the right form
         state.save_pooled_sketch(pooled_sketch)
     begin_phase(site, reservation, round_phase(server_round))
-    rng = partial(site.randomness.torch, site.config.name, request.study, server_round)
+    discriminator = _improve_discriminator(site, request, plan, generator, server_round)
+    return kind_of(site.schema).improve(
+        copy.deepcopy(generator),
+        discriminator,
+        penalty,
+        choose_generator_steps(
+            plan,
+            discriminator,
+            generator_steps=request.generator_steps,
+            expected_batch_size=request.expected_batch_size,
+            proximal=request.proximal,
+        ),
+        rng=_draw_for(site, request, server_round)("generator"),
+    )
+
+
+def train_judge(
+    site: Site, request: StudyRequest, generator: nn.Module, *, server_round: int
+) -> nn.Module:
+    """Train on the site's records for one round and return the discriminator, for the coordinator.
+
+    It is the mechanism's own release: accounting takes every step's noisy gradient as published.
+    Nothing else differs from ``train_round``, whose generator follows from it for free.
+
+    Args:
+        site: the data site.
+        request: the study's settings; the same as in the sketch.
+        generator: the global generator as received.
+        server_round: from 1; each round is run once.
+
+    Raises:
+        AlreadyReleased: if this round was run before, or a later one has begun.
+        MalformedRequest: if the round was not planned.
+    """
+    plan, reservation = _reserve_round(site, request, server_round)
+    begin_phase(site, reservation, round_phase(server_round))
+    return _improve_discriminator(site, request, plan, generator, server_round)
+
+
+def _reserve_round(site: Site, request: StudyRequest, server_round: int) -> tuple[SitePlan, str]:
+    if not 1 <= server_round <= request.rounds:
+        raise MalformedRequest("server-round must be one of the rounds that were reserved.")
+    return reserve_study(site, request)
+
+
+def _draw_for(
+    site: Site, request: StudyRequest, server_round: int
+) -> Callable[[str], torch.Generator]:
+    return partial(site.randomness.torch, site.config.name, request.study, server_round)
+
+
+def _improve_discriminator(
+    site: Site, request: StudyRequest, plan: SitePlan, generator: nn.Module, server_round: int
+) -> nn.Module:
+    """Run and keep the private steps of a round that has begun."""
+    rng, state = _draw_for(site, request, server_round), StudyState(site.folder, request.study)
     kind = kind_of(site.schema)
     discriminator = kind.make_discriminator(rng("discriminator"))
     trainer = _make_trainer(site, request, plan, discriminator, server_round)
@@ -86,19 +139,12 @@ def train_round(
         site.randomness.stream(site.config.name, request.study, server_round, "rows"),
     )
     state.save_training(server_round, discriminator, trainer.optimizer)
-    return kind.improve(
-        copy.deepcopy(generator),
-        discriminator,
-        penalty,
-        choose_generator_steps(
-            plan,
-            discriminator,
-            generator_steps=request.generator_steps,
-            expected_batch_size=request.expected_batch_size,
-            proximal=request.proximal,
-        ),
-        rng=rng("generator"),
-    )
+    return discriminator
+
+
+def weights_of(network: nn.Module) -> dict[str, NDArray[Any]]:
+    """Return the weights of a network as arrays, by name."""
+    return {name: weight.numpy() for name, weight in network.state_dict().items()}
 
 
 def make_discriminator_optimizer(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -123,7 +169,7 @@ def choose_generator_steps(
     noise = (plan.training_noise_multiplier or 0.0) * (plan.steps * num_weights) ** 0.5
     signal = plan.steps * expected_batch_size
     usual = GeneratorStepSettings(steps=generator_steps, proximal=proximal)
-    return replace(usual, learning_rate=usual.learning_rate * signal / (signal + noise))
+    return usual.slowed(signal=signal, noise=noise)
 
 
 def _make_trainer(

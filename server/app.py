@@ -6,16 +6,16 @@ its own is public: sites weigh in by the size that their noisy sketches suggest.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from flwr.app import ArrayRecord, Context
+from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from privacy import SeededRandomness
 from server.acceptance import check_acceptance, find_least_noise
 from server.canaries import CanaryAuditor
+from server.central_steps import make_central_steps
 from server.checkpoint import Checkpoint
 from server.conversation import Conversation, OnEvent
 from server.evaluating import Evaluator
@@ -33,23 +33,20 @@ from server.pooling import (
     make_pool,
     noise_of,
     pooled_of,
-    settings_of_all,
     weigh_sites,
 )
 from server.question import hello_of, settings_of
+from server.rounds import Rounds
 from server.study import Study
-from server.weights import load_weights, weights_of
 from strategies import protocol
 from strategies.aggregation import PooledSketch
 from strategies.arrays import ArraySpec
-from strategies.collect import Answers, arrays_of, wait_for_nodes
-from strategies.federated_generator import FederatedGenerator
+from strategies.collect import Answers, wait_for_nodes
 from strategies.protocol import QUERY_HELLO, QUERY_SKETCH, SKETCH, STATISTICS
 from strategies.receipts import ReceiptBook
 from strategies.robust_sketch import LEVEL
 from strategies.rules import make_rule
 from strategies.validation import Reply
-from strategies.wire_field import WireFormat
 from synthesis.generator import Generator
 from synthesis.images.schema import ImageSchema
 from synthesis.kinds import AnySchema
@@ -98,6 +95,13 @@ class Coordinator:
             checkpoint=self._checkpoint,
             on_event=self._emit,
         )
+        self._rounds = Rounds(
+            study,
+            self._rule,
+            receipts=self.receipts,
+            checkpoint=self._checkpoint,
+            on_event=self._emit,
+        )
         self._auditor = CanaryAuditor(study, schema, self._conversation, self.receipts)
 
     def run(self, grid: Grid, context: Context | None = None) -> StudyOutcome:
@@ -115,8 +119,14 @@ class Coordinator:
         noise_std = pooled.noise_variance**0.5 * self._layout.sensitivity
         groups = find_groups(sketches)
         fitted, rows = self._fit(pooled, groups)
-        strategy = self._make_strategy(hello, sketches, pooled, groups)
-        generator = self._run_rounds(grid, strategy, fitted, noise_std)
+        weights = weigh_sites(hello, sketches, self._rule)
+        epsilons = {node: epsilon_of(reply) for node, reply in sketches.valid.items()}
+        strategy = self._rounds.make_strategy(
+            weights,
+            ask_groups(self._layout, pooled, groups),
+            lambda: make_central_steps(self.study, self._layout, fitted, groups, epsilons),
+        )
+        generator = self._rounds.run(grid, strategy, fitted, noise_std)
         evaluation = self._evaluate(grid, list(sketches.valid), generator, rows)
         canaries = self._auditor.open_coins(grid, sketches, fitted)
         self._close(grid, list(hello))
@@ -125,7 +135,7 @@ class Coordinator:
             sketch_generator=fitted,
             nodes=tuple(sketches.valid),
             noise_multipliers={n: noise_of(reply) for n, reply in sketches.valid.items()},
-            epsilons={n: epsilon_of(reply) for n, reply in sketches.valid.items()},
+            epsilons=epsilons,
             estimated_rows=rows,
             sketch_noise_std=noise_std / unit_scale(self._layout),
             site_noise_std=median(map(noise_of, sketches.valid.values()))
@@ -138,6 +148,7 @@ class Coordinator:
             differing=find_differing(sketches),
             groups=tuple(group.nodes for group in groups),
             comparison=find_comparison(sketches),
+            weights=weights,
             receipts={
                 node: Attested(public_key=key, receipt=receipt)
                 for node, key in self.receipts.keys.items()
@@ -204,54 +215,6 @@ class Coordinator:
         )
         self._conversation.phases.append(phase)
         return generator, rows
-
-    def _make_strategy(
-        self,
-        hello: Mapping[int, Reply],
-        sketches: Answers,
-        pooled: PooledSketch,
-        groups: Groups,
-    ) -> FederatedGenerator:
-        kept = self._checkpoint.find_rounds()
-        self._rule.restore(kept.state)
-        return FederatedGenerator(
-            nodes=list(sketches.valid),
-            minimum_nodes=self.study.minimum_sites,
-            deadline_s=self.study.deadline_s,
-            weights=weigh_sites(hello, sketches),
-            rule=self._rule,
-            receipts=self.receipts,
-            wire_format=WireFormat(self.study.wire_format),
-            questions=ask_groups(self._layout, pooled, groups),
-            on_event=self._emit,
-            done=kept.records,
-        )
-
-    def _run_rounds(
-        self, grid: Grid, strategy: FederatedGenerator, fitted: AnyGenerator, noise_std: float
-    ) -> AnyGenerator:
-        if self.study.rounds == 0:
-            return fitted
-
-        def keep(flower_round: int, arrays: ArrayRecord) -> None:
-            if flower_round > 0:
-                record, state = strategy.rounds[-1], self._rule.state
-                self._checkpoint.keep_round(record, arrays_of(arrays), state)
-                self._checkpoint.keep_receipts(self.receipts.latest)
-
-        generator = copy.deepcopy(fitted)
-        load_weights(generator, self._checkpoint.find_rounds().weights or weights_of(fitted))
-        settings = settings_of(self.study)
-        settings.update(settings_of_all(noise_std))
-        result = strategy.start(
-            grid,
-            ArrayRecord(generator.state_dict()),
-            num_rounds=self.study.rounds,
-            train_config=settings,
-            evaluate_fn=keep,
-        )
-        generator.load_state_dict(result.arrays.to_torch_state_dict())
-        return generator
 
     def _evaluate(
         self, grid: Grid, nodes: list[int], generator: AnyGenerator, rows: float

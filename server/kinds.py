@@ -9,6 +9,8 @@ from synthesis.images.sketch import CONSTANT, DIAGONAL, ImageLayout
 from synthesis.kinds import AnySchema, model_of
 from synthesis.layout import PAIR_SCALE, SketchLayout
 
+MDGAN = "mdgan"
+
 
 def check_kind(study: Study, schema: AnySchema) -> None:
     """Raise InputError unless a study can be run on data of this schema."""
@@ -18,6 +20,12 @@ def check_kind(study: Study, schema: AnySchema) -> None:
             f"model must be {model!r} for the schema {schema.name!r}, got {study.model!r}; correct "
             "it in the study.",
             argument="model",
+        )
+    if study.strategy == MDGAN and isinstance(schema, ImageSchema):
+        raise InputError(
+            f"strategy must be another than {MDGAN} in a study on images: their generator is not "
+            "trained at the coordinator; use fedavg.",
+            argument="strategy",
         )
     if study.evaluation and isinstance(schema, ImageSchema):
         raise InputError(

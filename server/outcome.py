@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from privacy import PublicKey, Receipt
 from privacy.canaries import Opening
 from server.pooling.site_comparison import SiteComparison
+from server.pooling.weighing import SiteWeight
 from strategies.round_record import RoundRecord
 from synthesis.evaluation import HoldOutFigures, ScoreNetwork
 from synthesis.generator import Generator
@@ -100,6 +101,7 @@ class StudyOutcome:
         comparison: of the sites in ``nodes``; None where there were too many.
         differing: nodes whose sketch is unlike the others' beyond chance; None where the rule
             does not compare them.
+        weights: of the sites in the rounds, by node.
     """
 
     generator: AnyGenerator
@@ -119,6 +121,7 @@ class StudyOutcome:
     groups: tuple[tuple[int, ...], ...] = ()
     comparison: SiteComparison | None = None
     differing: tuple[int, ...] | None = None
+    weights: Mapping[int, SiteWeight] = field(default_factory=dict)
 
     @property
     def table_generator(self) -> Generator:

@@ -8,11 +8,13 @@ from flwr.app import ConfigRecord, ConfigRecordValues
 
 from server.study import Study
 from strategies import protocol
+from strategies.rules import RULES, MdGan
 from synthesis.kinds import AnySchema
 
 
 def settings_of(study: Study) -> ConfigRecord:
     """Return the settings that every question repeats."""
+    is_central = RULES[study.strategy] is MdGan  # the coordinator takes the generator's steps
     settings: dict[str, ConfigRecordValues] = {
         protocol.STUDY_ID: study.name,
         protocol.CONFIG_HASH: study.digest(),
@@ -23,10 +25,11 @@ def settings_of(study: Study) -> ConfigRecord:
         protocol.EXPECTED_BATCH_SIZE: study.expected_batch_size,
         protocol.ROUNDS: study.rounds,
         protocol.DISCRIMINATOR_STEPS: study.discriminator_steps,
-        protocol.GENERATOR_STEPS: study.generator_steps,
+        protocol.GENERATOR_STEPS: 0 if is_central else study.generator_steps,
         protocol.ADVERSARIAL_SHARE: study.adversarial_share,
         protocol.MAX_GRAD_NORM: study.max_grad_norm,
         protocol.PROXIMAL: study.proximal,
+        protocol.RETURNS_DISCRIMINATOR: is_central,
         protocol.EVALUATION: study.evaluation,
         protocol.ALLOW_LESS_EPSILON: study.allow_less_epsilon,
     }

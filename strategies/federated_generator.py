@@ -38,7 +38,7 @@ from strategies.collect import (
 )
 from strategies.environment import quiet_flower
 from strategies.errors import StudyFailed
-from strategies.protocol import ARRAYS, SERVER_ROUND, TRAIN
+from strategies.protocol import ARRAYS, DISCRIMINATOR, SERVER_ROUND, TRAIN
 from strategies.receipts import ReceiptBook
 from strategies.round_question import RoundQuestions
 from strategies.round_record import RoundRecord
@@ -65,7 +65,8 @@ class FederatedGenerator(Strategy):
         nodes: the nodes that accepted the study; no other node is asked.
         minimum_nodes: fewest good replies that make a round count, at least 1.
         deadline_s: longest time for one round, and until enough nodes are online.
-        max_update_norm: largest L2 norm of the difference between a reply and what was sent.
+        max_update_norm: largest L2 norm of the difference between a reply and what was sent; of a
+            discriminator, largest norm.
         weights: public weight per node; all equal when left out. Never from row counts.
         rule: how replies become the next generator; the weighted average when left out.
         questions: what nodes are told beside the generator; statistics among it are sent to each
@@ -172,7 +173,7 @@ class FederatedGenerator(Strategy):
         self._absent = tuple(n for n in self.nodes if n not in set(online))
         self._emit("round-started", {"server_round": server_round, "nodes": online})
         sent = pack(arrays_of(arrays), self.wire_format)
-        self._expected = specs_of(sent)
+        self._expected = self._expect(sent)
         self._global = unpack(arrays_of(sent))  # as sites see it
         start = arrays_of(arrays)
         self.rule.begin([start[name] for name in self._global], list(self._global.values()))
@@ -183,7 +184,7 @@ class FederatedGenerator(Strategy):
             for message in make_messages(
                 [node],
                 TRAIN,
-                ask(node, sent, config, with_sketch=node not in self._settled),
+                ask(node, sent, config, with_sketch=self._needs_sketch(node)),
                 ttl_s=self.deadline_s,
                 group=str(server_round),
             )
@@ -231,12 +232,13 @@ class FederatedGenerator(Strategy):
 
     def _take(self, node: int, message: Message) -> Reply | Rejection:
         """Give a good reply to the rule, and keep no more of it than that it was good."""
+        is_generator = self.rule.reply_like is None
         reply = check_reply(
             message,
-            record=ARRAYS,
+            record=ARRAYS if is_generator else DISCRIMINATOR,
             expected=self._expected,
             max_norm=self.max_update_norm,
-            around=self._global,
+            around=self._global if is_generator else None,
         )
         if self._receipts is not None and isinstance(reply, Reply):
             reply = self._receipts.vet(node, reply)
@@ -245,6 +247,14 @@ class FederatedGenerator(Strategy):
         share = self.weights[node] / self._total_weight
         self.rule.add(node, list(reply.arrays.values()), share)
         return replace(reply, arrays={})
+
+    def _expect(self, sent: ArrayRecord) -> dict[str, ArraySpec]:
+        like = self.rule.reply_like
+        return specs_of(sent if like is None else pack(like, self.wire_format))
+
+    def _needs_sketch(self, node: int) -> bool:
+        """Return whether a site takes generator steps, and has not been told the statistics."""
+        return self.rule.reply_like is None and node not in self._settled
 
     def _finish(self) -> ArrayRecord:
         arrays = self.rule.finish()

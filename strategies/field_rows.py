@@ -30,6 +30,7 @@ STUDY: Final = {
     protocol.ADVERSARIAL_SHARE: WireType.FLOAT,
     protocol.MAX_GRAD_NORM: WireType.FLOAT,
     protocol.PROXIMAL: WireType.FLOAT,
+    protocol.RETURNS_DISCRIMINATOR: WireType.BOOLEAN,
     protocol.EVALUATION: WireType.BOOLEAN,
     protocol.ALLOW_LESS_EPSILON: WireType.BOOLEAN,
 }
@@ -120,16 +121,25 @@ def counts(
     )
 
 
-def weights(message: str, direction: Direction, reason: str) -> WireField:
+def weights(
+    message: str,
+    direction: Direction,
+    reason: str,
+    *,
+    record: str = ARRAYS,
+    basis: Basis = Basis.POST_PROCESSING,
+    optional: bool = False,
+) -> WireField:
     """Return the row of the weights of a network."""
     return WireField(
         message=message,
         direction=direction,
-        record=ARRAYS,
+        record=record,
         key=ANY_NAME,
         type=WireType.WEIGHTS,
-        basis=Basis.POST_PROCESSING,
+        basis=basis,
         reason=reason,
+        optional=optional,
         low=-_LARGEST_WEIGHT,
         high=_LARGEST_WEIGHT,
     )

@@ -24,6 +24,7 @@ from strategies.field_rows import (
 )
 from strategies.protocol import (
     CONFIG,
+    DISCRIMINATOR,
     EVALUATION,
     NOISE_OF,
     POOLED_SKETCH,
@@ -181,7 +182,18 @@ _TRAIN: Final = (
         TRAIN,
         Direction.UP,
         "generator trained against a discriminator that saw records under DP-SGD only (mechanism "
-        "'training'), and against private sketches",
+        "'training'), and against private sketches; unless the discriminator was asked for",
+        optional=True,
+    ),
+    weights(
+        TRAIN,
+        Direction.UP,
+        "discriminator as DP-SGD left it, which the accountant takes as released after every step: "
+        "mechanism 'training', reserved in the site's ledger before the records were read; only "
+        "where it was asked for",
+        record=DISCRIMINATOR,
+        basis=Basis.MECHANISM,
+        optional=True,
     ),
     receipt(TRAIN),
 )

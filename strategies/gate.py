@@ -15,7 +15,14 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 
 from strategies.arrays import ArraySpec, ProblemCode, read_array
 from strategies.fields import fields_of
-from strategies.protocol import ANY_NAME, ARRAYS
+from strategies.protocol import (
+    ANY_NAME,
+    ARRAYS,
+    CONFIG,
+    DISCRIMINATOR,
+    RETURNS_DISCRIMINATOR,
+    TRAIN,
+)
 from strategies.wire_field import MOST_ELEMENTS, Direction, WireField, WireFormat, WireType
 
 
@@ -53,19 +60,25 @@ def check_incoming(message: Message) -> None:
 
 
 def check_outgoing(
-    content: RecordDict, message: Message, *, withheld: Collection[str] = ()
+    content: RecordDict,
+    message: Message,
+    *,
+    withheld: Collection[str] = (),
+    discriminator: ArrayRecord | None = None,
 ) -> None:
     """Raise ValueError unless ``content`` may leave the site as the answer to ``message``.
 
     Every record and key must be listed in ``FIELDS`` for this message type, every value must be
     finite and within its bounds; weights must also have the names, shapes and types of the weights
-    that came with ``message``, so that neither a name nor a shape can carry anything. The error
-    text names only listed things.
+    that came with ``message``, or of a discriminator of the public architecture if that was asked
+    for, so that neither a name nor a shape can carry anything. The error text names only listed
+    things.
 
     Args:
         content: the answer.
         message: the question.
         withheld: listed keys that this site's policy does not let out all the same.
+        discriminator: weights in the form of the site's discriminator; without it none leaves.
     """
     kind = message.metadata.message_type
     problem = find_problem(content, kind, Direction.UP)
@@ -73,10 +86,8 @@ def check_outgoing(
         problem = ProblemCode.UNEXPECTED_KEY
     if problem is None:
         problem = _find_array_problem(content, kind, Direction.UP)
-    if problem is None and ARRAYS in content:
-        sent = message.content.array_records.get(ARRAYS, ArrayRecord())
-        if _layout(content.array_records[ARRAYS]) != _layout(sent):
-            problem = ProblemCode.WRONG_SHAPE
+    if problem is None and kind == TRAIN:
+        problem = _find_form_problem(content, message.content, discriminator)
     if problem:
         raise ValueError(f"reply to {kind!r} must not leave the site: {problem.value}")
 
@@ -96,6 +107,22 @@ def _find_array_problem(
             low, high = float(values.min(initial=0)), float(values.max(initial=0))
             if not row.low <= low <= high <= row.high:
                 return ProblemCode.VALUE_NOT_ALLOWED
+    return None
+
+
+def _find_form_problem(
+    content: RecordDict, question: RecordDict, discriminator: ArrayRecord | None
+) -> ProblemCode | None:
+    """Hold the weights of one network against those that were asked for."""
+    wants = question.config_records.get(CONFIG, ConfigRecord()).get(RETURNS_DISCRIMINATOR, False)
+    asked, other = (DISCRIMINATOR, ARRAYS) if wants else (ARRAYS, DISCRIMINATOR)
+    if other in content:
+        return ProblemCode.UNEXPECTED_KEY
+    if asked not in content:
+        return ProblemCode.MISSING_KEY
+    form = discriminator if wants else question.array_records.get(ARRAYS)
+    if form is None or _layout(content.array_records[asked]) != _layout(form):
+        return ProblemCode.WRONG_SHAPE
     return None
 
 

@@ -4,8 +4,8 @@ A conversation is ``query.hello``, then ``query.sketch``, then ``train`` once pe
 ``query.evaluate`` if the study has an evaluation, ``query.open`` to sites that planted canaries,
 and in the end ``query.close``. A question may be asked again word for word, and then has the same
 answer. A message carries at most three kinds of records: public settings (``config``), weights of
-networks (``arrays``) and noisy statistics (``sketch`` and ``evaluation`` up, ``pooled-sketch``
-down).
+networks (``arrays``, and ``discriminator`` up) and noisy statistics (``sketch`` and ``evaluation``
+up, ``pooled-sketch`` down).
 
 ``FIELDS`` in ``strategies.fields`` lists each key with the reason it is safe;
 ``strategies.gate.check_outgoing`` holds a reply against that table before it leaves a site.
@@ -23,7 +23,7 @@ from privacy import EVALUATION_SHARES
 if TYPE_CHECKING:
     from flwr.app import Message
 
-PROTOCOL_VERSION: Final = 5
+PROTOCOL_VERSION: Final = 6
 MAX_EPSILON: Final = 1000.0  # that a site accepts; the arrays of accounting grow with it
 MAX_STEPS: Final = 1_000_000  # of a whole study, and rows of a batch, that a site accepts
 MAX_PRIVATE_STEPS: Final = 100_000  # of a whole study; accounting takes longer with more
@@ -54,6 +54,7 @@ CLOSE_ACTION: Final = "close"
 # Records.
 CONFIG: Final = "config"
 ARRAYS: Final = "arrays"
+DISCRIMINATOR: Final = "discriminator"  # of a site, where the coordinator trains the generator
 SKETCH: Final = "sketch"
 POOLED_SKETCH: Final = "pooled-sketch"
 EVALUATION: Final = "evaluation"  # also a setting: whether the study has one
@@ -77,6 +78,7 @@ ADVERSARIAL_SHARE: Final = "adversarial-share"
 ALLOW_LESS_EPSILON: Final = "allow-less-epsilon"
 MAX_GRAD_NORM: Final = "max-grad-norm"
 PROXIMAL: Final = "proximal"
+RETURNS_DISCRIMINATOR: Final = "returns-discriminator"
 SERVER_ROUND: Final = "server-round"
 POOLED_NOISE_STD: Final = "pooled-noise-std"
 GROUP_SHARES: Final = "group-shares"
@@ -104,7 +106,7 @@ NOISE_OF: Final = {  # by purpose of the release, which is also the key of its c
 
 # Keys of array records.
 STATISTICS: Final = "statistics"  # of SKETCH and POOLED_SKETCH: the flat vector of noisy sums
-ANY_NAME: Final = "*"  # of ARRAYS: the layer names of the public architecture
+ANY_NAME: Final = "*"  # of ARRAYS and DISCRIMINATOR: the layer names of the public architecture
 
 
 class RefusalCode(StrEnum):

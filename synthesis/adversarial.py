@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch.nn import functional
@@ -11,6 +12,9 @@ from torch.nn import functional
 from synthesis.discriminator import Discriminator
 from synthesis.fitting import SketchLoss, update_average
 from synthesis.generator import Generator
+
+Judges = Sequence[tuple[Discriminator, float]]
+"""Discriminators, each with its weight; weights add up to 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +38,19 @@ class GeneratorStepSettings:
     sketch_weight: float = 3.0
     proximal: float = 0.0
 
+    def slowed(self, *, signal: float, noise: float) -> GeneratorStepSettings:
+        """Return the same with smaller steps where discriminators must be mostly noise.
+
+        Args:
+            signal: how far their weights can have gone by records, > 0.
+            noise: how far by noise, in the same unit, >= 0.
+        """
+        return replace(self, learning_rate=self.learning_rate * signal / (signal + noise))
+
 
 def improve_generator(
     generator: Generator,
-    discriminator: Discriminator,
+    judges: Judges,
     sketch_loss: SketchLoss | None,
     settings: GeneratorStepSettings,
     *,
@@ -47,7 +60,9 @@ def improve_generator(
 
     Args:
         generator: the start; trained in place.
-        discriminator: trained under DP-SGD; not changed.
+        judges: discriminators trained under DP-SGD, which are not changed: the loss is the weighted
+            mean of theirs. More than one is MD-GAN (Hardy et al. 2019, "MD-GAN: Multi-Discriminator
+            Generative Adversarial Networks for Distributed Datasets"), without its swaps.
         sketch_loss: penalty that keeps low-order statistics, or None without a sketch.
         settings: steps, batch size and weights.
         rng: draws latent codes and hard rows.
@@ -65,7 +80,8 @@ def improve_generator(
     for step in range(settings.steps):
         optimizer.zero_grad()
         fake = generator.draw_hard_rows(settings.batch_size, rng)
-        loss = functional.softplus(-discriminator(fake)).mean()
+        losses = [weight * functional.softplus(-judge(fake)).mean() for judge, weight in judges]
+        loss = torch.stack(losses).sum()
         if sketch_loss is not None:
             excess = sketch_loss.penalised(generator.mixture()) - floor
             loss = loss + settings.sketch_weight * functional.relu(excess)

@@ -16,13 +16,14 @@ from client.evaluating import noise_multipliers_of
 from client.hello import answer_hello
 from client.settings import StudyRequest
 from client.site import Site
+from client.training import weights_of
 from privacy import SitePlan
 from privacy.canaries import Opening
 from server.question import hello_of
 from server.study import Study
 from strategies import protocol
 from strategies.fields import fields_of
-from strategies.protocol import ARRAYS, CONFIG, EVALUATION, SKETCH, STATISTICS
+from strategies.protocol import ARRAYS, CONFIG, DISCRIMINATOR, EVALUATION, SKETCH, STATISTICS
 from strategies.wire_field import Direction, WireField, WireFormat
 from strategies.wire_format import pack
 from synthesis.architecture import GeneratorSettings
@@ -63,7 +64,7 @@ class Leaving:
     def fields(self) -> Iterator[LeavingField]:
         """Yield what the table of the wire says of each field, with what it would hold."""
         for row in fields_of(self.message, Direction.UP):
-            record = self.content[row.record]
+            record = self.content.get(row.record)  # a round's answer has one of two
             if isinstance(record, ArrayRecord):
                 named = record if row.key == protocol.ANY_NAME else {row.key: record[row.key]}
                 yield LeavingField(row=row, arrays=tuple(dict(named).items()))
@@ -108,7 +109,7 @@ def preview_replies(site: Site, study: Study, request: StudyRequest) -> tuple[Le
     ]
     if request.rounds:
         wire_format = WireFormat(study.wire_format)
-        replies.append((protocol.TRAIN, request.rounds, _train(schema, wire_format)))
+        replies.append((protocol.TRAIN, request.rounds, _train(schema, wire_format, request)))
     if request.evaluation and isinstance(schema, Schema):
         replies.append((protocol.QUERY_EVALUATE, 1, _evaluate(schema, plan)))
     if site.config.canaries:
@@ -148,15 +149,17 @@ def _no_coins(canaries: int) -> Opening:
     return Opening(salt=bytes(32), coins=np.zeros(canaries, dtype=np.bool_))
 
 
-def _train(schema: AnySchema, wire_format: WireFormat) -> RecordDict:
+def _train(schema: AnySchema, wire_format: WireFormat, request: StudyRequest) -> RecordDict:
     rng = torch.Generator()
+    if request.returns_discriminator:
+        judge = weights_of(kind_of(schema).make_discriminator(rng))
+        return RecordDict({DISCRIMINATOR: pack(judge, wire_format), CONFIG: ConfigRecord()})
     generator: torch.nn.Module = (
         ImageGenerator(ImageGeneratorSettings.for_schema(schema), rng=rng)
         if isinstance(schema, ImageSchema)
         else Generator(GeneratorSettings.for_schema(schema), rng=rng)
     )
-    weights = {name: weight.numpy() for name, weight in generator.state_dict().items()}
-    return RecordDict({ARRAYS: pack(weights, wire_format), CONFIG: ConfigRecord()})
+    return RecordDict({ARRAYS: pack(weights_of(generator), wire_format), CONFIG: ConfigRecord()})
 
 
 def _evaluate(schema: Schema, plan: SitePlan) -> RecordDict:

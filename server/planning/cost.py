@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from server.planning.circumstances import Circumstances
 from server.study import Study
+from strategies.rules import RULES, MdGan
 from strategies.wire_field import WireFormat
 
 _FLOAT32 = 4
@@ -94,26 +95,32 @@ def estimate_cost(study: Study, circumstances: Circumstances, costs: UnitCosts) 
         costs: what was measured.
     """
     layout, rounds = circumstances.layout, study.rounds
-    numbers = (
-        WireFormat(study.wire_format).bytes_per_weight * circumstances.architecture.num_weights
-    )
+    per_weight = WireFormat(study.wire_format).bytes_per_weight
+    numbers = per_weight * circumstances.architecture.num_weights
     generator = costs.envelope_bytes + costs.generator_bytes + numbers
+    is_central = RULES[study.strategy] is MdGan
+    up = generator
+    if is_central:
+        up = costs.envelope_bytes + per_weight * costs.discriminator_size(sum(layout.sizes))
     pooled = _FLOAT32 * layout.dimension
     sketch_up = costs.envelope_bytes + pooled
-    first = generator + pooled if rounds else 0.0
+    first = generator + (0.0 if is_central else pooled) if rounds else 0.0
+    follow = rounds * study.generator_steps * costs.fit_step(circumstances)
     hello_and_close = 2 * costs.envelope_bytes
     return Cost(
         sketch_up=round(sketch_up),
         first_round_down=round(first),
         round_down=round(generator if rounds else 0),
-        round_up=round(generator if rounds else 0),
-        site_up=round(hello_and_close + sketch_up + rounds * generator),
+        round_up=round(up if rounds else 0),
+        site_up=round(hello_and_close + sketch_up + rounds * up),
         site_down=round(
             hello_and_close + costs.envelope_bytes + first + max(0, rounds - 1) * generator
         ),
         site_memory=round(_memory(circumstances, costs)),
-        site_s=_site_seconds(study, circumstances, costs),
-        coordinator_s=costs.start_s + study.fit_steps * costs.fit_step(circumstances),
+        site_s=_site_seconds(study, circumstances, costs) + (0.0 if is_central else follow),
+        coordinator_s=costs.start_s
+        + study.fit_steps * costs.fit_step(circumstances)
+        + (follow if is_central else 0.0),
     )
 
 
@@ -130,8 +137,7 @@ def _site_seconds(study: Study, circumstances: Circumstances, costs: UnitCosts) 
     sketch += layout.dimension * costs.noise_s
     batch = study.sample_rate * max(circumstances.units) + study.expected_batch_size
     private = study.discriminator_steps * costs.private_step(batch, width)
-    follow = study.generator_steps * costs.fit_step(circumstances)
-    return costs.start_s + sketch + study.rounds * (private + follow)
+    return costs.start_s + sketch + study.rounds * private
 
 
 def _memory(circumstances: Circumstances, costs: UnitCosts) -> float:

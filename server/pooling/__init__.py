@@ -13,10 +13,11 @@ from server.pooling.sketch_pool import (
     pooled_of,
     sizes_of,
 )
-from server.pooling.weighing import weigh_sites
+from server.pooling.weighing import SiteWeight, weigh_sites
 
 __all__ = [
     "SiteComparison",
+    "SiteWeight",
     "SketchGroup",
     "ask_groups",
     "epsilon_of",

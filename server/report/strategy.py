@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from server.report.parts import Count, Part, Share
+from server.report.parts import Count, NotNegative, Part, Share
 from strategies.robust_sketch import LEVEL
+from strategies.rules import RULES, Similarity
 
 if TYPE_CHECKING:  # reading a record takes no Flower
     from collections.abc import Mapping
 
     from server.outcome import StudyOutcome
     from server.study import Study
+
+
+class SiteWeight(Part):
+    """How much one site counted in the rounds."""
+
+    name: str
+    """The site's public name."""
+    declared: Share
+    """Its share of the rows, by its own public number or by what its sketch suggests."""
+    used: Share
+    """Its share in the average."""
+    distance: NotNegative | None
+    """Of its sketch from all others, or from the rest of its group where sites are in groups: about
+    1 where it is noise alone; None for a site alone, and where there were too many sites."""
 
 
 class Strategy(Part):
@@ -26,6 +41,8 @@ class Strategy(Part):
     of people explain; None where sketches were added up and not compared."""
     level: Share | None = None
     """Chance, at most, that any is named though all sites have rows of one population."""
+    weights: tuple[SiteWeight, ...] = ()
+    """Of all sites, where the strategy discounts those unlike the others; else empty."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -63,4 +80,20 @@ def build_strategy(study: Study, outcome: StudyOutcome, names: Mapping[int, str]
         bad_sites=study.bad_sites,
         differing=None if differing is None else tuple(names.get(n, str(n)) for n in differing),
         level=None if differing is None else LEVEL,
+        weights=_list_weights(outcome, names) if RULES[study.strategy] is Similarity else (),
     )
+
+
+def _list_weights(outcome: StudyOutcome, names: Mapping[int, str]) -> tuple[SiteWeight, ...]:
+    declared = sum(each.declared for each in outcome.weights.values())
+    used = sum(each.used for each in outcome.weights.values())
+    found = [
+        SiteWeight(
+            name=names.get(node, str(node)),
+            declared=each.declared / declared,
+            used=each.used / used,
+            distance=each.distance,
+        )
+        for node, each in outcome.weights.items()
+    ]
+    return tuple(sorted(found, key=lambda each: each.name))

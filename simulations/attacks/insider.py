@@ -1,4 +1,4 @@
-"""The attack of a site's own discriminator, which never leaves the site (after LOGAN)."""
+"""The attack of a site's own discriminator, which is never published (after LOGAN)."""
 
 from __future__ import annotations
 

@@ -8,14 +8,19 @@ differences of large squares in float32, which may even be negative.
 """
 
 from strategies.rules.held import HeldRule
+from strategies.rules.mdgan import Judge, MdGan
 from strategies.rules.registry import RULES, check_rule, make_rule, usual_settings
 from strategies.rules.rule import Rule, RuleSettings
+from strategies.rules.similarity import Similarity
 
 __all__ = [
     "RULES",
     "HeldRule",
+    "Judge",
+    "MdGan",
     "Rule",
     "RuleSettings",
+    "Similarity",
     "check_rule",
     "make_rule",
     "usual_settings",

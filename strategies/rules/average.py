@@ -14,6 +14,7 @@ class FedAvg:
 
     usual: ClassVar[Mapping[str, float]] = {}
     holds_replies: ClassVar[bool] = False
+    reply_like: ClassVar[None] = None
 
     def __init__(self, settings: RuleSettings) -> None:
         self._average = WeightedAverage()

@@ -29,6 +29,7 @@ class HeldRule(ABC):
 
     usual: ClassVar[Mapping[str, float]] = {"bad_sites": 0}  # must be given
     holds_replies: ClassVar[bool] = True
+    reply_like: ClassVar[None] = None
 
     def __init__(self, settings: RuleSettings) -> None:
         self.bad_sites = settings.bad_sites

@@ -8,15 +8,19 @@ from typing import Final
 
 from strategies.rules.average import FedAvg
 from strategies.rules.coordinates import Median, TrimmedMean
+from strategies.rules.mdgan import MdGan
 from strategies.rules.nearest import Bulyan, Krum, MultiKrum
 from strategies.rules.rule import Rule, RuleSettings
 from strategies.rules.server_steps import FedAdam, FedAvgM, FedYogi
+from strategies.rules.similarity import Similarity
 
 RULES: Final[Mapping[str, type[Rule]]] = {
     "fedavg": FedAvg,
     "fedavgm": FedAvgM,
     "fedadam": FedAdam,
     "fedyogi": FedYogi,
+    "similarity": Similarity,
+    "mdgan": MdGan,
     "median": Median,
     "trimmed-mean": TrimmedMean,
     "krum": Krum,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +39,19 @@ class Rule(Protocol):
     Attributes:
         usual: the settings that mean something to this rule, and their usual values.
         holds_replies: whether memory grows with sites.
+        reply_like: weights with the names and shapes of a site's discriminator, where sites answer
+            with that; None where they answer with a generator such as they were sent.
     """
 
     usual: ClassVar[Mapping[str, float]]
     holds_replies: ClassVar[bool]
 
     def __init__(self, settings: RuleSettings) -> None: ...
+
+    @property
+    def reply_like(self) -> Mapping[str, NDArray[Any]] | None:
+        """Return it; see above."""
+        ...
 
     @staticmethod
     def fewest_sites(bad_sites: int) -> int:
@@ -65,7 +72,7 @@ class Rule(Protocol):
 
         Args:
             node: of the site.
-            model: its arrays, shaped as those of the global model.
+            model: its arrays, shaped as those of the global model, or as ``reply_like``.
             weight: declared; a robust rule gives each site one voice and ignores it, because a
                 site could choose its own.
         """

@@ -30,6 +30,7 @@ class FedAvgM:
 
     usual: ClassVar[Mapping[str, float]] = {"server_learning_rate": 1.0, "server_momentum": 0.9}
     holds_replies: ClassVar[bool] = False
+    reply_like: ClassVar[None] = None
 
     def __init__(self, settings: RuleSettings) -> None:
         self._rate = settings.server_learning_rate

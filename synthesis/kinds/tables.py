@@ -77,7 +77,7 @@ class TableKind(Kind):
         """Train the generator while the sketch holds it."""
         assert isinstance(generator, Generator)
         assert isinstance(discriminator, Discriminator)
-        return improve_generator(generator, discriminator, sketch_loss, settings, rng=rng)
+        return improve_generator(generator, [(discriminator, 1.0)], sketch_loss, settings, rng=rng)
 
 
 def count_for_sketch(layout: SketchLayout, units: Units) -> tuple[Counts, float]:

@@ -163,6 +163,7 @@ def test_rounds_are_never_replayed_nor_turned_around(home: Path) -> None:
         {"expected_batch_size": 1},
         {"max_grad_norm": 0.5},
         {"config_hash": "another"},
+        {"returns_discriminator": True},
         {"evaluation": False},
     ],
 )

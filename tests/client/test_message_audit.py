@@ -108,12 +108,13 @@ def sites(request: pytest.FixtureRequest, tmp_path: Path) -> list[Site]:
     return make_home(tmp_path, request.param)
 
 
+@pytest.mark.parametrize("strategy", ["fedavg", "mdgan"])
 def test_nothing_of_the_data_leaves_or_is_logged_in_a_whole_study(
-    sites: list[Site], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    sites: list[Site], tmp_path: Path, caplog: pytest.LogCaptureFixture, strategy: str
 ) -> None:
     caplog.set_level(logging.WARNING)
     recorder = Recorder()
-    study = make_study(evaluation=True, nominal_rows=400)
+    study = make_study(evaluation=True, nominal_rows=400, strategy=strategy)
     coordinator = Coordinator(study, sites[0].schema, num_sites=3)
     run_local(make_server_app(coordinator), recorder, 3, run_config={"sites-dir": str(tmp_path)})
     assert len(recorder.seen) == 3 * (1 + 1 + 2 + 1 + 1)

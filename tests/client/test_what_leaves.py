@@ -20,7 +20,7 @@ from simulations.backends import run_local
 from strategies import protocol
 from strategies.fields import FIELDS
 from strategies.gate import find_problem
-from strategies.protocol import ANY_NAME, ARRAYS, CONFIG, SKETCH, STATISTICS
+from strategies.protocol import ANY_NAME, ARRAYS, CONFIG, DISCRIMINATOR, SKETCH, STATISTICS
 from strategies.receipts import ReceiptBook
 from strategies.wire_field import Direction
 from synthesis.layout import SketchLayout, compute_sketch
@@ -29,11 +29,12 @@ from synthesis.layout import SketchLayout, compute_sketch
 class Captured:
     """Studies one after the other, by one coordinator that keeps its receipts."""
 
-    def __init__(self, home: Path, *studies: str, **policy: Any) -> None:
+    def __init__(self, home: Path, *studies: str, strategy: str = "fedavg", **policy: Any) -> None:
+        self.strategy = strategy
         self.sites: list[Site] = write_sites(home, holdout=0.3, **policy)
         recorder, book = Recorder(), ReceiptBook()
         for name in studies or ("tiny-study",):
-            study = make_study(name=name, evaluation=True)
+            study = make_study(name=name, evaluation=True, strategy=strategy)
             coordinator = Coordinator(study, SCHEMA, num_sites=3, receipts=book)
             server = make_server_app(coordinator)
             run_local(server, recorder, 3, run_config={"sites-dir": str(home)})
@@ -47,9 +48,9 @@ class Captured:
                 yield message.metadata.dst_node_id - 101, reply
 
 
-@pytest.fixture(scope="module")
-def captured(tmp_path_factory: pytest.TempPathFactory) -> Captured:
-    return Captured(tmp_path_factory.mktemp("study"))
+@pytest.fixture(scope="module", params=["fedavg", "mdgan"])
+def captured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Captured:
+    return Captured(tmp_path_factory.mktemp("study"), strategy=request.param)
 
 
 def test_the_study_asked_every_site_everything_once(captured: Captured) -> None:
@@ -67,15 +68,17 @@ def test_every_message_that_leaves_obeys_the_table(captured: Captured) -> None:
         assert find_problem(message.content, kind, Direction.DOWN) is None
 
 
-def test_the_table_lists_nothing_that_is_never_sent(captured: Captured, tmp_path: Path) -> None:
+def test_the_table_lists_nothing_that_is_never_sent(tmp_path: Path) -> None:
     """A row that no real message uses is a door nobody watches.
 
     Receipts come back with the first question of a second study, counts are sent where they are
-    public, and coins where canaries were planted.
+    public, coins where canaries were planted, and a round has one of two answers.
     """
+    central = Captured(tmp_path / "central", strategy="mdgan")
+    usual = Captured(tmp_path / "usual")
     public = Captured(tmp_path, "first", "second", epsilon=3.0, row_count_public=True, canaries=50)
     sent: set[tuple[str, Direction, str, str]] = set()
-    for message, reply in [*captured.seen, *public.seen]:
+    for message, reply in [*central.seen, *usual.seen, *public.seen]:
         kind = message.metadata.message_type
         for direction, content in (
             (Direction.DOWN, message.content),
@@ -83,7 +86,8 @@ def test_the_table_lists_nothing_that_is_never_sent(captured: Captured, tmp_path
         ):
             for record, values in content.items():
                 for key in values:
-                    sent.add((kind, direction, record, ANY_NAME if record == ARRAYS else key))
+                    name = ANY_NAME if record in (ARRAYS, DISCRIMINATOR) else key
+                    sent.add((kind, direction, record, name))
     assert sent == {(f.message, f.direction, f.record, f.key) for f in FIELDS}
 
 
@@ -91,7 +95,9 @@ def test_the_pooled_sketch_travels_in_the_first_round_only(captured: Captured) -
     for message, _ in captured.seen:
         if message.metadata.message_type == protocol.TRAIN:
             number = message.content.config_records[CONFIG][protocol.SERVER_ROUND]
-            assert (protocol.POOLED_SKETCH in message.content) == (number == 1)
+            wants_judge = message.content.config_records[CONFIG][protocol.RETURNS_DISCRIMINATOR]
+            is_needed = number == 1 and not wants_judge
+            assert (protocol.POOLED_SKETCH in message.content) == is_needed
 
 
 def numbers_in(reply: Message) -> Iterator[float]:
@@ -159,7 +165,11 @@ def test_sites_get_nothing_of_each_other_but_weighed_sums(captured: Captured) ->
         reply.content.array_records[SKETCH][STATISTICS].numpy().astype(np.float64)
         for _, reply in captured.replies(protocol.QUERY_SKETCH)
     ]
-    first = next(m for m, _ in captured.seen if protocol.POOLED_SKETCH in m.content)
+    first = next((m for m, _ in captured.seen if protocol.POOLED_SKETCH in m.content), None)
+    if captured.strategy == "mdgan":  # and there not even that
+        assert first is None
+        return
+    assert first is not None
     pooled = first.content.array_records[protocol.POOLED_SKETCH][STATISTICS].numpy()
     weights, *_ = np.linalg.lstsq(np.transpose(sketches), pooled.astype(np.float64))
     np.testing.assert_allclose(pooled, weights @ np.array(sketches), rtol=1e-5, atol=1e-3)

@@ -10,12 +10,14 @@ from flwr.app import RecordDict
 from tiny_sites import Recorder, make_request, make_study, write_site
 from tiny_world import SCHEMA
 
+from client.settings import StudyRequest
 from client.site import load_site
 from fedsynth.console import format_bytes
 from fedsynth.site.preview import Leaving, preview_replies
 from fedsynth.site.rehearsal import rehearse
 from privacy import replay_ledger
 from server.app import Coordinator, make_server_app
+from server.question import settings_of
 from simulations.backends import run_local
 from strategies.gate import find_problem
 from strategies.protocol import CONFIG, RECEIPT
@@ -32,17 +34,19 @@ def sizes_of(content: RecordDict) -> dict[tuple[str, str], int]:
     }
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recorder, tuple[Leaving, ...]]:
+@pytest.fixture(scope="module", params=["fedavg", "mdgan"])
+def study(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Recorder, tuple[Leaving, ...]]:
     """A whole study, and what the rehearsal at one of its sites said before."""
     home = tmp_path_factory.mktemp("preview")
     for number in (1, 2):
         write_site(home / f"site-{number}", seed=number, holdout=0.2)
     shutil.copytree(home / "site-1", home / "before")
-    settings = make_study(evaluation=True)
-    request = make_request(evaluation=True, config_hash=settings.digest())
+    settings = make_study(evaluation=True, strategy=request.param)
+    asked = StudyRequest.from_config(settings_of(settings))
     with rehearse(load_site(home / "before", is_simulated=True)) as site:
-        replies = preview_replies(site, settings, request)
+        replies = preview_replies(site, settings, asked)
     recorder = Recorder()
     coordinator = Coordinator(settings, SCHEMA, num_sites=2)
     run_local(make_server_app(coordinator), recorder, 2, run_config={"sites-dir": str(home)})

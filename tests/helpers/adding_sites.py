@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
@@ -11,7 +11,10 @@ from toy_study import make_receipt
 
 from simulations.grid import LocalGrid
 from strategies import FederatedGenerator
-from strategies.protocol import ARRAYS, CONFIG, RECEIPT
+from strategies.aggregation import FloatArray, WeightedAverage
+from strategies.protocol import ARRAYS, CONFIG, DISCRIMINATOR, RECEIPT, RETURNS_DISCRIMINATOR
+from strategies.rules import Judge
+from strategies.rules.rule import Model
 
 Arrays = dict[str, np.ndarray]
 Spoil = Callable[[Message, Arrays], Message]
@@ -21,10 +24,13 @@ BAD = 102
 
 
 def reply_with(message: Message, arrays: Mapping[str, np.ndarray]) -> Message:
+    """Of a discriminator where that is asked for."""
     record = ArrayRecord({name: Array(a) for name, a in arrays.items()})
+    wants = message.content.config_records[CONFIG].get(RETURNS_DISCRIMINATOR, False)
     number = message.metadata.dst_node_id - NODES[0]
     config = ConfigRecord({RECEIPT: make_receipt(number)})
-    return Message(RecordDict({ARRAYS: record, CONFIG: config}), reply_to=message)
+    content = {DISCRIMINATOR if wants else ARRAYS: record, CONFIG: config}
+    return Message(RecordDict(content), reply_to=message)
 
 
 def make_client_app(spoil: Spoil | None = None) -> ClientApp:
@@ -50,5 +56,18 @@ def make_strategy(**settings: object) -> FederatedGenerator:
 
 def run(strategy: FederatedGenerator, grid: LocalGrid, num_rounds: int = 2) -> Arrays:
     initial = ArrayRecord({name: Array(a) for name, a in START.items()})
-    result = strategy.start(grid, initial, num_rounds, train_config=ConfigRecord({}))
+    is_central = strategy.rule.reply_like is not None
+    settings = ConfigRecord({RETURNS_DISCRIMINATOR: True} if is_central else {})
+    result = strategy.start(grid, initial, num_rounds, train_config=settings)
     return {name: array.numpy() for name, array in result.arrays.items()}
+
+
+def average_judges(start: Model, judges: Sequence[Judge], rounds: int) -> list[FloatArray]:
+    """A training whose end is known: the weighted mean of the judges, as if that were a generator.
+
+    What real training makes of them is tested in ``tests/server/test_central_steps.py``.
+    """
+    average = WeightedAverage()
+    for judge in judges:
+        average.add(judge.model, judge.weight)
+    return average.mean()

@@ -16,6 +16,7 @@ from strategies import (
     Answers,
     ArraySpec,
     FederatedGenerator,
+    PooledSketch,
     SketchSum,
     ask,
     check_incoming,
@@ -33,6 +34,7 @@ from strategies.protocol import (
     CANARY_SALT,
     CLOSE_ACTION,
     CONFIG,
+    DISCRIMINATOR,
     ENDING,
     EVALUATE_ACTION,
     EVALUATION,
@@ -54,6 +56,7 @@ from strategies.protocol import (
     QUERY_SKETCH,
     RECEIPT,
     REFUSAL_CODE,
+    RETURNS_DISCRIMINATOR,
     SCHEMA_DIGEST,
     SERVER_ROUND,
     SKETCH,
@@ -67,6 +70,7 @@ from strategies.protocol import (
 )
 from strategies.receipts import ReceiptBook
 from strategies.round_question import RoundQuestions
+from strategies.rules import MdGan, Rule, RuleSettings, make_rule
 from strategies.wire_field import Direction, WireType
 
 N_STATISTICS = 5
@@ -83,10 +87,12 @@ WEIGHTS = {"layer.weight": np.zeros((2, 3), np.float32), "layer.bias": np.ones(3
 client_app = ClientApp()
 
 
-def public_settings(message_type: str) -> ConfigRecord:
+def public_settings(message_type: str, is_central: bool = False) -> ConfigRecord:
     """Every setting the table lists for this message, with an example value."""
     rows = [f for f in fields_of(message_type, Direction.DOWN) if f.record == CONFIG]
     examples = {f.key: _EXAMPLES[f.type] for f in rows if f.key != SERVER_ROUND and not f.optional}
+    if RETURNS_DISCRIMINATOR in examples:
+        examples[RETURNS_DISCRIMINATOR] = is_central
     return ConfigRecord(examples | ({ENDING: FINISHED} if ENDING in examples else {}))
 
 
@@ -164,7 +170,8 @@ def close(message: Message, context: Context) -> Message:
 def train(message: Message, context: Context) -> Message:
     check_incoming(message)
     server_round = message.content.config_records[CONFIG][SERVER_ROUND]
-    if (POOLED_SKETCH in message.content) != (server_round == 1):
+    wants_judge = message.content.config_records[CONFIG][RETURNS_DISCRIMINATOR]
+    if (POOLED_SKETCH in message.content) != (server_round == 1 and not wants_judge):
         raise RuntimeError("the pooled sketch belongs to round 1")
     state = context.state.config_records["rounds"]
     if state["done"] != server_round - 1 or context.run_config.get("toy") != "yes":
@@ -175,11 +182,12 @@ def train(message: Message, context: Context) -> Message:
         for name, a in message.content.array_records[ARRAYS].items()
     }
     config = ConfigRecord({RECEIPT: make_receipt(site_number(context))})
-    return leave(RecordDict({ARRAYS: ArrayRecord(arrays), CONFIG: config}), message)
+    record = DISCRIMINATOR if wants_judge else ARRAYS
+    return leave(RecordDict({record: ArrayRecord(arrays), CONFIG: config}), message)
 
 
 def leave(content: RecordDict, message: Message) -> Message:
-    check_outgoing(content, message)
+    check_outgoing(content, message, discriminator=message.content.get(ARRAYS))
     return Message(content, reply_to=message)
 
 
@@ -213,10 +221,30 @@ def questions_with(pooled: np.ndarray) -> RoundQuestions:
     return RoundQuestions(pooled_sketch=ArrayRecord({STATISTICS: Array(pooled.astype(np.float32))}))
 
 
+def add_up(sketches: Answers) -> PooledSketch:
+    total = SketchSum()
+    for reply in sketches.valid.values():
+        total.add(reply.arrays[STATISTICS], float(reply.config[NOISE_MULTIPLIER]))
+    return total.pooled
+
+
+def rule_for(is_central: bool) -> Rule:
+    """The mean, or a rule that wants discriminators and does nothing with them."""
+    rule = make_rule("mdgan" if is_central else "fedavg", RuleSettings())
+    if isinstance(rule, MdGan):
+        rule.equip(lambda start, judges, rounds: list(start), WEIGHTS)
+    return rule
+
+
 def make_server_app(
-    results: dict[str, Any], *, num_sites: int, minimum: int, receipts: ReceiptBook | None = None
+    results: dict[str, Any],
+    *,
+    num_sites: int,
+    minimum: int,
+    receipts: ReceiptBook | None = None,
+    is_central: bool = False,
 ) -> ServerApp:
-    """A ServerApp that leaves what it found in ``results``."""
+    """A ServerApp that leaves what it found in ``results``; a central one asks for judges."""
     server_app = ServerApp()
 
     @server_app.main()
@@ -227,27 +255,23 @@ def make_server_app(
         nodes = list(hello.valid)
         sketches = put(grid, nodes, QUERY_SKETCH, receipts, record=SKETCH, names=(STATISTICS,))
         sketches.require(minimum, "a sketch")
-        total = SketchSum()
-        for reply in sketches.valid.values():
-            total.add(reply.arrays[STATISTICS], float(reply.config[NOISE_MULTIPLIER]))
-        pooled = total.pooled
+        pooled = add_up(sketches)
         strategy = FederatedGenerator(
             nodes=sketches.valid,
             minimum_nodes=minimum,
             deadline_s=60,
             questions=questions_with(pooled.values),
+            rule=rule_for(is_central),
             receipts=receipts,
             on_event=results.setdefault("events", []).append,
         )
-        result = strategy.start(
-            grid,
-            ArrayRecord({k: Array(v) for k, v in WEIGHTS.items()}),
-            num_rounds=2,
-            train_config=public_settings(TRAIN),
-        )
+        initial = ArrayRecord({k: Array(v) for k, v in WEIGHTS.items()})
+        settings = public_settings(TRAIN, is_central)
+        result = strategy.start(grid, initial, num_rounds=2, train_config=settings)
+        nodes = list(sketches.valid)
         results["evaluation"] = put(
             grid,
-            list(sketches.valid),
+            nodes,
             QUERY_EVALUATE,
             receipts,
             weights=result.arrays,
@@ -255,11 +279,8 @@ def make_server_app(
             names=tuple(NOISE_OF),
         )
         for kind in (QUERY_OPEN, QUERY_CLOSE):
-            put(grid, list(sketches.valid), kind, receipts)
-        results["hello"] = hello
-        results["sketches"] = sketches
-        results["pooled"] = pooled
-        results["rounds"] = strategy.rounds
+            put(grid, nodes, kind, receipts)
+        results.update(hello=hello, sketches=sketches, pooled=pooled, rounds=strategy.rounds)
         results["arrays"] = {k: a.numpy() for k, a in result.arrays.items()}
         results["run_config"] = dict(context.run_config)
 

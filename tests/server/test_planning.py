@@ -94,11 +94,13 @@ def test_more_epsilon_and_rows_give_more_signal_and_more_sites_of_the_same_rows_
     assert signal(1.0, 1000, 1000) == pytest.approx(signal(1.0, *[500] * 4) * 2**0.5)
 
 
-@pytest.mark.parametrize("rounds", [0, 2])
-def test_traffic_is_what_a_study_sends(tmp_path: Path, rounds: int) -> None:
+@pytest.mark.parametrize(("rounds", "strategy"), [(0, "fedavg"), (2, "fedavg"), (2, "mdgan")])
+def test_traffic_is_what_a_study_sends(tmp_path: Path, rounds: int, strategy: str) -> None:
     write_inputs(tmp_path)
     given = {"data": tmp_path / "visits.csv", "schema": tmp_path / "visits.toml"}
-    result = simulate(tmp_path / "tiny.toml", **given, partition="column:clinic", rounds=rounds)
+    study = tmp_path / "tiny.toml"
+    study.write_text(f'strategy = "{strategy}"\n{study.read_text()}')
+    result = simulate(study, **given, partition="column:clinic", rounds=rounds)
     where = make_where(20, 40, schema=load_schema(tmp_path / "visits.toml"))
     plan = result.study.make_plan()
     cost = make_forecast(result.study, plan, where, REFERENCE).cost
@@ -115,6 +117,8 @@ def test_time_and_memory_grow_with_what_is_asked() -> None:
     usual, more = cost(), cost(rounds=10, fit_steps=4000)
     assert 0 < usual.site_s < more.site_s
     assert 0 < usual.coordinator_s < more.coordinator_s
+    central = cost(strategy="mdgan")
+    assert central.site_s < usual.site_s and central.coordinator_s > usual.coordinator_s
     adult = make_where(5000, 5000, schema=load_schema(DATA / "adult.toml"))
     wide = make_forecast(Study(), Study().make_plan(), adult, REFERENCE).cost
     assert wide.site_memory > usual.site_memory > 1e8

@@ -31,6 +31,7 @@ from strategies.protocol import (
     ANY_NAME,
     ARRAYS,
     CONFIG,
+    DISCRIMINATOR,
     MESSAGE_TYPES,
     QUERY_HELLO,
     QUERY_SKETCH,
@@ -74,7 +75,10 @@ def test_refusals_fit_the_table() -> None:
 
 
 def test_real_messages_of_a_study_hold_listed_fields_only() -> None:
-    """Two studies with one book of receipts, for only the second hello brings a receipt back."""
+    """Two studies with one book of receipts, for only the second hello brings a receipt back.
+
+    In the second, sites answer with discriminators.
+    """
     seen: set[tuple[str, str, str, str]] = set()
 
     def watch(message: Message, context: Any) -> Message:
@@ -84,13 +88,15 @@ def test_real_messages_of_a_study_hold_listed_fields_only() -> None:
             assert find_problem(content, kind, Direction(direction)) is None
             for record, values in content.items():
                 for key in values:
-                    name = ANY_NAME if record == ARRAYS else key
+                    name = ANY_NAME if record in (ARRAYS, DISCRIMINATOR) else key
                     seen.add((kind, direction, record, name))
         return reply
 
     book = ReceiptBook()
-    for _ in range(2):
-        server_app = make_server_app({}, num_sites=2, minimum=2, receipts=book)
+    for is_central in (False, True):
+        server_app = make_server_app(
+            {}, num_sites=2, minimum=2, receipts=book, is_central=is_central
+        )
         run = run_local(server_app, watch, 2, run_config={"toy": "yes"})
         assert run.failures == ()
     assert seen == {(f.message, f.direction.value, f.record, f.key) for f in FIELDS}

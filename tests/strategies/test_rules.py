@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from strategies.rules import RuleSettings, make_rule
+from strategies.rules import RuleSettings, Similarity, make_rule
 
 RNG = np.random.default_rng(5)
 
@@ -114,3 +114,15 @@ def test_a_server_step_keeps_what_a_wire_format_would_have_rounded_away() -> Non
     rule.begin([start], [seen])
     rule.add(1, [seen], 1.0)
     assert rule.finish()[0][0] == start[0]
+
+
+def test_what_a_site_keeps_of_its_weight_is_all_and_then_falls_with_its_distance() -> None:
+    assert [Similarity.discount(d) for d in (0.0, 0.5, 1.0, 2.0, 8.0)] == [1, 1, 1, 0.5, 0.125]
+
+
+def test_similarity_is_the_mean_by_the_weights_that_it_is_given() -> None:
+    rule, rows = make_rule("similarity", RuleSettings()), RNG.normal(size=(3, 7))
+    rule.begin([], [])
+    for node, row in enumerate(rows):
+        rule.add(node, [row], 1.0 + node)
+    np.testing.assert_allclose(rule.finish()[0], np.average(rows, axis=0, weights=[1, 2, 3]))

@@ -7,7 +7,15 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from adding_sites import BAD, START, make_client_app, make_strategy, reply_with, run
+from adding_sites import (
+    BAD,
+    START,
+    average_judges,
+    make_client_app,
+    make_strategy,
+    reply_with,
+    run,
+)
 from flwr.app import Message
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,10 +24,10 @@ from server.checkpoint import Checkpoint
 from simulations.grid import LocalGrid
 from strategies.aggregation import FloatArray
 from strategies.round_record import RoundRecord
-from strategies.rules import RULES, Rule, RuleSettings, check_rule, make_rule, usual_settings
+from strategies.rules import RULES, MdGan, Rule, RuleSettings, check_rule, make_rule, usual_settings
 
 Model = list[np.ndarray]
-ROBUST = [name for name, rule in RULES.items() if rule.holds_replies]
+ROBUST = [name for name, rule in RULES.items() if "bad_sites" in rule.usual]
 FOLDING = [name for name in RULES if name not in ROBUST]
 STEPS = ["fedavgm", "fedadam", "fedyogi"]
 SHAPES = ((3, 2), (4,), ())
@@ -27,10 +35,11 @@ every = pytest.mark.parametrize("name", RULES)
 
 
 def make(name: str, bad: int = 1, **changes: float) -> Rule:
-    given = dict(usual_settings(name))
-    if name in ROBUST:
-        given["bad_sites"] = bad
-    return make_rule(name, RuleSettings(**(given | changes)))  # type: ignore[arg-type]
+    given = dict(usual_settings(name)) | ({"bad_sites": bad} if name in ROBUST else {})
+    rule = make_rule(name, RuleSettings(**(given | changes)))  # type: ignore[arg-type]
+    if isinstance(rule, MdGan):
+        rule.equip(average_judges, START)
+    return rule
 
 
 def draw(seed: int, scale: float = 1.0) -> Model:
@@ -226,7 +235,7 @@ def test_a_study_that_goes_on_ends_as_one_that_never_stopped(name: str, tmp_path
     for replies in rounds[2:]:
         half = combine(second, replies, start=half)
     assert flat(half).tobytes() == flat(model).tobytes()
-    assert bool(whole.state) == (name in STEPS)
+    assert bool(whole.state) == (name in [*STEPS, "mdgan"])
 
 
 @every

@@ -45,7 +45,7 @@ def improve(generator: Generator, discriminator: Discriminator, loss=None, seed=
     chosen = {"steps": 30, "batch_size": 64, "learning_rate": 5e-3} | settings
     return improve_generator(
         generator,
-        discriminator,
+        [(discriminator, 1.0)],
         loss,
         GeneratorStepSettings(**chosen),
         rng=torch.Generator().manual_seed(seed),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import pandas as pd
 import torch
@@ -34,7 +35,7 @@ from synthesis.units import Units
 
 USUAL_SHARE = Study.model_fields["adversarial_share"].default
 
-__all__ = ["OURS", "gan_alone", "joint", "one_group", "sketch_alone"]
+__all__ = ["BY_STRATEGY", "OURS", "gan_alone", "joint", "one_group", "sketch_alone"]
 
 
 def joint(setting: Setting) -> Made:
@@ -132,7 +133,7 @@ class _TrainingSite:
             expected_batch_size=self._study.expected_batch_size,
         )
         return improve_generator(
-            generator, self._discriminator, None, settings, rng=rng("generator")
+            generator, [(self._discriminator, 1.0)], None, settings, rng=rng("generator")
         )
 
     def _rows(self, chosen: Tensor) -> Tensor:
@@ -141,7 +142,7 @@ class _TrainingSite:
         return to_one_hot(self._units.codes[rows], self._sizes)
 
 
-def _federate(setting: Setting, **content: float) -> Made:
+def _federate(setting: Setting, **content: Any) -> Made:
     """Run a study as ``fedsynth simulate`` does, and draw as many rows as were trained on."""
     study, sites = setting.make_study(**content), setting.sites
     with tempfile.TemporaryDirectory(prefix="fedsynth-") as folder:
@@ -186,3 +187,12 @@ OURS: dict[str, Callable[[Setting], Made]] = {
     "GAN alone": gan_alone,
     "fedsynth": joint,
 }
+BY_STRATEGY: dict[str, Callable[[Setting], Made]] = {
+    "fedavg, one group": partial(_federate, max_site_groups=1),
+    "similarity": partial(_federate, strategy="similarity"),
+    "similarity, one group": partial(_federate, strategy="similarity", max_site_groups=1),
+    "mdgan": partial(_federate, strategy="mdgan"),
+    "mdgan, one group": partial(_federate, strategy="mdgan", max_site_groups=1),
+}
+"""Studies with other strategies, and with one group of sites, where these differ most; run only
+when they are named, for ``fedsynth`` is the study that a user gets."""

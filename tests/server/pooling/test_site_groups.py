@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from site_sketches import LAYOUT, pool, sketch_of
+from site_sketches import LAYOUT, fold, pool, sketch_of
 from tiny_sites import make_study, write_site
 from tiny_world import SCHEMA, draw_table
 
@@ -17,34 +17,15 @@ from server.app import Coordinator
 from server.checkpoint import Checkpoint
 from server.outcome import StudyOutcome
 from server.pooling import grouped_pool
-from server.pooling.grouped_pool import GroupedSketchPool, find_comparison, find_groups
+from server.pooling.grouped_pool import find_comparison, find_groups
 from server.report import build_consistency
 from server.study import Study
 from simulations.grid import LocalGrid
-from strategies import protocol
 from strategies.aggregation import PooledSketch
-from strategies.collect import Answers
 from strategies.protocol import STATISTICS
-from strategies.validation import Reply
 from synthesis import write_table
 
 NAMES = {101: "north", 102: "south", 103: "east", 104: "west"}
-
-
-def fold(sketches: dict[int, PooledSketch], most: int = 4) -> Answers:
-    """What a pool makes of the sketches, each of which is a reply of its node."""
-    made = GroupedSketchPool(
-        LAYOUT, lambda node, number: None, least_noise=lambda epsilon: 0.0, most_groups=most
-    )
-    valid = {}
-    for node, sketch in sketches.items():
-        noise = {protocol.NOISE_MULTIPLIER: sketch.noise_variance**0.5, protocol.PLAN_EPSILON: 1.0}
-        reply = Reply(arrays={STATISTICS: sketch.values.astype(np.float32)}, config=noise)
-        kept = made.take(node, reply)
-        assert isinstance(kept, Reply)
-        valid[node] = kept
-    answers = Answers(valid=valid, rejected={}, seconds=0.0, bytes_down=0, bytes_up=0)
-    return made.seal(answers)
 
 
 def unlike(number: int = 4) -> dict[int, PooledSketch]:

@@ -1,0 +1,119 @@
+"""The adversarial rounds of a study, and what is kept of each."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+
+from flwr.app import ArrayRecord
+from flwr.serverapp import Grid
+
+from server.central_steps import CentralSteps
+from server.checkpoint import Checkpoint
+from server.conversation import OnEvent
+from server.outcome import AnyGenerator
+from server.pooling import SiteWeight, settings_of_all
+from server.question import settings_of
+from server.study import Study
+from server.weights import load_weights, weights_of
+from strategies.collect import arrays_of
+from strategies.federated_generator import FederatedGenerator
+from strategies.receipts import ReceiptBook
+from strategies.round_question import RoundQuestions
+from strategies.rules import MdGan, Rule
+from strategies.wire_field import WireFormat
+
+
+class Rounds:
+    """Runs the rounds of one study, or what is left of them.
+
+    Args:
+        study: the public settings.
+        rule: how the sites' results become one.
+        receipts: what is held of the sites' ledgers.
+        checkpoint: where every round is kept.
+        on_event: told of every round.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        rule: Rule,
+        *,
+        receipts: ReceiptBook,
+        checkpoint: Checkpoint,
+        on_event: OnEvent,
+    ) -> None:
+        self._study = study
+        self._rule = rule
+        self._receipts = receipts
+        self._checkpoint = checkpoint
+        self._emit = on_event
+
+    def make_strategy(
+        self,
+        weights: Mapping[int, SiteWeight],
+        questions: RoundQuestions,
+        make_steps: Callable[[], CentralSteps],
+    ) -> FederatedGenerator:
+        """Return the strategy, which knows the rounds that were done before.
+
+        Args:
+            weights: of the sites that take part, by node.
+            questions: what they are told beside the generator.
+            make_steps: for a rule that trains the generator here; called where there are rounds.
+        """
+        if isinstance(self._rule, MdGan) and self._study.rounds > 0:
+            steps = make_steps()
+            self._rule.equip(steps.improve, steps.form())
+        kept = self._checkpoint.find_rounds()
+        self._rule.restore(kept.state)
+        return FederatedGenerator(
+            nodes=list(weights),
+            minimum_nodes=self._study.minimum_sites,
+            deadline_s=self._study.deadline_s,
+            weights={node: weight.used for node, weight in weights.items()},
+            rule=self._rule,
+            receipts=self._receipts,
+            wire_format=WireFormat(self._study.wire_format),
+            questions=questions,
+            on_event=self._emit,
+            done=kept.records,
+        )
+
+    def run(
+        self, grid: Grid, strategy: FederatedGenerator, fitted: AnyGenerator, noise_std: float
+    ) -> AnyGenerator:
+        """Return what the rounds make of a generator; itself where the study has none.
+
+        Args:
+            grid: of the sites.
+            strategy: as ``make_strategy`` gave it.
+            fitted: to the sketch.
+            noise_std: of every entry of the pooled sketch.
+
+        Raises:
+            StudyFailed: if no round counted.
+        """
+        if self._study.rounds == 0:
+            return fitted
+
+        def keep(flower_round: int, arrays: ArrayRecord) -> None:
+            if flower_round > 0:
+                record, state = strategy.rounds[-1], self._rule.state
+                self._checkpoint.keep_round(record, arrays_of(arrays), state)
+                self._checkpoint.keep_receipts(self._receipts.latest)
+
+        generator = copy.deepcopy(fitted)
+        load_weights(generator, self._checkpoint.find_rounds().weights or weights_of(fitted))
+        settings = settings_of(self._study)
+        settings.update(settings_of_all(noise_std))
+        result = strategy.start(
+            grid,
+            ArrayRecord(generator.state_dict()),
+            num_rounds=self._study.rounds,
+            train_config=settings,
+            evaluate_fn=keep,
+        )
+        generator.load_state_dict(result.arrays.to_torch_state_dict())
+        return generator
