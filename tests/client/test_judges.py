@@ -15,9 +15,10 @@ from client import training
 from client.site import Site
 from client.sketching import release_sketch
 from client.state import StudyState
-from client.training import make_discriminator, train_judge, train_round
+from client.training import train_judge, train_round
 from strategies.protocol import ARRAYS, DISCRIMINATOR
 from synthesis.discriminator import Discriminator
+from synthesis.kinds import kind_of
 from synthesis.layout import SketchLayout
 
 Weights = dict[str, torch.Tensor]
@@ -36,7 +37,7 @@ def sketched(folder: Path) -> Site:
 
 def kept(site: Site, server_round: int) -> Weights:
     """The discriminator that a site remembers from a round."""
-    found = make_discriminator(site, torch.Generator())
+    found = kind_of(site.schema).make_discriminator(torch.Generator())
     trainer = torch.optim.Adam(found.parameters())
     assert StudyState(site.folder, "tiny-study").restore_training(server_round + 1, found, trainer)
     return found.state_dict()
