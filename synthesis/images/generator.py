@@ -21,6 +21,7 @@ from synthesis.images.schema import ImageSchema
 
 HIDDEN = 32
 """Channels of the convolutional stage."""
+MOST_HIDDEN = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +32,20 @@ class ImageGeneratorSettings:
         frequencies: coefficients of the first stage.
         num_classes: classes of the schema.
         directions: latent numbers of an image.
-        hidden: channels of the second stage.
+        hidden: channels of the second stage, in [1, 256].
+
+    Raises:
+        ValueError: if ``hidden`` is out of range.
     """
 
     frequencies: Frequencies
     num_classes: int
     directions: int
     hidden: int = HIDDEN
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.hidden <= MOST_HIDDEN:
+            raise ValueError(f"hidden must be between 1 and {MOST_HIDDEN}, got {self.hidden}.")
 
     @classmethod
     def for_schema(cls, schema: ImageSchema, *, hidden: int = HIDDEN) -> Self:
@@ -95,6 +103,11 @@ class ImageGenerator(nn.Module):
         self.means.copy_(torch.from_numpy(gaussians.means))
         self.factors.copy_(torch.from_numpy(gaussians.factors))
         self.shares.copy_(torch.from_numpy(gaussians.shares))
+
+    def check_shares(self) -> None:
+        """Raise ValueError if no class can be drawn, as with odd weights from outside."""
+        if not bool((self.shares > 0).any()):
+            raise ValueError("shares must have a number above 0, and they have none.")
 
     def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
         """Return images ``(n, channels, height, width)`` with values from 0 to 1.
