@@ -9,7 +9,6 @@ from typing import Any
 from server.planning import Circumstances, parse_open_study, settle_share
 from server.study import AUTO, Study, parse_study
 from simulations.demos import DEFAULT_DEMO, DEMO_ROWS, load_demo_schema
-from simulations.images.demos import IMAGE_SCHEMAS
 from simulations.partition_spec import PartitionKind, parse_partition
 from simulations.settings import SimulationSettings, make_study
 from synthesis.errors import InputError
@@ -97,8 +96,10 @@ def find_schema(
     path = given or settings.schema_file
     if path is not None:
         return load_any_schema(path)
-    if demo is None:
-        return None
+    if demo is None or demo in DEMO_ROWS:
+        return None if demo is None else load_demo_schema(demo)
+    from simulations.images.demos import IMAGE_SCHEMAS  # brings torch, which a plan can do without
+
     return IMAGE_SCHEMAS[demo] if demo in IMAGE_SCHEMAS else load_demo_schema(demo)
 
 
