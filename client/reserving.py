@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from client.canaries import describe_canaries, prepare_canaries
+from client.canaries import check_canaries, describe_canaries, prepare_canaries
 from client.refusals import MalformedRequest
 from client.settings import StudyRequest
 from client.site import Site
@@ -107,6 +107,7 @@ def _check_before_accounting(site: Site, request: StudyRequest) -> None:
         raise MalformedRequest("expected-batch-size must be smaller for rows of this width.")
     if any(entry.study == request.study for entry in site.ledger.entries()):
         return
+    check_canaries(site.config.canaries, site.schema)  # at hello, before another site spends
     policy = site.ledger.policy
     check_policy(policy, _with_huge_noise(request), rounds=request.rounds, model=request.model)
     # A study costs what it asks for, so what asks for too much need not be calibrated.
