@@ -91,14 +91,14 @@ def test_the_report_fits_its_schema_and_shows_real_and_synthetic_images(release)
 
 
 def test_a_round_works_too_and_is_in_the_report(tmp_path: Path) -> None:
-    result = run(ONE_ROUND, tmp_path / "release", rows=300, sites=2)
+    result = run(ONE_ROUND, tmp_path / "release", sites=2)
     images = result.report.images
     assert images is not None
     assert [row.kind for row in images.figures.rows] == ["real", "sketch", "final"]
     assert {grid.kind for grid in images.grids} == {"synthetic", "real", "sketch", "nearest"}
     assert len(result.outcome.rounds) == 1
     assert verify_release(tmp_path / "release").holds
-    assert accuracy_of(result, "final") > 0.5
+    assert accuracy_of(result, "final") >= 0.75
 
 
 def sizes_of(sites: SimulatedImages) -> list[int]:
@@ -146,8 +146,9 @@ def test_classes_that_a_site_lacks_are_learned_from_the_others(
     lacking = run(EPSILON)
     drawn = np.bincount(lacking.synthetic[:, -1], minlength=10) / len(lacking.synthetic)
     assert (drawn > 0.05).all()
-    print(accuracy_of(lacking), accuracy_of(release[0]))
     assert accuracy_of(lacking) >= accuracy_of(release[0]) - 0.05
+    # Sketches are added up and each site's noise has its own seed, so where images lie is lost.
+    assert (lacking.synthetic == release[0].synthetic).mean() > 0.99
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,6 @@ def test_what_a_study_on_images_cannot_have_is_one_sentence(
         ["--attacks"],
         ["--partition", "column:class"],
         ["--canaries", "60"],
-        ["--evaluation"],
     ],
 )
 def test_the_command_says_it_on_one_line(
