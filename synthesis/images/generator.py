@@ -3,7 +3,7 @@
 The first stage is linear and stands after the sketch: latent numbers times the factors of a class,
 plus its mean, back to pixels. A convolutional network then adds what second moments cannot say:
 edges, and where nothing is. It starts at zero, so that before the first round the generator is the
-sketch's, and rounds train both stages.
+sketch's, and rounds train it alone.
 """
 
 from __future__ import annotations
