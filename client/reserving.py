@@ -98,8 +98,6 @@ def _check_before_accounting(site: Site, request: StudyRequest) -> None:
 
     What is in the ledger was allowed when it was reserved, and goes on.
     """
-    if request.model != model_of(site.schema):
-        raise MalformedRequest("model must be the one for the kind of data that this site has.")
     if request.evaluation and request.model == IMAGES:
         raise MalformedRequest("evaluation under noise is for tables; images have none.")
     width = kind_of(site.schema).width
@@ -110,6 +108,8 @@ def _check_before_accounting(site: Site, request: StudyRequest) -> None:
     check_canaries(site.config.canaries, site.schema)  # at hello, before another site spends
     policy = site.ledger.policy
     check_policy(policy, _with_huge_noise(request), rounds=request.rounds, model=request.model)
+    if request.model != model_of(site.schema):
+        raise MalformedRequest("model must be the one for the kind of data that this site has.")
     # A study costs what it asks for, so what asks for too much need not be calibrated.
     if request.budget.epsilon > policy.study_limit and request.budget.delta >= policy.delta:
         if policy.max_epsilon_per_study is None:

@@ -95,8 +95,8 @@ def test_images_are_read_only_when_the_whole_study_is_in_the_ledger(
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"model": "mixture"}, "malformed"),
-        ({"model": "memoriser"}, "malformed"),
+        ({"model": "mixture"}, "policy-models"),
+        ({"model": "memoriser"}, "policy-models"),
         ({"evaluation": True}, "malformed"),
         ({"epsilon": 1.1}, "budget-exceeded"),
         ({"rounds": 1001}, "policy-max-rounds"),
@@ -114,6 +114,14 @@ def test_studies_that_images_are_not_for_are_refused_and_cost_nothing(
     assert code_of(ask_image_round(home, **settings)) == code
     assert code_of(ask_evaluate(home, **settings | {"evaluation": True})) in (code, "malformed")
     assert entries_of(home) == 1
+
+
+def test_a_policy_that_allows_tables_too_makes_no_table_of_images(tmp_path: Path) -> None:
+    write_image_site(tmp_path / "site-1", models=("mixture", "images"))
+    for ask in (ask_sketch, ask_image_round, ask_evaluate):
+        assert code_of(ask(tmp_path, model="mixture", evaluation=False)) == "malformed"
+    assert code_of_hello(tmp_path, model="mixture") == "malformed"
+    assert entries_of(tmp_path) == 1
 
 
 def test_a_site_with_tables_refuses_a_study_on_images(tmp_path: Path) -> None:
