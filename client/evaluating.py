@@ -58,7 +58,8 @@ def release_evaluation(
     """
     if not request.evaluation:
         raise MalformedRequest("evaluation was not reserved; the study's settings must ask for it.")
-    assert isinstance(site.schema, Schema)  # others have reserved no evaluation
+    if not isinstance(site.schema, Schema):
+        raise MalformedRequest("evaluation under noise is for tables; images have none.")
     layout = EvaluationLayout.from_schema(site.schema)
     network = build_score_network(weights, layout)
     plan, reservation = reserve_study(site, request)

@@ -22,7 +22,7 @@ from strategies.wire_format import is_one_format, unpack
 from synthesis.architecture import GeneratorSettings, SiteGroup
 from synthesis.evaluation import EvaluationLayout, ScoreNetwork
 from synthesis.generator import Generator
-from synthesis.images.generator import ImageGenerator, ImageGeneratorSettings
+from synthesis.images.generator import MOST_HIDDEN, ImageGenerator, ImageGeneratorSettings
 from synthesis.images.schema import ImageSchema
 from synthesis.kinds import AnySchema
 
@@ -32,7 +32,6 @@ _MOST_GROUPS = 64
 _HEADER_BYTES = 1024
 _GENERATOR = {"anchors", "network.0.bias"}
 _REFINING_BIAS = "refine.0.bias"
-_MOST_CHANNELS = 256
 _SCORE_BIAS = "layers.0.bias"
 
 
@@ -142,13 +141,17 @@ def build_generator(
 
 def _build_image_generator(weights: Mapping[str, Tensor], schema: ImageSchema) -> ImageGenerator:
     bias = weights.get(_REFINING_BIAS)
-    if bias is None or bias.ndim != 1 or not 1 <= len(bias) <= _MOST_CHANNELS:
+    if bias is None or bias.ndim != 1 or not 1 <= len(bias) <= MOST_HIDDEN:
         raise MalformedRequest(
-            f"the generator must have 1 to {_MOST_CHANNELS} channels in its second stage."
+            f"the generator must have 1 to {MOST_HIDDEN} channels in its second stage."
         )
     settings = ImageGeneratorSettings.for_schema(schema, hidden=len(bias))
     generator = ImageGenerator(settings, rng=torch.Generator().manual_seed(0))
     _load(generator, weights)
+    try:
+        generator.check_shares()
+    except ValueError as error:
+        raise MalformedRequest(f"the generator cannot draw: {error}") from None
     return generator
 
 

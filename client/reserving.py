@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from client.canaries import describe_canaries, prepare_canaries
+from client.canaries import check_canaries, describe_canaries, prepare_canaries
 from client.refusals import MalformedRequest
 from client.settings import StudyRequest
 from client.site import Site
@@ -99,8 +99,6 @@ def _check_before_accounting(site: Site, request: StudyRequest) -> None:
 
     What is in the ledger was allowed when it was reserved, and goes on.
     """
-    if request.model != model_of(site.schema):
-        raise MalformedRequest("model must be the one for the kind of data that this site has.")
     if request.evaluation and request.model == IMAGES:
         raise MalformedRequest("evaluation under noise is for tables; images have none.")
     width = kind_of(site.schema).width
@@ -108,8 +106,11 @@ def _check_before_accounting(site: Site, request: StudyRequest) -> None:
         raise MalformedRequest("expected-batch-size must be smaller for rows of this width.")
     if any(entry.study == request.study for entry in site.ledger.entries()):
         return
+    check_canaries(site.config.canaries, site.schema)  # at hello, before another site spends
     policy = site.ledger.policy
     check_policy(policy, _with_huge_noise(request), rounds=request.rounds, model=request.model)
+    if request.model != model_of(site.schema):
+        raise MalformedRequest("model must be the one for the kind of data that this site has.")
     # A study costs what it asks for, so what asks for too much need not be calibrated.
     if request.budget.epsilon > policy.study_limit and request.budget.delta >= policy.delta:
         if policy.max_epsilon_per_study is None:

@@ -21,6 +21,7 @@ from synthesis.attacks import (
 )
 from synthesis.encoding import encode, read_units
 from synthesis.errors import InputError
+from synthesis.images.model_files import is_of_images
 from synthesis.model_files import load_generator
 from synthesis.schema import Schema
 from synthesis.tables import read_table
@@ -52,6 +53,12 @@ def attack_rows(
         InputError: if a file cannot be used, has fewer than 100 units that fit the schema, or both
             files hold the same units.
     """
+    if is_of_images(Path(release)):
+        raise InputError(
+            f"release must be of a table, and {release} is of images, whose copies the report of a "
+            "simulation counts; give another folder.",
+            argument="dir",
+        )
     generator, schema = load_generator(release)
     rng = np.random.default_rng(seed)
     synthetic = _read_synthetic(Path(release), schema, rng)

@@ -12,7 +12,9 @@ from simulations.demos import DEFAULT_DEMO, DEMO_ROWS, load_demo_schema
 from simulations.partition_spec import PartitionKind, parse_partition
 from simulations.settings import SimulationSettings, make_study
 from synthesis.errors import InputError
-from synthesis.schema import Schema, load_schema
+from synthesis.images.schema import ImageSchema
+from synthesis.kinds import AnySchema, load_any_schema
+from synthesis.schema import Schema
 
 
 def find_circumstances(
@@ -40,7 +42,7 @@ def find_circumstances(
     study = parse_open_study(content)
     is_simulation = bool(settings.model_fields_set)
     demo = _demo_of(settings) if is_simulation and schema is None else None
-    found = find_schema(settings, schema, demo)
+    found = find_table_schema(settings, schema, demo)
     if found is None:
         return None
     declared = _parse_rows(rows)
@@ -89,12 +91,35 @@ def study_of(
 
 def find_schema(
     settings: SimulationSettings, given: Path | None, demo: str | None
-) -> Schema | None:
+) -> AnySchema | None:
     """Return the schema that was asked for, that of the study's own data, or of a demonstration."""
     path = given or settings.schema_file
     if path is not None:
-        return load_schema(path)
-    return None if demo is None else load_demo_schema(demo)
+        return load_any_schema(path)
+    if demo is None or demo in DEMO_ROWS:
+        return None if demo is None else load_demo_schema(demo)
+    from simulations.images.demos import IMAGE_SCHEMAS  # brings torch, which a plan can do without
+
+    return IMAGE_SCHEMAS[demo] if demo in IMAGE_SCHEMAS else load_demo_schema(demo)
+
+
+def find_table_schema(
+    settings: SimulationSettings, given: Path | None, demo: str | None
+) -> Schema | None:
+    """Return the same where only a table will do.
+
+    Raises:
+        InputError: if it describes images.
+    """
+    found = find_schema(settings, given, demo)
+    if isinstance(found, ImageSchema):
+        raise InputError(
+            f"schema must describe a table for a forecast or a rehearsal, and {found.name!r} "
+            "describes images; give 'fedsynth plan' a study without a schema and without "
+            "[simulation] to see what it costs.",
+            argument="schema",
+        )
+    return found
 
 
 def _demo_of(settings: SimulationSettings) -> str | None:

@@ -48,10 +48,19 @@ def check(
     data: Annotated[Path, typer.Argument(help="A local table: CSV or Parquet.")],
 ) -> None:
     """List every way in which local data depart from a schema; counts stay on this screen."""
-    from synthesis.schema import check_table, load_schema
+    from synthesis import InputError
+    from synthesis.kinds import load_any_schema
+    from synthesis.schema import Schema, check_table
     from synthesis.tables import read_table
 
-    declared, table = load_schema(schema), read_table(data)
+    declared = load_any_schema(schema)
+    if not isinstance(declared, Schema):
+        raise InputError(
+            f"schema must describe a table, and {schema} describes images; 'fedsynth site check' "
+            "holds the images of a site against it.",
+            argument="schema",
+        )
+    table = read_table(data)
     violations = check_table(declared, table)
     if not violations:
         say(screen, f"{len(table):,} rows fit the schema {declared.name!r}.")

@@ -44,6 +44,11 @@ from synthesis.schema import Schema
 
 LEDGER_FILE = "ledger.sqlite"
 
+_SIMULATED = (
+    "This is a simulation: all rows were on one machine and the noise came from a seed, so the "
+    "folder shows how a study works and protects nobody."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Assessment:
@@ -110,11 +115,7 @@ def make_report(
         pictures=assessment.pictures,
         images=assessment.images,
         cost=build_cost(outcome, names, after=assessment.phases, traffic=traffic),
-        limits=(
-            "This is a simulation: all rows were on one machine and the noise came from a seed, so "
-            "the folder shows how a study works and protects nobody.",
-            *strategy.warnings,
-        ),
+        limits=(_SIMULATED, *strategy.warnings),
     )
 
 

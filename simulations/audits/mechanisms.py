@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from client.evaluating import count_for_evaluation
 from client.training import make_discriminator_optimizer
-from privacy import PrivateStep, SeededRandomness
+from privacy import PrivateStep, RandomStream, SeededRandomness
 from privacy.audits.sensitivity import Draw, Release
 from simulations.audits.rows import draw_codes
 from synthesis.discriminator import Discriminator
@@ -27,7 +27,14 @@ from synthesis.rows import to_one_hot
 from synthesis.schema import Schema
 from synthesis.units import Units
 
-__all__ = ["MOST_ROWS", "Mechanism", "make_counts", "make_step"]
+__all__ = [
+    "MOST_ROWS",
+    "Mechanism",
+    "make_counts",
+    "make_discriminator_step",
+    "make_step",
+    "spoil_a_row",
+]
 
 MOST_ROWS = 4096
 """Rows of a step's batch that the test draws at most; more only take longer."""
@@ -98,16 +105,44 @@ def make_step(
         path: names this step among the streams.
     """
     sizes, rng = schema.sizes, randomness.numpy(*path, "fakes")
-    step = PrivateStep(
+    return make_discriminator_step(
         Discriminator(sum(sizes), rng=randomness.torch(*path, "weights")),
+        to_one_hot(draw_codes(sizes, batch, rng), sizes),
+        clip=clip,
+        stream=randomness.stream(*path, "no-noise"),
+        draw_records=lambda rng: _real_rows(sizes, _draw(0, batch, rng), rng),
+        draw_adversary=lambda rng: _worst_row(sizes, rng),
+    )
+
+
+def make_discriminator_step(
+    discriminator: nn.Module,
+    fakes: Tensor,
+    *,
+    clip: float,
+    stream: RandomStream,
+    draw_records: Draw,
+    draw_adversary: Draw,
+) -> Mechanism:
+    """Return one step of any discriminator.
+
+    Args:
+        discriminator: as a site trains it.
+        fakes: of every step, ``(batch, width)``; as many as the declared batch size.
+        clip: norm that a row's gradient is clipped to.
+        stream: of the noise, of which none is drawn.
+        draw_records: draws real rows.
+        draw_adversary: draws one row more.
+    """
+    step = PrivateStep(
+        discriminator,
         make_discriminator_optimizer,
         noise_multiplier=0.0,
         max_grad_norm=clip,
-        expected_batch_size=batch,
-        fake_batch_size=batch,
-        stream=randomness.stream(*path, "no-noise"),
+        expected_batch_size=len(fakes),
+        fake_batch_size=len(fakes),
+        stream=stream,
     )
-    fakes = to_one_hot(draw_codes(sizes, batch, rng), sizes)
 
     def release(rows: Tensor) -> Tensor:
         step.sum_clipped_gradients(rows, fakes)
@@ -115,12 +150,12 @@ def make_step(
         return torch.cat([each.flatten() for each in gradients if each is not None])
 
     return Mechanism(
-        name=f"discriminator step, clip {clip:g}, batch {batch}",
+        name=f"discriminator step, clip {clip:g}, batch {len(fakes)}",
         unit="record",  # of a person, one row is drawn
         claimed=clip,
         release=release,
-        draw_records=lambda rng: _real_rows(sizes, _draw(0, batch, rng), rng),
-        draw_adversary=lambda rng: _worst_row(sizes, rng),
+        draw_records=draw_records,
+        draw_adversary=draw_adversary,
     )
 
 
@@ -165,14 +200,22 @@ def _one_unit(sizes: tuple[int, ...], *, is_person: bool) -> Draw:
 
 
 def _worst_row(sizes: tuple[int, ...], rng: torch.Generator) -> Tensor:
-    """A row such as tables have, one from tiny to huge, or one that holds no finite number."""
-    if _draw(0, 1, rng):
-        return _real_rows(sizes, 1, rng)
+    """A row such as tables have, or one such as they have not."""
+    return _real_rows(sizes, 1, rng) if _draw(0, 1, rng) else spoil_a_row(sum(sizes), rng)
+
+
+def spoil_a_row(width: int, rng: torch.Generator) -> Tensor:
+    """Draw a row ``(1, width)`` from tiny to huge, or one that holds a number that is not finite.
+
+    Args:
+        width: of the rows that the discriminator reads.
+        rng: draws it.
+    """
     low, high = _SCALES
     scale = 10 ** (low + (high - low) * float(torch.rand(1, generator=rng)))
-    row = scale * torch.randn(1, sum(sizes), generator=rng)
+    row = scale * torch.randn(1, width, generator=rng)
     if float(torch.rand(1, generator=rng)) < _BAD_SHARE:
-        row[0, _draw(0, sum(sizes) - 1, rng)] = (math.nan, math.inf)[_draw(0, 1, rng)]
+        row[0, _draw(0, width - 1, rng)] = (math.nan, math.inf)[_draw(0, 1, rng)]
     return row
 
 

@@ -10,9 +10,11 @@ from typing import Any
 from privacy import SeededRandomness
 from privacy.audits.sensitivity import SensitivityResult, measure_sensitivity
 from server.study import Study
+from simulations.audits.image_mechanisms import make_image_sketch, make_image_step
 from simulations.audits.mechanisms import MOST_ROWS, Mechanism, make_counts, make_step
 from synthesis import InputError
-from synthesis.schema import Schema
+from synthesis.images.schema import ImageSchema
+from synthesis.kinds import AnySchema
 
 __all__ = ["CLIPS", "TRIALS", "Measured", "StepAudit", "audit_step"]
 
@@ -100,9 +102,9 @@ class StepAudit:
 
 
 def audit_step(
-    schema: Schema, study: Study | None = None, *, trials: int = TRIALS, seed: int = 0
+    schema: AnySchema, study: Study | None = None, *, trials: int = TRIALS, seed: int = 0
 ) -> StepAudit:
-    """Try every mechanism on small made-up tables with the noise off.
+    """Try every mechanism on small made-up tables, or collections of images, with the noise off.
 
     Args:
         schema: decides which counts there are and how wide the discriminator is.
@@ -125,17 +127,24 @@ def audit_step(
         schema=schema.name,
         seed=seed,
         measured=(
-            *(
-                _measure([each], trials // 2, randomness)
-                for each in make_counts(schema, randomness)
-            ),
+            *_measure_counts(schema, trials, randomness),
             *_measure_steps(schema, study, trials, randomness),
         ),
     )
 
 
+def _measure_counts(
+    schema: AnySchema, trials: int, randomness: SeededRandomness
+) -> Iterator[Measured]:
+    if isinstance(schema, ImageSchema):
+        yield _measure([make_image_sketch(schema)], trials, randomness)
+        return
+    for each in make_counts(schema, randomness):
+        yield _measure([each], trials // 2, randomness)
+
+
 def _measure_steps(
-    schema: Schema, study: Study | None, trials: int, randomness: SeededRandomness
+    schema: AnySchema, study: Study | None, trials: int, randomness: SeededRandomness
 ) -> Iterator[Measured]:
     plans = [(clip, _SMALL_BATCH, trials // len(CLIPS)) for clip in CLIPS]
     if study is not None and study.rounds:
@@ -144,16 +153,18 @@ def _measure_steps(
         plans.append((study.max_grad_norm, batch, min(trials, own)))
     for number, (clip, batch, share) in enumerate(plans):
         steps = [
-            make_step(
-                schema,
-                clip=clip,
-                batch=batch,
-                randomness=randomness,
-                path=("step", str(number), str(network)),
-            )
+            _make_step(schema, clip, batch, randomness, ("step", str(number), str(network)))
             for network in range(_NETWORKS)
         ]
         yield _measure(steps, share, randomness)
+
+
+def _make_step(
+    schema: AnySchema, clip: float, batch: int, randomness: SeededRandomness, path: tuple[str, ...]
+) -> Mechanism:
+    if isinstance(schema, ImageSchema):
+        return make_image_step(schema, clip=clip, batch=batch, randomness=randomness, path=path)
+    return make_step(schema, clip=clip, batch=batch, randomness=randomness, path=path)
 
 
 def _measure(alike: list[Mechanism], trials: int, randomness: SeededRandomness) -> Measured:

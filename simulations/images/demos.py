@@ -16,7 +16,6 @@ from synthesis.units import Codes
 
 DIGITS: Final = "digits"
 FASHION: Final = "fashion"
-IMAGE_DEMOS: Final = (DIGITS, FASHION)
 FASHION_FOLDER: Final = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package ``dataset-fashion-mnist`` puts it."""
 _LABEL: Final = "label"
@@ -34,6 +33,8 @@ FASHION_SCHEMA: Final = ImageSchema(
     ),
     is_dark_around=True,
 )
+IMAGE_SCHEMAS: Final = {DIGITS: DIGITS_SCHEMA, FASHION: FASHION_SCHEMA}
+IMAGE_DEMOS: Final = tuple(IMAGE_SCHEMAS)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

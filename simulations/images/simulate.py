@@ -159,12 +159,7 @@ def _prepare(
     content: Mapping[str, Any], settings: SimulationSettings
 ) -> tuple[Study, SimulatedImages]:
     """Make the sites and the study, and let nothing pass that would fail later."""
-    if settings.canaries:
-        raise InputError(
-            f"canaries must be 0 in a study on images, got {settings.canaries}: they are rows of "
-            "a table; leave them out.",
-            argument="canaries",
-        )
+    _check_settings(settings)
     sites = make_image_sites(settings)
     given = {**content, **settings.ask_for_most(content, len(sites.tables))}
     per_site = sites.num_units // len(sites.tables)
@@ -182,3 +177,22 @@ def _prepare(
     for epsilon in settings.site_epsilons or (study.epsilon,):
         plan_of(study, epsilon)
     return study, sites
+
+
+def _check_settings(settings: SimulationSettings) -> None:
+    """Refuse what was asked for and what only tables have, rather than leave it undone."""
+    asked = {"canaries": settings.canaries, "holdout": settings.holdout}
+    if "attacks" in settings.model_fields_set:
+        asked["attacks"] = settings.attacks
+    reasons = {
+        "canaries": "they are rows of a table",
+        "holdout": "it is for an evaluation, whose counts are of columns",
+        "attacks": "they are on rows of a table, and the report counts copies of images anyway",
+    }
+    for name, value in asked.items():
+        if value:
+            raise InputError(
+                f"{name} must be {'false' if value is True else 0} in a study on images, got "
+                f"{str(value).lower()}: {reasons[name]}; leave {name} out.",
+                argument=name,
+            )

@@ -11,7 +11,9 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from synthesis.images.schema import ImageSchema
@@ -22,6 +24,8 @@ EXPONENT = 0.75
 """Weight of a coefficient as a power of its frequency."""
 USUAL_PIXEL = 0.25
 """Root mean square of a pixel, on a scale from 0 to 1, up to which images keep their contrast."""
+_WHOLE = 2**16
+"""Cosines and coefficients are rounded to whole multiples of one over this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,17 +63,26 @@ class Frequencies:
         weighted = (squares ** (EXPONENT - 1)).sum() / (1 / squares).sum()
         return float((energy * weighted).sqrt())
 
-    def to_coefficients(self, images: Tensor) -> Tensor:
-        """Return scaled coefficients ``(n, size)`` of norm at most 1.
+    def to_coefficients(self, pixels: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return scaled coefficients ``(n, size)`` of norm at most 1, up to the last bit.
+
+        Each row is that of its own image alone: all sums are of whole numbers below 2^53, so not
+        one bit of it depends on what else is there. Sums of fractions would be rounded differently
+        with the number of images, and one image more could move the rows of all others.
 
         Args:
-            images: values from 0 to 1, ``(n, channels, height, width)``.
+            pixels: from 0 to 255, ``(n, num_pixels)``.
         """
-        down, across = (_cosines(n, k) for n, k in zip(self.shape[1:], self.kept, strict=True))
-        found = torch.einsum("ki,ncij,lj->nckl", down, images, across)  # (n, channels, k, l)
-        scaled: Tensor = (found * self._weights).flatten(1) / self.bound
-        bounded: Tensor = scaled / scaled.norm(dim=1, keepdim=True).clamp(min=1.0)
-        return bounded
+        down, across = (
+            np.rint(_cosines(side, kept).double().numpy() * _WHOLE)
+            for side, kept in zip(self.shape[1:], self.kept, strict=True)
+        )
+        planes = pixels.reshape(-1, *self.shape).astype(np.float64)
+        found = down @ planes @ across.T  # (n, channels, k, l)
+        scales = self._weights.double().numpy() / (255 * _WHOLE * self.bound)
+        whole = np.rint(found * scales).reshape(len(pixels), -1)
+        norms = np.sqrt(np.square(whole).sum(axis=1, keepdims=True))
+        return np.asarray(whole / np.maximum(norms, _WHOLE))
 
     def to_images(self, coefficients: Tensor) -> Tensor:
         """Return the images ``(n, channels, height, width)`` of scaled coefficients, not cut."""

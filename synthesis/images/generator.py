@@ -3,7 +3,7 @@
 The first stage is linear and stands after the sketch: latent numbers times the factors of a class,
 plus its mean, back to pixels. A convolutional network then adds what second moments cannot say:
 edges, and where nothing is. It starts at zero, so that before the first round the generator is the
-sketch's, and rounds train both stages.
+sketch's, and rounds train it alone.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ HAZE = 0.3
 BRIGHTNESS = 0.95
 """Brightness that a subject is given there: that of its 95th percentile of pixels."""
 _IMAGES_LOOKED_AT = 1000
+MOST_HIDDEN = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +37,11 @@ class ImageGeneratorSettings:
         frequencies: coefficients of the first stage.
         num_classes: classes of the schema.
         directions: latent numbers of an image.
-        hidden: channels of the second stage.
+        hidden: channels of the second stage, in [1, 256].
         is_dark_around: whether haze around the subject is cut.
+
+    Raises:
+        ValueError: if ``hidden`` is out of range.
     """
 
     frequencies: Frequencies
@@ -45,6 +49,10 @@ class ImageGeneratorSettings:
     directions: int
     hidden: int = HIDDEN
     is_dark_around: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.hidden <= MOST_HIDDEN:
+            raise ValueError(f"hidden must be between 1 and {MOST_HIDDEN}, got {self.hidden}.")
 
     @classmethod
     def for_schema(cls, schema: ImageSchema, *, hidden: int = HIDDEN) -> Self:
@@ -104,6 +112,11 @@ class ImageGenerator(nn.Module):
         self.shares.copy_(torch.from_numpy(gaussians.shares))
         if self.settings.is_dark_around:
             self.curve.copy_(self._find_curve())
+
+    def check_shares(self) -> None:
+        """Raise ValueError if no class can be drawn, as with odd weights from outside."""
+        if not bool((self.shares > 0).any()):
+            raise ValueError("shares must have a number above 0, and they have none.")
 
     def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
         """Return images ``(n, channels, height, width)`` with values from 0 to 1.

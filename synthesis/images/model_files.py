@@ -48,7 +48,7 @@ def load_image_generator(folder: Path) -> tuple[ImageGenerator, ImageSchema]:
     """
     try:
         description = json.loads((folder / DESCRIPTION_FILE).read_text("utf-8"))
-        schema = parse_any_schema(description["schema"], source=DESCRIPTION_FILE)
+        schema = parse_any_schema(dict(description["schema"]), source=DESCRIPTION_FILE)
         if description["format"] != FORMAT or not isinstance(schema, ImageSchema):
             raise ValueError("it is of another format")
         settings = ImageGeneratorSettings.for_schema(
@@ -56,11 +56,15 @@ def load_image_generator(folder: Path) -> tuple[ImageGenerator, ImageSchema]:
         )
         generator = ImageGenerator(settings, rng=torch.Generator())
         generator.load_state_dict(load_file(folder / WEIGHTS_FILE))
+        generator.check_shares()
         if not all(bool(torch.isfinite(value).all()) for value in generator.state_dict().values()):
             raise ValueError("a weight is not finite")
     except InputError:
         raise
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+    except (
+        *(OSError, KeyError, TypeError, ValueError, OverflowError, RuntimeError),
+        SafetensorError,
+    ) as error:
         raise InputError(
             f"the generator in {folder} cannot be read ({type(error).__name__}): its two files are "
             "missing, damaged or do not belong together; copy them again.",

@@ -67,7 +67,13 @@ class Kind(ABC):
 
     @abstractmethod
     def to_rows(self, codes: NDArray[np.integer], rng: torch.Generator) -> Tensor:
-        """Return one row for each record, each by itself; ``rng`` is public."""
+        """Return one row for each record, each by itself.
+
+        Args:
+            codes: of the records, ``(n, columns)``.
+            rng: what is drawn for a row follows its place in the batch, so it must stay at the
+                site; unknown and alike for all rows, it costs nothing.
+        """
 
     @abstractmethod
     def draw_fakes(self, generator: nn.Module, number: int, rng: torch.Generator) -> Tensor:

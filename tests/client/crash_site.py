@@ -32,7 +32,7 @@ from crash_mutants import put_mutant
 from flwr.app import Context, Message, RecordDict
 from tiny_sites import make_config
 
-from client import answering, evaluating, sketching, training
+from client import answering, evaluating, sketching
 from client.app import SITE_DIR, app
 from client.kept import KeptAnswers
 from client.site import Site
@@ -40,6 +40,7 @@ from client.state import StudyState
 from privacy import Ledger, PrivateTrainer, ledger_store
 from strategies import protocol
 from strategies.protocol import ARRAYS
+from synthesis.kinds import tables
 
 PHASES = ("hello", "sketch", "round-1", "round-2", "evaluation")
 HEAD = 16
@@ -182,7 +183,7 @@ class Fate:
         self.watch(evaluating, "gaussian_mechanism", after="after-noise")
         self.watch(PrivateTrainer, "train", before="before-steps", after="after-steps")
         self.watch(StudyState, "save_training", before="before-saving", after="after-saving")
-        self.watch(training, "improve_generator", after="after-generator")
+        self.watch(tables, "improve_generator", after="after-generator")
         self.watch(KeptAnswers, "keep", before="before-keeping", after="after-keeping")
         self.watch(answering, "keep_phase", after="after-noting")
         self.watch(os, "replace", before="before-replacing", after="after-replacing")

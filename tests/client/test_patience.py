@@ -11,7 +11,7 @@ from asking import ask_sketch, be_inside_a_run, code_of
 from tiny_sites import write_site
 
 import client.patience
-import client.site
+import client.reading
 from client.patience import patience_of, read_patiently
 from privacy import State
 from synthesis import InputError, SourceUnavailable
@@ -78,7 +78,7 @@ def outage(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Let as many attempts fail as the list has entries; each may break off in the middle."""
     monkeypatch.setattr(client.patience, "_PAUSES_S", (0.001,))
     left: list[str] = []
-    whole = client.site.read_parts
+    whole = client.reading.read_parts
 
     def read_parts(*args: Any) -> Iterator[Any]:
         parts = whole(*args)
@@ -87,7 +87,7 @@ def outage(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             raise SourceUnavailable("the database broke off")
         yield from parts
 
-    monkeypatch.setattr(client.site, "read_parts", read_parts)
+    monkeypatch.setattr(client.reading, "read_parts", read_parts)
     be_inside_a_run()
     yield left
 

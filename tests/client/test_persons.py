@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from privacy import Part, SeededRandomness, Unit, trainer
 from privacy.private_step import PrivateStep
 from synthesis import InputError
 from synthesis.discriminator import Discriminator
+from synthesis.kinds import kind_of
 from synthesis.layout import SketchLayout
 from synthesis.tables import write_table
 
@@ -107,7 +109,8 @@ def batches_of(site: Site, steps: int = 1) -> list[torch.Tensor]:
     everyone = Everyone()
     rows = SeededRandomness(2).stream("rows")
     request = make_request(discriminator_steps=steps)
-    training._train_discriminator(site, request, everyone, lambda number: None, rows)
+    to_rows = partial(kind_of(site.schema).to_rows, rng=torch.Generator())
+    training._train_discriminator(site, request, everyone, lambda number: None, to_rows, rows)
     return everyone.batches
 
 

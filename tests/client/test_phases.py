@@ -24,11 +24,12 @@ from asking import (
 from flwr.app import Message
 from tiny_sites import make_request, write_site
 
-from client import answering, reserving, training
+from client import answering, reserving
 from client.site import Site
 from privacy import Receipt, State
 from strategies import protocol
 from strategies.protocol import ARRAYS, RECEIPT
+from synthesis.kinds import tables
 
 ALL: dict[str, Callable[..., Message]] = {
     "sketch": lambda home, **more: ask_sketch(home, evaluation=True, **more),
@@ -144,7 +145,7 @@ def test_a_round_cannot_begin_again_after_a_later_one(
     site: Site, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(training, "improve_generator", raising(Killed()))
+        patch.setattr(tables, "improve_generator", raising(Killed()))
         with pytest.raises(Killed):
             ask_train(home)
     assert not ask_train(home, server_round=2).has_error()

@@ -130,7 +130,8 @@ def nothing_clipped(patch: pytest.MonkeyPatch) -> None:
 
 def persons_not_weighed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        "client.sketching.compute_sketch", lambda layout, codes, _: compute_sketch(layout, codes)
+        "synthesis.kinds.tables.compute_sketch",
+        lambda layout, codes, _: compute_sketch(layout, codes),
     )
 
 
