@@ -88,12 +88,14 @@ class Site:
         config: the content of ``site.toml``.
         is_simulated: whether whoever opened it runs a simulation; only then may noise be seeded.
         patience_s: longest wait for data that are out of reach.
+        receipt_file: where the last receipt is kept, from the folder.
     """
 
     folder: Path
     config: SiteConfig
     is_simulated: bool = False
     patience_s: float = 0.0
+    receipt_file: str = RECEIPT_FILE
 
     @cached_property
     def schema(self) -> AnySchema:
@@ -138,7 +140,7 @@ class Site:
             )
         ledger = Ledger.open(path, key=self.key)
         if (receipt := self.last_receipt) is not None:
-            ledger.check_receipt(receipt)
+            ledger.check_receipt(receipt)  # reads the file again, which may have grown meanwhile
         if (dataset := dataset_of(self.config.data)) != ledger.header.dataset:
             raise InputError(
                 f"data in {SITE_FILE} must be the data set the ledger was opened for, "
@@ -173,7 +175,7 @@ class Site:
         Raises:
             InputError: if it cannot be read.
         """
-        path = self.folder / RECEIPT_FILE
+        path = self.folder / self.receipt_file
         try:
             return Receipt.from_text(path.read_text(encoding="ascii"))
         except FileNotFoundError:
@@ -191,7 +193,7 @@ class Site:
         With it the site finds out by itself when its ledger was put back, whoever else forgets.
         """
         receipt = self.ledger.receipt()
-        replace_file(self.folder / RECEIPT_FILE, f"{receipt.to_text()}\n".encode("ascii"))
+        replace_file(self.folder / self.receipt_file, f"{receipt.to_text()}\n".encode("ascii"))
         return receipt
 
     @property

@@ -100,7 +100,10 @@ def _explain(error: Exception) -> tuple[str, int] | None:
     if isinstance(error, failures):
         return str(error), FAILED
     if isinstance(error, MemoryError):
-        return "there is not enough memory for this; ask for fewer rows, columns or bins.", FAILED
+        return (
+            "there is not enough memory for this; free some, or give it less to read or to make.",
+            FAILED,
+        )
     if isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
         return (

@@ -9,7 +9,7 @@ from typing import Any
 from server.planning import Circumstances, parse_open_study, settle_share
 from server.study import AUTO, Study, parse_study
 from simulations.demos import DEFAULT_DEMO, DEMO_ROWS, load_demo_schema
-from simulations.partition_spec import PartitionKind, parse_partition
+from simulations.partition_spec import PartitionKind, PartitionSpec, parse_partition
 from simulations.settings import SimulationSettings, make_study
 from synthesis.errors import InputError
 from synthesis.images.schema import ImageSchema
@@ -155,17 +155,25 @@ def _count_sites(
             f"sites must be at least 2, got {asked}; a study pools several sites.",
             argument="sites",
         )
+    spec = parse_partition(settings.partition)
     if len(declared) > 1:
-        if asked not in (None, len(declared)):
+        stated = _stated_sites(settings, spec) if asked is None else asked
+        if stated not in (None, len(declared)):
             raise InputError(
-                f"rows must be one number or one for each of the {asked} sites, got "
-                f"{len(declared)}; leave sites out or correct rows.",
+                f"rows must be one number or one for each of the {stated} sites, got "
+                f"{len(declared)}; correct rows, or the number of sites.",
                 argument="rows",
             )
         return len(declared)
     if asked is not None:
         return asked
-    spec = parse_partition(settings.partition)
     if not is_simulation or spec.kind is PartitionKind.COLUMN:
         return study.minimum_sites
     return len(spec.sizes) or settings.sites
+
+
+def _stated_sites(settings: SimulationSettings, spec: PartitionSpec) -> int | None:
+    """Return how many sites the study file says there are, or None if it does not say."""
+    if spec.kind is PartitionKind.COLUMN:
+        return None  # the table says
+    return len(spec.sizes) or (settings.sites if "sites" in settings.model_fields_set else None)

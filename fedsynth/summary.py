@@ -9,6 +9,7 @@ from rich.console import Console
 from fedsynth.attack_view import NO_PROOF, describe
 from fedsynth.console import add_row, make_table, say
 from server.report import Evaluation, Report, Utility
+from server.report.answers import describe_audit
 
 TITLES = {
     "real": "real training rows",
@@ -37,6 +38,8 @@ def show_summary(console: Console, report: Report, folder: Path) -> None:
         )
     if report.utility is not None:
         _show_figures(console, report.utility)
+    if report.audit is not None:
+        say(console, describe_audit(report.audit))
     if report.attacks is not None:
         say(console, f"{describe(report.attacks)} {NO_PROOF}")
     if report.evaluation is not None and report.evaluation.figures:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from synthesis.generator import Generator as Network
 
 SHARD_ROWS = 1 << 17
+MOST_ROWS = 10**10
+"""More are a slip of the keyboard: they would be drawn for days and fill any disk."""
 _GZIP_LEVEL = 6
 
 T = TypeVar("T")
@@ -146,6 +148,11 @@ def check_size(num_rows: int, seed: int) -> None:
     """Raise InputError unless a table can have so many rows and such a seed."""
     if num_rows < 1:
         raise InputError(f"rows must be at least 1, got {num_rows}.", argument="rows")
+    if num_rows > MOST_ROWS:
+        raise InputError(
+            f"rows must be at most {MOST_ROWS:,}, got {num_rows:,}; ask for fewer.",
+            argument="rows",
+        )
     if seed < 0:
         raise InputError(f"seed must be 0 or more, got {seed}.", argument="seed")
 

@@ -27,6 +27,9 @@ def init(
         list[str] | None,
         typer.Option(help="One more name or address of this machine; may be repeated."),
     ] = None,
+    listen: Annotated[
+        str, typer.Option(help="Address of this machine to listen on; 0.0.0.0 is all of them.")
+    ] = "0.0.0.0",
     superlink_port: Annotated[
         int, typer.Option(help="Port on this machine only, for the SuperLink.")
     ] = 18443,
@@ -41,6 +44,7 @@ def init(
             "name": name,
             "host": host,
             "addresses": tuple(address or ()),
+            "listen": listen,
             "port": port,
             "superlink_port": superlink_port,
             "days": days,

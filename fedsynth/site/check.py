@@ -87,6 +87,12 @@ def check_site(folder: Path, study_file: Path) -> bool:
         concern = find_own_concern(study, plan, site.schema, trained_on)
         show_concerns(screen, [concern] if concern else [])
     _show_verdict(standing, refusal)
+    if data.units == 0:
+        say(
+            screen,
+            f"WARNING: none of {data.rows:,} rows fits the schema, so nothing could be learnt "
+            "here: the study would be spent for nothing. Correct the data or the schema first.",
+        )
     return refusal is None
 
 

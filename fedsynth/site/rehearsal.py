@@ -14,7 +14,7 @@ from privacy.ledger_file import append, create_file, read_rows, transaction
 
 @contextmanager
 def rehearse(site: Site) -> Iterator[Site]:
-    """Yield the same site with a copy of its ledger, which is gone afterwards.
+    """Yield the same site with a copy of its ledger and of its last receipt, gone afterwards.
 
     A policy that was tightened in the site's file is in force in the copy, as it will be in the
     ledger itself when a study comes.
@@ -22,10 +22,16 @@ def rehearse(site: Site) -> Iterator[Site]:
     Args:
         site: the data site; its ledger must be whole.
     """
+    # The receipt first: a node that runs here may lengthen the ledger and renew it meanwhile.
+    receipt = site.last_receipt
     first, *others = read_rows(site.folder / site.config.ledger)
     with tempfile.TemporaryDirectory(prefix="fedsynth-check-") as scratch:
         copy = Path(scratch).resolve() / "ledger.sqlite"
+        held = copy.with_name("last.receipt")
+        if receipt is not None:
+            held.write_text(receipt.to_text(), encoding="ascii")
         create_file(copy, first)
         with transaction(copy) as connection:
             append(connection, others)
-        yield replace(site, config=site.config.model_copy(update={"ledger": str(copy)}))
+        config = site.config.model_copy(update={"ledger": str(copy)})
+        yield replace(site, config=config, receipt_file=str(held))

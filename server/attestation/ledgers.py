@@ -7,6 +7,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from privacy import LedgerBroken, PublicKey, Receipt
 from privacy.canaries import COMMITMENT
@@ -17,6 +18,9 @@ from server.attestation.checks import shown
 from server.attestation.folder import FolderContent
 from server.attestation.predicate import Predicate, SiteClaim
 from server.attestation.verdict import Check
+
+_MOST_BYTES: Final = 1 << 30
+"""A ledger is copied and read as a whole; a million entries fit."""
 
 
 def check_ledgers(
@@ -52,7 +56,10 @@ def _read(site: SiteClaim, folder: Path, content: FolderContent, copy: Path) -> 
     if site.ledger is None or site.ledger not in content.digests:
         return "is missing"
     try:
-        shutil.copyfile(folder / PurePosixPath(site.ledger), copy)
+        path = folder / PurePosixPath(site.ledger)
+        if path.stat().st_size > _MOST_BYTES:
+            return f"is larger than {_MOST_BYTES >> 20} MiB, which no ledger is"
+        shutil.copyfile(path, copy)
         book = read_book(copy, public_key=PublicKey(site.public_key) if site.public_key else None)
         if site.receipt is not None:
             book.check_receipt(Receipt.from_text(site.receipt))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Final
 
 from pydantic import ValidationError
 
 from privacy import Envelope
 from server.attestation import checks
-from server.attestation.canaries import check_canaries, read_canaries
-from server.attestation.figures import check_epsilon, check_report, read_report
+from server.attestation.canaries import CANARIES_FILE, check_canaries, read_canaries
+from server.attestation.figures import REPORT_FILE, check_epsilon, check_report, read_report
 from server.attestation.folder import read_folder
 from server.attestation.ledgers import check_ledgers
 from server.attestation.predicate import (
@@ -23,6 +24,9 @@ from server.attestation.predicate import (
 )
 from server.attestation.verdict import ReleaseBroken, TrustedKeys, Verdict
 
+_MOST_BYTES: Final = {ENVELOPE_FILE: 64 << 20, REPORT_FILE: 256 << 20, CANARIES_FILE: 256 << 20}
+"""These are read as a whole, by whoever got them from a stranger; real ones have few megabytes."""
+
 
 def verify_release(folder: Path, trusted: TrustedKeys | None = None) -> Verdict:
     """Check all that can be checked of a release; nothing is written into it.
@@ -32,8 +36,10 @@ def verify_release(folder: Path, trusted: TrustedKeys | None = None) -> Verdict:
         trusted: whose signatures the reader accepts; without it any key will do.
 
     Raises:
-        ReleaseBroken: if there is no statement that could be checked.
+        ReleaseBroken: if there is no statement that could be checked, or what must be read for it
+            is too large.
     """
+    _check_sizes(folder)
     envelope = _read_envelope(folder)
     statement = _read_statement(envelope)
     predicate = statement.predicate
@@ -60,11 +66,28 @@ def verify_release(folder: Path, trusted: TrustedKeys | None = None) -> Verdict:
     )
 
 
+def _check_sizes(folder: Path) -> None:
+    for name, most in _MOST_BYTES.items():
+        try:
+            size = (folder / name).stat().st_size
+        except OSError:
+            continue  # whoever reads it says why it cannot be read
+        if size > most:
+            raise ReleaseBroken(
+                f"{folder / name} must have at most {most >> 20} MiB, and it has {size >> 20:,}; "
+                "get the release again."
+            )
+
+
 def _read_envelope(folder: Path) -> Envelope:
     path = folder / ENVELOPE_FILE
-    if not folder.is_dir():
+    try:
+        is_folder, is_there = folder.is_dir(), path.is_file()
+    except OSError as error:
+        raise ReleaseBroken(f"{folder} cannot be read ({error.strerror}).") from None
+    if not is_folder:
         raise ReleaseBroken(f"there is no folder {folder}; give the folder of a release.")
-    if not path.is_file():
+    if not is_there:
         raise ReleaseBroken(
             f"{folder} has no signed statement: {ENVELOPE_FILE} is missing; give the folder of a "
             "release, whole."

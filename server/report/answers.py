@@ -24,7 +24,7 @@ def largest_total(report: Report) -> float:
 
 def find_audit_words(report: Report) -> Iterator[str]:
     """Say what canaries and attacks showed, the bad first."""
-    audited = _audit_words(report.audit)
+    audited = describe_audit(report.audit)
     if report.attacks is None:
         yield audited
         return
@@ -33,7 +33,8 @@ def find_audit_words(report: Report) -> Iterator[str]:
     yield from (attacked, audited) if is_broken else (audited, attacked)
 
 
-def _audit_words(audit: Audit | None) -> str:
+def describe_audit(audit: Audit | None) -> str:
+    """Say what canaries showed."""
     if audit is None or not audit.sites:
         return (
             "No site planted canaries, so this report holds no audit from within. Audits give "

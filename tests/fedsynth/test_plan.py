@@ -113,6 +113,7 @@ def test_person_level_studies_speak_of_persons(shell: CommandLine) -> None:
         (["--rows", "5,0"], "rows must be a whole number above 0"),
         (["--rows", "-5"], "rows must be a whole number above 0"),
         (["--rows", "5,6", "--sites", "3"], "one for each of the 3 sites, got 2"),
+        (["--rows", "1,2"], "one for each of the 3 sites, got 2"),
         (["--rows", "5", "--sites", "1"], "sites must be at least 2, got 1"),
         (["--schema", "none.toml"], "schema file none.toml does not exist"),
     ],

@@ -81,6 +81,15 @@ def test_init_takes_broken_records_and_says_how_many_on_this_screen(shell: Comma
     assert "extra" not in text
 
 
+def test_check_warns_where_no_row_fits_the_schema(north: FoundedSite) -> None:
+    assert "WARNING" not in north.run("check", "flu.toml").out
+    north.shell.write_rows("visits.csv", age=[120] * 60)
+    ended = north.run("check", "flu.toml")
+    assert (ended.code, ended.err) == (0, "")
+    assert "none of 60 rows fits the schema" in joined(ended.out)
+    assert "spent for nothing" in joined(ended.out)
+
+
 def test_check_changes_no_file_and_spends_nothing(north: FoundedSite) -> None:
     north.spend()
     before = north.shell.files()

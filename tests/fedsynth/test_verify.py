@@ -17,6 +17,7 @@ from command_line import CommandLine, write_inputs
 from signed_release import STRANGER, flip, names_in, read_statement, sign_again
 
 import fedsynth
+from server.attestation import ReleaseBroken, verify_release
 
 ROOT = Path(__file__).parents[2]
 FILES = (
@@ -207,3 +208,32 @@ def test_it_waits_for_neither_torch_nor_flower(shell: CommandLine, name: str) ->
     )
     assert done.returncode == (0 if name == "release" else 1), done.stderr
     assert done.stdout.splitlines()[-1] == "loaded []"
+
+
+@pytest.mark.parametrize("name", ["release.intoto.json", "report.json", "canaries.json"])
+def test_what_is_too_large_to_be_read_is_refused_unread(shell: CommandLine, name: str) -> None:
+    with open(shell.home / "release" / name, "ab") as file:
+        file.truncate(20 << 30)  # holes: it takes no room
+    ended = shell.run("verify", "release")
+    assert (ended.code, ended.out) == (1, "")
+    assert f"{name} must have at most" in " ".join(ended.err.split())
+
+
+def test_a_ledger_too_large_to_be_copied_is_refused(
+    shell: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.attestation.ledgers._MOST_BYTES", 1 << 10)
+    ended = shell.run("verify", "release")
+    assert ended.code == 1
+    assert "which no ledger is" in " ".join(ended.out.split())
+
+
+def test_a_folder_that_may_not_be_entered_is_a_reason(
+    shell: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(ReleaseBroken, match=r"release cannot be read \(Permission denied\)"):
+        verify_release(shell.home / "release")

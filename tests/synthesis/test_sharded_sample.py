@@ -64,6 +64,8 @@ def test_a_table_is_its_batches_one_after_the_other() -> None:
 def test_batches_refuse_at_once() -> None:
     with pytest.raises(InputError, match="rows must be at least 1"):
         sample_batches(make_generator(), SCHEMA, 0)
+    with pytest.raises(InputError, match="rows must be at most 10,000,000,000"):
+        sample_batches(make_generator(), SCHEMA, 10**20 - 1)
 
 
 CUTTING = [
