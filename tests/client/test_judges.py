@@ -76,7 +76,7 @@ def test_no_generator_is_trained_and_no_statistics_are_needed(
     def fail(*words: object, **named: object) -> None:
         raise AssertionError("a generator was trained")
 
-    monkeypatch.setattr(training, "improve_generator", fail)
+    monkeypatch.setattr(training, "choose_generator_steps", fail)
     write_site(tmp_path / "site-1")
     weights = {ARRAYS: train_records()[ARRAYS]}
     reply = ask_train(tmp_path, weights, returns_discriminator=True, generator_steps=0)
