@@ -50,7 +50,7 @@ def find_shares(
     found = []
     for feature in range(len(layout.groups)):
         totals, precision = average_totals(layout, counts, feature, is_given_label=False)
-        noise = std**2 / precision / rows**2
+        noise = std**2 / precision[0] / rows**2
         found.append(Shares(values=totals[0] / rows, noise=noise, rows=drawn))
     classes, class_std = class_totals(layout, counts, std)
     noise = np.full(len(classes), (class_std / rows) ** 2)
