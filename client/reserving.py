@@ -8,6 +8,7 @@ from client.canaries import describe_canaries, prepare_canaries
 from client.refusals import MalformedRequest
 from client.settings import StudyRequest
 from client.site import Site
+from client.site_config import name_positions
 from client.unit_rule import UNITS, check_same_units
 from privacy import (
     BudgetExceeded,
@@ -135,6 +136,8 @@ def _details(site: Site, request: StudyRequest) -> dict[str, str]:
     # How the steps are split into rounds belongs to what was reserved: the same number of steps
     # cut differently in every round would run more of them than were paid for.
     own = {_EPSILON: repr(request.budget.epsilon)} if request.allow_less_epsilon else {}
+    if site.missing:  # what is told of a column must not change between phases
+        own["missing-columns"] = name_positions(site.missing)
     return (
         {
             "config-hash": request.config_hash,

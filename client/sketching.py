@@ -35,13 +35,15 @@ def release_sketch(site: Site, request: StudyRequest) -> SketchRelease:
     """
     plan, reservation = reserve_study(site, request)
     begin_phase(site, reservation, SKETCH_PHASE)
-    layout = SketchLayout.from_schema(site.schema)
+    layout = SketchLayout.from_schema(site.schema).lacking(site.missing)
     units = read_training_units(site, request)
     if plan.sketch_noise_multiplier is None:
         raise ValueError("a study needs a sketch; adversarial-share must be below 1.")
     counts, sensitivity = count_for_sketch(layout, units)
-    statistics = gaussian_mechanism(
-        counts,
+    statistics = np.zeros_like(counts)  # and so it stays where the site has nothing to tell
+    told = layout.told_cells
+    statistics[told] = gaussian_mechanism(
+        counts[told],
         sensitivity=sensitivity,
         noise_multiplier=plan.sketch_noise_multiplier,
         stream=site.randomness.stream(site.config.name, request.study, "sketch"),

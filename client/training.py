@@ -28,6 +28,7 @@ from privacy import (
     SitePlan,
 )
 from synthesis.adversarial import GeneratorStepSettings, improve_generator
+from synthesis.coverage import Coverage, coverage_size
 from synthesis.discriminator import Discriminator
 from synthesis.fitting import SketchLoss
 from synthesis.generator import Generator
@@ -55,7 +56,8 @@ def train_round(
         request: the study's settings; the same as in the sketch.
         generator: the global generator as received.
         server_round: from 1; each round is run once.
-        pooled_sketch: sum of all sites' noisy sketches; kept, and sent until a round succeeded.
+        pooled_sketch: sum of all sites' noisy sketches, and its coverage where sites lack columns;
+            kept, and sent until a round succeeded.
         pooled_noise_std: standard deviation of the noise in the pooled sketch.
 
     Raises:
@@ -72,7 +74,7 @@ def train_round(
         state.save_pooled_sketch(pooled_sketch)
     begin_phase(site, reservation, round_phase(server_round))
     rng = partial(site.randomness.torch, site.config.name, request.study, server_round)
-    discriminator = Discriminator(sum(site.schema.sizes), rng=rng("discriminator"))
+    discriminator = _make_discriminator(site, rng("discriminator"))
     trainer = _make_trainer(site, request, plan, discriminator, server_round)
     state.restore_training(server_round, discriminator, trainer.optimizer)
     _train_discriminator(
@@ -96,6 +98,12 @@ def train_round(
         ),
         rng=rng("generator"),
     )
+
+
+def _make_discriminator(site: Site, rng: torch.Generator) -> Discriminator:
+    sizes = site.schema.sizes
+    told = [column not in site.missing for column, size in enumerate(sizes) for _ in range(size)]
+    return Discriminator(sum(sizes), rng=rng, told=told if site.missing else None)
 
 
 def make_discriminator_optimizer(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -177,8 +185,19 @@ def _pooled_sketch(state: StudyState) -> Tensor:
 
 def _sketch_loss(site: Site, pooled: Tensor, noise_std: float) -> SketchLoss:
     layout = SketchLayout.from_schema(site.schema)
-    if pooled.shape != (layout.dimension,):
-        raise MalformedRequest(f"the pooled sketch must have shape ({layout.dimension},).")
+    length, more = layout.dimension, coverage_size(layout)
+    if pooled.shape not in ((length,), (length + more,)):
+        raise MalformedRequest(
+            f"the pooled sketch must have shape ({length},), or ({length + more},) with coverage."
+        )
     if not 0 <= noise_std <= MAX_POOLED_NOISE:
         raise MalformedRequest(f"pooled-noise-std must be between 0 and {MAX_POOLED_NOISE:g}.")
-    return SketchLoss(make_targets(layout, pooled.double().numpy(), noise_std))
+    values, coverage = pooled.double().numpy(), None
+    if len(values) > length:
+        try:
+            coverage = Coverage.from_vector(layout, values[length:])
+        except ValueError as error:
+            raise MalformedRequest(f"the pooled sketch cannot be read: {error}") from None
+        if coverage.find_untold(layout):
+            raise MalformedRequest("the pooled sketch must tell of every column.")
+    return SketchLoss(make_targets(layout, values[:length], noise_std, coverage))

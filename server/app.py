@@ -7,12 +7,13 @@ its own is public: sites weigh in by the size that their noisy sketches suggest.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import median
+from functools import partial
 
 from flwr.app import ArrayRecord, Context
 from flwr.serverapp import Grid, ServerApp
 
 from privacy import SeededRandomness
+from server import lacking
 from server.acceptance import check_acceptance, find_least_noise
 from server.canaries import CanaryAuditor
 from server.checkpoint import Checkpoint
@@ -21,6 +22,7 @@ from server.evaluating import Evaluator
 from server.fitting import fit_once, load_weights, weights_of
 from server.outcome import Attested, Evaluation, StudyOutcome
 from server.pooling import (
+    Missing,
     SketchGroup,
     ask_groups,
     epsilon_of,
@@ -46,6 +48,7 @@ from strategies.robust_sketch import LEVEL
 from strategies.rules import make_rule
 from strategies.validation import Reply
 from strategies.wire_field import WireFormat
+from synthesis.coverage import coverage_of
 from synthesis.generator import Generator
 from synthesis.layout import PAIR_SCALE, SketchLayout
 from synthesis.schema import Schema
@@ -104,16 +107,18 @@ class Coordinator:
         if self._checkpoint.open(self.study.name, f"{self.study.digest()}:{self.schema.digest()}"):
             self.receipts.expect_repeats()
         hello = self._say_hello(grid)
-        sketches = self._collect_sketches(grid, list(hello))
+        missing = lacking.read_missing(hello)
+        sketches = self._collect_sketches(grid, list(hello), missing)
         pooled = pooled_of(sketches)
         noise_std = pooled.noise_variance**0.5 * self._layout.sensitivity
-        targets = make_targets(self._layout, pooled.values, noise_std)
+        coverage = coverage_of(self._layout, pooled.coverage)
+        targets = make_targets(self._layout, pooled.values, noise_std, coverage)
         groups = find_groups(sketches)
         fitted = self._fit(targets, groups)
         strategy = self._make_strategy(hello, sketches, pooled, groups)
         generator = self._run_rounds(grid, strategy, fitted, targets)
         evaluation = self._evaluate(grid, list(sketches.valid), generator, targets.rows)
-        canaries = self._auditor.open_coins(grid, sketches, fitted)
+        canaries = self._auditor.open_coins(grid, sketches, fitted, missing)
         self._close(grid, list(hello))
         self.outcome = StudyOutcome(
             generator=generator,
@@ -123,8 +128,9 @@ class Coordinator:
             epsilons={n: epsilon_of(reply) for n, reply in sketches.valid.items()},
             estimated_rows=targets.rows,
             sketch_noise_std=noise_std / PAIR_SCALE,
-            site_noise_std=median(map(noise_of, sketches.valid.values()))
-            * (self._layout.sensitivity / PAIR_SCALE),
+            site_noise_std=lacking.find_site_noise(self._layout, sketches, missing),
+            missing=lacking.name_missing(missing, self.schema),
+            apart=lacking.name_apart(self._layout, coverage, self.schema),
             phases=tuple(self._conversation.phases),
             rounds=strategy.rounds,
             evaluation=evaluation,
@@ -145,6 +151,7 @@ class Coordinator:
         def accept(answers: Answers) -> Answers:
             check_acceptance(answers, self.study, self.receipts.keys)
             answers.require(self.study.minimum_sites, "an answer")
+            lacking.check_missing(answers.valid, self.study, self.schema, self._rule)
             return answers
 
         return self._conversation.ask(
@@ -157,18 +164,20 @@ class Coordinator:
             accept=accept,
         ).valid
 
-    def _collect_sketches(self, grid: Grid, nodes: list[int]) -> Answers:
+    def _collect_sketches(self, grid: Grid, nodes: list[int], missing: Missing) -> Answers:
         pool = make_pool(
             self._layout,
-            self._auditor.find_contributions,
+            partial(self._auditor.find_contributions, missing=missing),
             self._rule,
             least_noise=find_least_noise(self.study),
             most_groups=self.study.max_site_groups,
             rng=SeededRandomness(self.study.seed).numpy("pool"),
+            missing=missing,
         )
 
         def accept(answers: Answers) -> Answers:
             answers.require(self.study.minimum_sites, "a sketch")
+            lacking.check_told(list(answers.valid), missing, self.schema)
             sealed = pool.seal(answers)
             if len(groups := find_groups(sealed)) > 1:
                 nodes = [node for group in groups for node in group.nodes]

@@ -95,6 +95,8 @@ class StudyOutcome:
         canaries: of the sites that planted some, by node.
         groups: nodes of each group of sites that the generator describes, in its order.
         comparison: of the sites in ``nodes``; None where there were too many.
+        missing: names of the columns that a site declared that it lacks, by node.
+        apart: pairs of columns that no site has together, so nothing is known of them as pairs.
         differing: nodes whose sketch is unlike the others' beyond chance; None where the rule
             does not compare them.
     """
@@ -116,6 +118,8 @@ class StudyOutcome:
     groups: tuple[tuple[int, ...], ...] = ()
     comparison: SiteComparison | None = None
     differing: tuple[int, ...] | None = None
+    missing: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    apart: tuple[tuple[str, str], ...] = ()
 
     def with_names(self, names: Mapping[int, str]) -> Self:
         """Return the same outcome with a generator that names the sites in each of its groups.

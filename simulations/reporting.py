@@ -40,6 +40,10 @@ from simulations.exact_figures import measure_exactly
 from simulations.sites import SimulatedSites, site_folder
 
 LEDGER_FILE = "ledger.sqlite"
+_NO_ATTACKS = (
+    "Some sites lack columns, so nobody tried what an attacker could learn of real rows: what a row "
+    "lacks would tell it from others."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +94,12 @@ def make_report(
         release=Release(rows=num_rows, columns=sites.schema.names, label=sites.schema.label),
         promise=_promise_of(study, sites),
         sites=tuple(
-            build_site(ledger, adversarial_share=study.adversarial_share, attested=attested)
+            build_site(
+                ledger,
+                adversarial_share=study.adversarial_share,
+                attested=attested,
+                missing_columns=sites.missing.get(ledger.header.site, ()),
+            )
             for ledger, attested in ledgers
         ),
         refusals=build_refusals(outcome.left_out, names),
@@ -99,6 +108,7 @@ def make_report(
         utility=assessment.utility,
         evaluation=_report_evaluation(outcome, sites, run),
         consistency=build_consistency(outcome, sites.schema, names),
+        never_together=outcome.apart,
         sketch_noise=build_sketch_noise(outcome),
         attacks=assessment.attacks,
         audit=build_audit(canaries, study),
@@ -112,6 +122,7 @@ def make_report(
         limits=(
             "This is a simulation: all rows were on one machine and the noise came from a seed, so "
             "the folder shows how a study works and protects nobody.",
+            *((_NO_ATTACKS,) if sites.missing else ()),
             *strategy.warnings,
         ),
     )

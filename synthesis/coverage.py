@@ -48,7 +48,7 @@ class Coverage:
         """Return what ``to_vector`` gave.
 
         Raises:
-            ValueError: if it has another length, a number is out of range, or a column is not told.
+            ValueError: if it has another length, or a number is out of range.
         """
         size = coverage_size(layout)
         if vector.shape != (size,):
@@ -61,8 +61,6 @@ class Coverage:
             raise ValueError("rows must be shares, in [0, 1].")
         ends = np.cumsum([block.shape[0] for block in layout.blocks])[:-1]
         found = cls(noise=tuple(np.split(noise, ends)), rows=tuple(np.split(rows, ends)))
-        if found.find_untold(layout):
-            raise ValueError("every column must be told by some block.")
         return found
 
     def to_vector(self) -> Floats:
@@ -71,18 +69,23 @@ class Coverage:
 
     @property
     def precisions(self) -> tuple[Floats, ...]:
-        """Per block and class, how much more precise a count is than one of the sketch; 0 if untold."""
+        """Per block and class, how much more precise a count is than one of the sketch, or 0."""
         return tuple(
             np.where(rows > 0, 1 / np.square(noise), 0.0)
             for noise, rows in zip(self.noise, self.rows, strict=True)
         )
 
+    @property
+    def told(self) -> tuple[bool, ...]:
+        """Per block, whether anybody tells of it."""
+        return tuple(bool((rows > 0).all()) for rows in self.rows)
+
     def find_untold(self, layout: SketchLayout) -> tuple[int, ...]:
         """Return the features that no block tells of."""
         told = {
             feature
-            for block, rows in zip(layout.blocks, self.rows, strict=True)
-            if (rows > 0).all()
+            for block, is_told in zip(layout.blocks, self.told, strict=True)
+            if is_told
             for feature in block.features
         }
         return tuple(feature for feature in range(len(layout.groups)) if feature not in told)
@@ -91,9 +94,18 @@ class Coverage:
         """Return the pairs of the layout of which no site has both features."""
         return tuple(
             (block.features[0], block.features[1])
-            for block, rows in zip(layout.blocks, self.rows, strict=True)
-            if len(block.features) == 2 and block.is_given_label and not (rows > 0).all()
+            for block, is_told in zip(layout.blocks, self.told, strict=True)
+            if len(block.features) == 2 and block.is_given_label and not is_told
         )
+
+
+def coverage_of(layout: SketchLayout, vector: NDArray[np.floating] | None) -> Coverage:
+    """Return the coverage that a vector tells; that of all that the layout has without one.
+
+    Raises:
+        ValueError: if it is not one that ``Coverage.to_vector`` gave.
+    """
+    return Coverage.of_site(layout) if vector is None else Coverage.from_vector(layout, vector)
 
 
 def coverage_size(layout: SketchLayout) -> int:
@@ -111,14 +123,15 @@ class Told:
     """The sketch of sites that lack the same columns.
 
     Attributes:
-        layout: which blocks they tell.
+        told: which blocks they tell.
         counts: noisy, ``(layout.dimension,)``; 0 where they tell nothing.
         variance: of the noise in an entry, in any unit, > 0.
-        classes: their units per class, ``(classes,)``, estimated.
+        classes: their units per class, ``(classes,)``, estimated; in equal parts where shares are
+            to be those of the units that are told of, whatever their labels.
         class_std: standard error of each of these.
     """
 
-    layout: SketchLayout
+    told: Sequence[bool]
     counts: Counts
     variance: float
     classes: Floats
@@ -140,14 +153,14 @@ def combine_told(layout: SketchLayout, several: Sequence[Told]) -> tuple[Counts,
         Counts, ``(layout.dimension,)``, and their coverage, whose noise is relative to the root of
         all variances together.
     """
-    parts = [list(each.layout.split(each.counts)) for each in several]
+    parts = [list(layout.split(each.counts)) for each in several]
     place = {(b.features, b.is_given_label): n for n, b in enumerate(layout.blocks)}
     blocks: list[Counts] = [np.zeros(block.shape) for block in layout.blocks]
     noise = [np.ones(block.shape[0]) for block in layout.blocks]
     rows = [np.zeros(block.shape[0]) for block in layout.blocks]
     variance = sum(each.variance for each in several)
     for number, block in enumerate(layout.blocks):
-        telling = [n for n, each in enumerate(several) if each.layout.is_told(block)]
+        telling = [n for n, each in enumerate(several) if each.told[number]]
         if not block.is_given_label or not telling:
             continue
         factors, factor = _find_factors(several, telling)
@@ -161,7 +174,9 @@ def combine_told(layout: SketchLayout, several: Sequence[Told]) -> tuple[Counts,
         blocks[overall] = factor * summed + (more * given).sum(0, keepdims=True)
         strength = (factor**2 + np.square(more).sum()) ** 0.5
         noise[overall], rows[overall] = np.array([part * strength]), np.array([1 / factor])
-    flat = [block.scale * counts.ravel() for block, counts in zip(layout.blocks, blocks, strict=True)]
+    flat = [
+        block.scale * counts.ravel() for block, counts in zip(layout.blocks, blocks, strict=True)
+    ]
     return np.concatenate(flat), Coverage(noise=tuple(noise), rows=tuple(rows))
 
 
@@ -174,5 +189,7 @@ def _find_factors(several: Sequence[Told], telling: Sequence[int]) -> tuple[Floa
     # Of a class lost in noise nothing is known but that, which its factor makes much of.
     least = max(1.0, 2 * sum(several[n].class_std ** 2 for n in telling) ** 0.5)
     factors = np.clip(whole / np.maximum(known, least), 1.0, LARGEST_FACTOR / 10)
-    factor = float(np.clip(np.sum(whole) / max(float(np.sum(known)), least), 1.0, LARGEST_FACTOR / 10))
+    factor = float(
+        np.clip(np.sum(whole) / max(float(np.sum(known)), least), 1.0, LARGEST_FACTOR / 10)
+    )
     return factors, factor

@@ -104,14 +104,15 @@ def make_targets(
     )
 
 
-def estimate_rows(layout: SketchLayout, sketch: Counts) -> float:
+def estimate_rows(layout: SketchLayout, sketch: Counts, coverage: Coverage | None = None) -> float:
     """Return how many rows, or persons, a noisy sketch suggests, at least 1.
 
     Args:
         layout: where the counts lie.
         sketch: ``(layout.dimension,)``.
+        coverage: what stands behind its blocks; follows from the layout where left out.
     """
-    return _count_rows(class_totals(layout, list(layout.split(sketch)), 0.0)[0])
+    return _count_rows(class_totals(layout, list(layout.split(sketch)), 0.0, coverage)[0])
 
 
 def _weigh(variances: Shares, expected: Shares, rows: Shares) -> Shares:

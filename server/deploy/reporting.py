@@ -85,7 +85,13 @@ def make_report(
             not_promised=NOT_PROMISED,
         ),
         sites=tuple(
-            build_site_from_plan(name_of(node), study.name, plan, outcome.receipts.get(node))
+            build_site_from_plan(
+                name_of(node),
+                study.name,
+                plan,
+                outcome.receipts.get(node),
+                outcome.missing.get(node, ()),
+            )
             for node, plan in plans.items()
         ),
         refusals=build_refusals(outcome.left_out, names),
@@ -95,6 +101,7 @@ def make_report(
             None if outcome.evaluation is None else build_evaluation(outcome.evaluation, names)
         ),
         consistency=build_consistency(outcome, schema, names),
+        never_together=outcome.apart,
         sketch_noise=build_sketch_noise(outcome),
         audit=build_audit(canaries, study),
         cost=build_cost(outcome, names),

@@ -12,7 +12,8 @@ from tiny_world import SCHEMA, draw_table
 from client.app import SITES_DIR, app
 from client.founding import found_site
 from client.settings import StudyRequest
-from client.site import SITE_FILE, Site, load_site
+from client.site import Site, load_site
+from client.site_config import SITE_FILE
 from client.site_file import render_site_file
 from privacy import Policy, Unit
 from server.study import Study
