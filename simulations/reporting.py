@@ -41,8 +41,8 @@ from simulations.sites import SimulatedSites, site_folder
 
 LEDGER_FILE = "ledger.sqlite"
 _NO_ATTACKS = (
-    "Some sites lack columns, so nobody tried what an attacker could learn of real rows: what a row "
-    "lacks would tell it from others."
+    "Some sites lack columns, so nobody tried what an attacker could learn of real rows: what a "
+    "row lacks would tell it from others."
 )
 
 

@@ -29,11 +29,11 @@ from synthesis.layout import SketchLayout, compute_sketch
 class Captured:
     """Studies one after the other, by one coordinator that keeps its receipts."""
 
-    def __init__(self, home: Path, *studies: str, **policy: Any) -> None:
+    def __init__(self, home: Path, *studies: str, evaluation: bool = True, **policy: Any) -> None:
         self.sites: list[Site] = write_sites(home, holdout=0.3, **policy)
         recorder, book = Recorder(), ReceiptBook()
         for name in studies or ("tiny-study",):
-            study = make_study(name=name, evaluation=True)
+            study = make_study(name=name, evaluation=evaluation)
             coordinator = Coordinator(study, SCHEMA, num_sites=3, receipts=book)
             server = make_server_app(coordinator)
             run_local(server, recorder, 3, run_config={"sites-dir": str(home)})
@@ -71,11 +71,14 @@ def test_the_table_lists_nothing_that_is_never_sent(captured: Captured, tmp_path
     """A row that no real message uses is a door nobody watches.
 
     Receipts come back with the first question of a second study, counts are sent where they are
-    public, and coins where canaries were planted.
+    public, coins where canaries were planted, and missing columns where there are any.
     """
-    public = Captured(tmp_path, "first", "second", epsilon=3.0, row_count_public=True, canaries=50)
+    public = Captured(
+        tmp_path / "public", "first", "second", epsilon=3.0, row_count_public=True, canaries=50
+    )
+    lacking = Captured(tmp_path / "lacking", evaluation=False, lacking={0: ("colour", "age")})
     sent: set[tuple[str, Direction, str, str]] = set()
-    for message, reply in [*captured.seen, *public.seen]:
+    for message, reply in [*captured.seen, *public.seen, *lacking.seen]:
         kind = message.metadata.message_type
         for direction, content in (
             (Direction.DOWN, message.content),
