@@ -78,7 +78,7 @@ def find_positions(schema: Schema, missing: Sequence[str]) -> tuple[int, ...]:
     """Return the positions of columns that a site lacks, in the schema's order.
 
     Raises:
-        InputError: if a name is not of the schema or is the label's, or no feature is left.
+        InputError: if a name is not of the schema or is the label's, or nothing is left to count.
     """
     unknown = [name for name in missing if name not in schema.names]
     if unknown:
@@ -94,10 +94,16 @@ def find_positions(schema: Schema, missing: Sequence[str]) -> tuple[int, ...]:
             "which all is counted; a site without it cannot take part.",
             argument="missing_columns",
         )
-    if len(positions) == len(schema.names) - 1:
+    if positions and not _tells_something(schema, positions):
         raise InputError(
-            "missing_columns must leave a column beside the label; a site without any cannot take "
-            "part.",
+            "missing_columns must leave columns that a study counts together; a site without any "
+            "cannot take part.",
             argument="missing_columns",
         )
     return positions
+
+
+def _tells_something(schema: Schema, missing: Sequence[int]) -> bool:
+    from synthesis.layout import SketchLayout  # most sites have all columns
+
+    return SketchLayout.from_schema(schema).lacking(missing).sensitivity > 0

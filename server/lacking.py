@@ -36,12 +36,14 @@ def check_missing(hello: Mapping[int, Reply], study: Study, schema: Schema, rule
         StudyFailed: in a sentence; it costs nobody anything.
     """
     missing, last = read_missing(hello), len(schema.names) - 1
+    layout = SketchLayout.from_schema(schema)
     for node, columns in missing.items():
         is_listed = list(columns) == sorted(set(columns)) and columns[-1] <= last
-        if not is_listed or schema.label_index in columns or len(columns) == last:
+        is_listed = is_listed and schema.label_index not in columns
+        if not is_listed or layout.lacking(columns).sensitivity == 0:
             raise StudyFailed(
                 f"{_FREE}site {node} declares missing columns that are not features of the schema, "
-                "or all of them."
+                "or leave nothing to count."
             )
     if not missing:
         return

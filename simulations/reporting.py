@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from server.report import (
     Promise,
     Release,
     Report,
+    Site,
     Traffic,
     Utility,
     build_audit,
@@ -93,15 +94,7 @@ def make_report(
         software=build_software(),
         release=Release(rows=num_rows, columns=sites.schema.names, label=sites.schema.label),
         promise=_promise_of(study, sites),
-        sites=tuple(
-            build_site(
-                ledger,
-                adversarial_share=study.adversarial_share,
-                attested=attested,
-                missing_columns=sites.missing.get(ledger.header.site, ()),
-            )
-            for ledger, attested in ledgers
-        ),
+        sites=_list_sites(study, sites, ledgers),
         refusals=build_refusals(outcome.left_out, names),
         gain=build_gain([each.events for each, _ in ledgers], study.budget),
         strategy=(strategy := build_strategy(study, outcome, names)),
@@ -125,6 +118,22 @@ def make_report(
             *((_NO_ATTACKS,) if sites.missing else ()),
             *strategy.warnings,
         ),
+    )
+
+
+def _list_sites(
+    study: Study,
+    sites: SimulatedSites,
+    ledgers: Sequence[tuple[LedgerSummary, Attested | None]],
+) -> tuple[Site, ...]:
+    return tuple(
+        build_site(
+            ledger,
+            adversarial_share=study.adversarial_share,
+            attested=attested,
+            missing_columns=sites.missing.get(ledger.header.site, ()),
+        )
+        for ledger, attested in ledgers
     )
 
 

@@ -93,15 +93,7 @@ def init(
     from fedsynth.site.init import NewSite, init_site
     from fedsynth.site.source import SourceOptions, make_source
 
-    source = SourceOptions(
-        data=data,
-        query=query,
-        dataset=dataset,
-        user=user,
-        password_file=password_file,
-        user_env=user_env,
-        password_env=password_env,
-    )
+    source = SourceOptions(data, query, dataset, user, password_file, user_env, password_env)
     init_site(
         NewSite(
             folder=folder,

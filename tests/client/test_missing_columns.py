@@ -66,7 +66,8 @@ def test_hello_names_the_columns_and_only_where_some_are_missing(tmp_path: Path)
     [
         (("outcome",), "must not name the label"),
         (("colr",), "must be columns of the schema, got 'colr'"),
-        (("age", "colour", "smokes"), "must leave a column"),
+        (("age", "colour", "smokes"), "must leave columns that a study counts"),
+        (("age", "colour"), "must leave columns that a study counts"),
     ],
 )
 def test_a_declaration_that_cannot_be_is_refused(tmp_path: Path, columns, words) -> None:

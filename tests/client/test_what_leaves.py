@@ -76,7 +76,7 @@ def test_the_table_lists_nothing_that_is_never_sent(captured: Captured, tmp_path
     public = Captured(
         tmp_path / "public", "first", "second", epsilon=3.0, row_count_public=True, canaries=50
     )
-    lacking = Captured(tmp_path / "lacking", evaluation=False, lacking={0: ("colour", "age")})
+    lacking = Captured(tmp_path / "lacking", evaluation=False, lacking={0: ("colour",)})
     sent: set[tuple[str, Direction, str, str]] = set()
     for message, reply in [*captured.seen, *public.seen, *lacking.seen]:
         kind = message.metadata.message_type
