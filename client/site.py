@@ -64,7 +64,7 @@ class Site:
         """Positions of the schema's columns that the site lacks by its public declaration.
 
         Raises:
-            InputError: if a name is not of the schema or is the label's, or nothing is left to count.
+            InputError: if a name is not of the schema or is the label's, or nothing is left.
         """
         return find_positions(self.schema, self.config.missing_columns)
 
