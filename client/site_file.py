@@ -62,8 +62,6 @@ _NOBODY = {"name": "nobody yet", "public_key": "64 hexadecimal digits"}
 def render_site_file(config: SiteConfig) -> str:
     """Return the content of ``site.toml`` for a configuration."""
     content = config.model_dump(mode="json", by_alias=True, exclude_none=True)
-    if not config.missing_columns:
-        del content["missing_columns"]
     policy = content.pop("policy")
     approvers = policy.pop("approvers")
     expires = config.policy.expires

@@ -177,7 +177,9 @@ def combine_told(layout: SketchLayout, several: Sequence[Told]) -> tuple[Counts,
     flat = [
         block.scale * counts.ravel() for block, counts in zip(layout.blocks, blocks, strict=True)
     ]
-    return np.concatenate(flat), Coverage(noise=tuple(noise), rows=tuple(rows))
+    most = LARGEST_FACTOR / 2  # so that rounding on the wire passes no bound
+    bounded = tuple(np.clip(each, 1 / most, most) for each in noise)
+    return np.concatenate(flat), Coverage(noise=bounded, rows=tuple(rows))
 
 
 def _find_factors(several: Sequence[Told], telling: Sequence[int]) -> tuple[Floats, float]:

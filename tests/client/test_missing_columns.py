@@ -79,7 +79,9 @@ def test_a_declaration_that_cannot_be_is_refused(tmp_path: Path, columns, words)
 def test_the_declaration_survives_the_site_file(tmp_path: Path) -> None:
     site = lack(tmp_path / "s")
     assert load_site(site.folder, is_simulated=True).missing == (1, 3)
-    assert "missing_columns" not in (write_site(tmp_path / "t").folder / SITE_FILE).read_text()
+    usual = write_site(tmp_path / "t")
+    assert "missing_columns = []" in (usual.folder / SITE_FILE).read_text()
+    assert load_site(usual.folder, is_simulated=True).missing == ()
 
 
 def test_a_column_that_is_missing_and_not_declared_is_still_an_error(tmp_path: Path) -> None:
