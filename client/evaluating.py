@@ -60,6 +60,8 @@ def release_evaluation(
         raise MalformedRequest("evaluation was not reserved; the study's settings must ask for it.")
     if not isinstance(site.schema, Schema):
         raise MalformedRequest("evaluation under noise is for tables; images have none.")
+    if site.missing:
+        raise MalformedRequest("evaluation asks for all columns, and this site lacks some.")
     layout = EvaluationLayout.from_schema(site.schema)
     network = build_score_network(weights, layout)
     plan, reservation = reserve_study(site, request)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from client.canaries import check_canaries
 from client.data_source import SqlSource, dataset_of
 from client.node.keys import make_node_key
-from client.site import KEY_FILE, SITE_FILE, SPLIT_KEY_FILE, Site, load_site, parse_config
+from client.site import KEY_FILE, SPLIT_KEY_FILE, Site, load_site
+from client.site_config import SITE_FILE, find_positions, parse_config
 from client.site_file import render_site_file
 from privacy import Ledger, Policy, SigningKey
 from privacy.secret_files import write_secret
@@ -31,6 +33,7 @@ def found_site(
     schema: AnySchema,
     policy: Policy,
     canaries: int = 0,
+    missing_columns: Sequence[str] = (),
     simulation_seed: int | None = None,
 ) -> Site:
     """Make the folder of a data site.
@@ -42,10 +45,12 @@ def found_site(
         schema: the public schema that the site has approved.
         policy: what it allows; its unit must be the schema's.
         canaries: made-up units that it plants in every study; 0, or in [50, 2000].
+        missing_columns: columns of the schema that the site does not have; public.
         simulation_seed: makes keys and noise repeatable; for simulations only.
 
     Raises:
-        InputError: if the folder holds something, or policy and schema do not belong together.
+        InputError: if the folder holds something, or policy or missing columns and schema do not
+            belong together.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -62,9 +67,11 @@ def found_site(
             "schema": SCHEMA_FILE,
             "policy": policy,
             "canaries": canaries,
+            "missing_columns": tuple(missing_columns),
             "simulation_seed": simulation_seed,
         }
     )
+    find_positions(schema, config.missing_columns)
     folder.mkdir(parents=True, exist_ok=True)
     for private in (folder, (folder / KEY_FILE).parent):
         private.mkdir(exist_ok=True)

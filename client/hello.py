@@ -14,6 +14,7 @@ from client.refusals import refusal_of
 from client.reserving import check_study
 from client.settings import StudyRequest
 from client.site import Site
+from client.site_config import name_positions
 from client.version import software_version
 from privacy import Part
 from strategies import protocol
@@ -37,6 +38,8 @@ def answer_hello(
         protocol.POLICY_NOISE: policy.smallest_noise_multiplier,
         protocol.POLICY_ROUNDS: policy.max_rounds,
     }
+    if site.missing:
+        answer[protocol.MISSING_COLUMNS] = name_positions(site.missing)
     if policy.row_count_public:
         answer[protocol.UNIT_COUNT] = _training_units(site)
     return answer

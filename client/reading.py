@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from synthesis.units import Units
 
 
-def read_any_units(data: str | SqlSource, folder: Path, schema: AnySchema) -> Units:
+def read_any_units(
+    data: str | SqlSource, folder: Path, schema: AnySchema, missing: tuple[int, ...] = ()
+) -> Units:
     """Return the units of a site; records that break the schema do not take part.
 
     Args:
         data: what ``site.toml`` says.
         folder: the site's, which relative paths start from.
         schema: the public description.
+        missing: positions of columns that the site lacks, and that are not read.
 
     Raises:
         InputError: if what was given must be mended.
@@ -40,6 +43,6 @@ def read_any_units(data: str | SqlSource, folder: Path, schema: AnySchema) -> Un
         return read_image_units(folder / data, schema)
     from synthesis.encoding import needed_columns, read_units
 
-    parts = read_parts(data, folder, needed_columns(schema))
+    parts = read_parts(data, folder, needed_columns(schema, missing))
     with closing(parts):  # at once, when a part is refused, and not when memory is cleared
-        return read_units(schema, parts)
+        return read_units(schema, parts, missing)

@@ -8,6 +8,7 @@ from client.canaries import check_canaries, describe_canaries, prepare_canaries
 from client.refusals import MalformedRequest
 from client.settings import StudyRequest
 from client.site import Site
+from client.site_config import name_positions
 from client.unit_rule import UNITS, check_same_units
 from privacy import (
     BudgetExceeded,
@@ -145,6 +146,8 @@ def _details(site: Site, request: StudyRequest) -> dict[str, str]:
     own = {_EPSILON: repr(request.budget.epsilon)} if request.allow_less_epsilon else {}
     if request.returns_discriminator:
         own[protocol.RETURNS_DISCRIMINATOR] = "yes"
+    if site.missing:  # what is told of a column must not change between phases
+        own["missing-columns"] = name_positions(site.missing)
     return (
         {
             "config-hash": request.config_hash,

@@ -7,28 +7,23 @@ Nothing a coordinator sends can change this file.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
-
-from client.data_source import Data, SqlSource, check_path, dataset_of
+from client.data_source import dataset_of
 from client.patience import read_patiently
 from client.reading import read_any_units
+from client.site_config import SITE_FILE, SiteConfig, find_positions, parse_config
 from privacy import (
     Ledger,
     Part,
-    Policy,
     PolicyViolation,
     PublicKey,
     Receipt,
     SigningKey,
 )
-from privacy.canaries import check_number
-from privacy.checks import check_one_line
 from privacy.secret_files import read_secret
 from synthesis import InputError
 from synthesis.durable_file import replace_file
@@ -38,45 +33,9 @@ if TYPE_CHECKING:
     from privacy import Randomness
     from synthesis.units import Units
 
-SITE_FILE = "site.toml"
 KEY_FILE = "keys/site.pem"
 SPLIT_KEY_FILE = "keys/split.key"
 RECEIPT_FILE = "keys/last.receipt"
-
-
-class SiteConfig(BaseModel):
-    """The content of ``site.toml``; paths are relative to the site's folder.
-
-    Attributes:
-        name: how the site calls itself in its own ledger.
-        data: table of records: a CSV or Parquet file, a folder of them, or a query to a database.
-        schema_file: the public schema the site has approved (``schema`` in the file).
-        ledger: the ledger of this data set.
-        policy: what the site allows on this data set.
-        canaries: made-up units planted in every study, by which others may audit it; 0 for none.
-        simulation_seed: makes noise repeatable, for simulations only; a deployed site has none.
-    """
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", serialize_by_alias=True, hide_input_in_errors=True
-    )
-    name: Annotated[str, Field(min_length=1, max_length=100)]
-    data: Data
-    schema_file: Annotated[str, Field(alias="schema")]
-    ledger: str = "ledger.sqlite"
-    canaries: Annotated[int, AfterValidator(check_number)] = 0
-    simulation_seed: Annotated[int | None, Field(ge=0)] = None
-    policy: Policy
-
-    @field_validator("name")
-    @classmethod
-    def _check_one_line(cls, text: str) -> str:
-        return check_one_line(text, name="it")  # as it must stand in the ledger
-
-    @field_validator("data")
-    @classmethod
-    def _check_data(cls, data: str | SqlSource) -> str | SqlSource:
-        return check_path(data) if isinstance(data, str) else data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +60,15 @@ class Site:
     def schema(self) -> AnySchema:
         """The public schema the site has approved."""
         return load_any_schema(self.folder / self.config.schema_file)
+
+    @cached_property
+    def missing(self) -> tuple[int, ...]:
+        """Positions of the schema's columns that the site lacks by its public declaration.
+
+        Raises:
+            InputError: if a name is not of the schema or is the label's, or nothing is left.
+        """
+        return find_positions(self.schema, self.config.missing_columns)
 
     @cached_property
     def key(self) -> SigningKey:
@@ -259,7 +227,7 @@ class Site:
         return training if part is Part.TRAINING else held_out
 
     def _read_all_units(self) -> Units:
-        return read_any_units(self.config.data, self.folder, self.schema)
+        return read_any_units(self.config.data, self.folder, self.schema, self.missing)
 
 
 def load_site(folder: str | Path, *, is_simulated: bool = False) -> Site:
@@ -282,17 +250,3 @@ def load_site(folder: str | Path, *, is_simulated: bool = False) -> Site:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path.name} is not valid TOML: {error}.", argument="site") from None
     return Site(folder=Path(folder), config=parse_config(content), is_simulated=is_simulated)
-
-
-def parse_config(content: Mapping[str, object]) -> SiteConfig:
-    """Return the configuration with this content.
-
-    Raises:
-        InputError: naming the first setting that is not as it must be.
-    """
-    try:
-        return SiteConfig.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if part not in ("file", "sql"))
-        raise InputError(f"{SITE_FILE}: {place}: {first['msg']}.", argument=place) from None

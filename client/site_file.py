@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import tomli_w
 
 if TYPE_CHECKING:
-    from client.site import SiteConfig
+    from client.site_config import SiteConfig
 
 _HEAD = """\
 # This folder is a data site of fedsynth. Nothing that a coordinator sends can change this file.
@@ -25,6 +25,7 @@ _COMMENTS = {
     "schema": "the public schema that the site has approved",
     "ledger": "what was ever released from this data set",
     "canaries": "made-up units planted in every study, for the audit of it; 0, or 50 to 2000",
+    "missing_columns": "columns of the schema that this site does not have; public",
     "simulation_seed": "makes noise repeatable, so it protects nobody; for simulations only",
     "epsilon": "the most that all studies in the life of the data set may cost one unit",
     "delta": "failure probability of that promise",

@@ -34,12 +34,14 @@ def release_sketch(site: Site, request: StudyRequest) -> SketchRelease:
     """
     plan, reservation = reserve_study(site, request)
     begin_phase(site, reservation, SKETCH_PHASE)
-    kind = kind_of(site.schema)
+    kind = kind_of(site.schema, site.missing)
     units = read_training_units(site, request)
     if plan.sketch_noise_multiplier is None:
         raise ValueError("a study needs a sketch; adversarial-share must be below 1.")
-    statistics = gaussian_mechanism(
-        kind.count(units),
+    counts, told = kind.count(units), kind.layout.told_cells
+    statistics = np.zeros_like(counts)  # and so it stays where the site has nothing to tell
+    statistics[told] = gaussian_mechanism(
+        counts[told],
         sensitivity=kind.layout.sensitivity,
         noise_multiplier=plan.sketch_noise_multiplier,
         stream=site.randomness.stream(site.config.name, request.study, "sketch"),

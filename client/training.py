@@ -30,6 +30,7 @@ from privacy import (
     SitePlan,
 )
 from synthesis.adversarial import GeneratorStepSettings
+from synthesis.coverage import Coverage, coverage_size
 from synthesis.fitting import SketchLoss
 from synthesis.kinds import AnySchema, kind_of
 from synthesis.layout import SketchLayout
@@ -56,7 +57,8 @@ def train_round(
         request: the study's settings; the same as in the sketch.
         generator: the global generator as received.
         server_round: from 1; each round is run once.
-        pooled_sketch: sum of all sites' noisy sketches; kept, and sent until a round succeeded.
+        pooled_sketch: sum of all sites' noisy sketches, and its coverage where sites lack columns;
+            kept, and sent until a round succeeded.
         pooled_noise_std: standard deviation of the noise in the pooled sketch.
 
     Raises:
@@ -126,7 +128,7 @@ def _improve_discriminator(
 ) -> nn.Module:
     """Run and keep the private steps of a round that has begun."""
     rng, state = _draw_for(site, request, server_round), StudyState(site.folder, request.study)
-    kind = kind_of(site.schema)
+    kind = kind_of(site.schema, site.missing)
     discriminator = kind.make_discriminator(rng("discriminator"))
     trainer = _make_trainer(site, request, plan, discriminator, server_round)
     state.restore_training(server_round, discriminator, trainer.optimizer)
@@ -237,8 +239,19 @@ def _find_pooled_sketch(
 def _sketch_loss(schema: AnySchema, pooled: Tensor, noise_std: float) -> SketchLoss:
     assert isinstance(schema, Schema)  # a kind that is held
     layout = SketchLayout.from_schema(schema)
-    if pooled.shape != (layout.dimension,):
-        raise MalformedRequest(f"the pooled sketch must have shape ({layout.dimension},).")
+    length, more = layout.dimension, coverage_size(layout)
+    if pooled.shape not in ((length,), (length + more,)):
+        raise MalformedRequest(
+            f"the pooled sketch must have shape ({length},), or ({length + more},) with coverage."
+        )
     if not 0 <= noise_std <= MAX_POOLED_NOISE:
         raise MalformedRequest(f"pooled-noise-std must be between 0 and {MAX_POOLED_NOISE:g}.")
-    return SketchLoss(make_targets(layout, pooled.double().numpy(), noise_std))
+    values, coverage = pooled.double().numpy(), None
+    if len(values) > length:
+        try:
+            coverage = Coverage.from_vector(layout, values[length:])
+        except ValueError as error:
+            raise MalformedRequest(f"the pooled sketch cannot be read: {error}") from None
+        if coverage.find_untold(layout):
+            raise MalformedRequest("the pooled sketch must tell of every column.")
+    return SketchLoss(make_targets(layout, values[:length], noise_std, coverage))

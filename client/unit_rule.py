@@ -28,7 +28,8 @@ def check_same_units(site: Site) -> str:
     if known - {digest}:
         raise InputError(
             "units must be told apart and held out as in earlier studies of this ledger: the same "
-            "person column, holdout and split key and, for a hold-out of records, the same schema; "
+            "person column, holdout and split key and, for a hold-out of records, the same schema "
+            "and missing columns; "
             "put them back, for a unit in both parts would pay twice.",
             argument="holdout",
         )
@@ -43,4 +44,6 @@ def _describe(site: Site) -> str:
         rule.append(hashlib.sha256(b"split key" + site.split_key).hexdigest())
         if unit.kind == "record":  # a record's side follows from its codes
             rule.append(site.schema.digest())
+            if site.missing:
+                rule.append(list(site.missing))
     return hashlib.sha256(json.dumps(rule).encode()).hexdigest()

@@ -7,12 +7,13 @@ its own is public: sites weigh in by the size that their noisy sketches suggest.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import median
+from functools import partial
 
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from privacy import SeededRandomness
+from server import lacking
 from server.acceptance import check_acceptance, find_least_noise
 from server.canaries import CanaryAuditor
 from server.central_steps import make_central_steps
@@ -24,6 +25,7 @@ from server.fitting_images import fit_images_once
 from server.kinds import check_kind, layout_of, unit_scale
 from server.outcome import AnyGenerator, Attested, Evaluation, StudyOutcome
 from server.pooling import (
+    Missing,
     SketchGroup,
     ask_groups,
     epsilon_of,
@@ -114,7 +116,8 @@ class Coordinator:
         if self._checkpoint.open(self.study.name, f"{self.study.digest()}:{self.schema.digest()}"):
             self.receipts.expect_repeats()
         hello = self._say_hello(grid)
-        sketches = self._collect_sketches(grid, list(hello))
+        missing = lacking.read_missing(hello)
+        sketches = self._collect_sketches(grid, list(hello), missing)
         pooled = pooled_of(sketches)
         noise_std = pooled.noise_variance**0.5 * self._layout.sensitivity
         groups = find_groups(sketches)
@@ -128,7 +131,7 @@ class Coordinator:
         )
         generator = self._rounds.run(grid, strategy, fitted, noise_std)
         evaluation = self._evaluate(grid, list(sketches.valid), generator, rows)
-        canaries = self._auditor.open_coins(grid, sketches, fitted)
+        canaries = self._auditor.open_coins(grid, sketches, fitted, missing)
         self._close(grid, list(hello))
         self.outcome = StudyOutcome(
             generator=generator,
@@ -138,8 +141,9 @@ class Coordinator:
             epsilons=epsilons,
             estimated_rows=rows,
             sketch_noise_std=noise_std / unit_scale(self._layout),
-            site_noise_std=median(map(noise_of, sketches.valid.values()))
-            * (self._layout.sensitivity / unit_scale(self._layout)),
+            site_noise_std=lacking.find_site_noise(self._layout, sketches, missing),
+            missing=lacking.name_missing(missing, self.schema),
+            apart=lacking.name_apart(self._layout, pooled, self.schema),
             phases=tuple(self._conversation.phases),
             rounds=strategy.rounds,
             evaluation=evaluation,
@@ -161,6 +165,7 @@ class Coordinator:
         def accept(answers: Answers) -> Answers:
             check_acceptance(answers, self.study, self.receipts.keys)
             answers.require(self.study.minimum_sites, "an answer")
+            lacking.check_missing(answers.valid, self.study, self.schema, self._rule)
             return answers
 
         return self._conversation.ask(
@@ -173,18 +178,20 @@ class Coordinator:
             accept=accept,
         ).valid
 
-    def _collect_sketches(self, grid: Grid, nodes: list[int]) -> Answers:
+    def _collect_sketches(self, grid: Grid, nodes: list[int], missing: Missing) -> Answers:
         pool = make_pool(
             self._layout,
-            self._auditor.find_contributions,
+            partial(self._auditor.find_contributions, missing=missing),
             self._rule,
             least_noise=find_least_noise(self.study),
             most_groups=self.study.max_site_groups,
             rng=SeededRandomness(self.study.seed).numpy("pool"),
+            missing=missing,
         )
 
         def accept(answers: Answers) -> Answers:
             answers.require(self.study.minimum_sites, "a sketch")
+            lacking.check_told(list(answers.valid), missing, self.schema)
             sealed = pool.seal(answers)
             if len(groups := find_groups(sealed)) > 1:
                 nodes = [node for group in groups for node in group.nodes]

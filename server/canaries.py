@@ -22,7 +22,7 @@ from privacy.canaries import Opening, count_guesses, draw_canaries
 from server.attestation.canaries import CanaryStatement, SiteCanaries
 from server.conversation import Conversation
 from server.outcome import AnyGenerator, Planted, StudyOutcome
-from server.pooling import kept_values, noise_of, number_of, sizes_of
+from server.pooling import Missing, kept_values, noise_of, number_of, sizes_of
 from server.question import settings_of
 from server.study import Study
 from strategies import protocol
@@ -37,6 +37,7 @@ from synthesis.schema import Schema
 
 MODEL_ERROR = 1.0
 """Error of what is expected in a cell, as a share of it; `docs/audits.md` says why."""
+NOTHING: Missing = {}
 MODEL_ROWS = 100_000
 """Rows that are drawn from the generator to tell what it expects in each cell."""
 
@@ -63,8 +64,14 @@ class CanaryAuditor:
         self._conversation = conversation
         self._receipts = receipts
 
-    def find_contributions(self, node: int, number: int) -> Any:
-        """Return what each canary of a site adds to its sketch, sparse ``(number, dimension)``."""
+    def find_contributions(self, node: int, number: int, missing: Missing = NOTHING) -> Any:
+        """Return what each canary of a site adds to its sketch, sparse ``(number, dimension)``.
+
+        Args:
+            node: the site.
+            number: of its canaries.
+            missing: columns that sites lack.
+        """
         assert isinstance(self._schema, Schema)  # no pool takes canaries among images
         rows = draw_canaries(
             self._schema.sizes,
@@ -73,9 +80,12 @@ class CanaryAuditor:
             schema=self._schema.digest(),
             public_key=self._receipts.keys[node].hex,
         )
-        return find_contributions(SketchLayout.from_schema(self._schema), rows)
+        layout = SketchLayout.from_schema(self._schema).lacking(missing.get(node, ()))
+        return find_contributions(layout, rows)
 
-    def open_coins(self, grid: Grid, sketches: Answers, fitted: AnyGenerator) -> dict[int, Planted]:
+    def open_coins(
+        self, grid: Grid, sketches: Answers, fitted: AnyGenerator, missing: Missing = NOTHING
+    ) -> dict[int, Planted]:
         """Score the canaries of every site that planted some, and ask the site for their coins.
 
         Call it when no private phase is left. No site has to answer, and one that opens other coins
@@ -86,6 +96,7 @@ class CanaryAuditor:
             sketches: with what was kept of them.
             fitted: the generator as it was before any round: it follows from the sketches, which
                 are what is audited, and from nothing else.
+            missing: columns that sites lack.
         """
         planted = {node: reply for node, reply in sketches.valid.items() if number_of(reply)}
         if not planted:
@@ -108,10 +119,10 @@ class CanaryAuditor:
                 commitment=commitment_of(reply),
                 opening=_read_opening(opened.valid.get(node), reply),
                 scores=score_canaries(
-                    self.find_contributions(node, number_of(reply)),
+                    self.find_contributions(node, number_of(reply), missing),
                     kept_values(sketches, node),
                     expected=drawn * (sizes[node] / MODEL_ROWS),
-                    noise_std=noise_of(reply) * layout.sensitivity,
+                    noise_std=noise_of(reply) * layout.lacking(missing.get(node, ())).sensitivity,
                 ),
             )
             for node, reply in planted.items()

@@ -15,6 +15,7 @@ from server.study import Study
 from server.weights import load_weights, weights_of
 from strategies.aggregation import PooledSketch
 from synthesis.architecture import GeneratorSettings, SiteGroup
+from synthesis.coverage import coverage_of
 from synthesis.fitting import FitSettings, choose_device
 from synthesis.generator import Generator
 from synthesis.group_fitting import GroupTargets, fit_groups, members_of_each
@@ -46,7 +47,8 @@ def fit_once(
     """
     layout = SketchLayout.from_schema(schema)
     noise_std = pooled.noise_variance**0.5 * layout.sensitivity
-    targets = make_targets(layout, pooled.values, noise_std)
+    coverage = coverage_of(layout, pooled.coverage)
+    targets = make_targets(layout, pooled.values, noise_std, coverage)
     found = checkpoint.find_fit()
     if found is not None:
         weights, seconds = found

@@ -99,6 +99,8 @@ class StudyOutcome:
         canaries: of the sites that planted some, by node.
         groups: nodes of each group of sites that the generator describes, in its order.
         comparison: of the sites in ``nodes``; None where there were too many.
+        missing: names of the columns that a site declared that it lacks, by node.
+        apart: pairs of columns that no site has together, so nothing is known of them as pairs.
         differing: nodes whose sketch is unlike the others' beyond chance; None where the rule
             does not compare them.
         weights: of the sites in the rounds, by node.
@@ -122,6 +124,8 @@ class StudyOutcome:
     comparison: SiteComparison | None = None
     differing: tuple[int, ...] | None = None
     weights: Mapping[int, SiteWeight] = field(default_factory=dict)
+    missing: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    apart: tuple[tuple[str, str], ...] = ()
 
     @property
     def table_generator(self) -> Generator:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from server.report import (
     Pictures,
     Promise,
     Report,
+    Site,
     Traffic,
     Utility,
     build_audit,
@@ -43,6 +44,10 @@ from simulations.sites import AnySites, SimulatedSites, site_folder
 from synthesis.schema import Schema
 
 LEDGER_FILE = "ledger.sqlite"
+_NO_ATTACKS = (
+    "Some sites lack columns, so nobody tried what an attacker could learn of real rows: what a "
+    "row lacks would tell it from others."
+)
 
 _SIMULATED = (
     "This is a simulation: all rows were on one machine and the noise came from a seed, so the "
@@ -99,23 +104,21 @@ def make_report(
         software=build_software(),
         release=describe_release(sites.schema, num_rows),
         promise=_promise_of(study, sites),
-        sites=tuple(
-            build_site(ledger, adversarial_share=study.adversarial_share, attested=attested)
-            for ledger, attested in ledgers
-        ),
+        sites=_list_sites(study, sites, ledgers),
         refusals=build_refusals(outcome.left_out, names),
         gain=build_gain([each.events for each, _ in ledgers], study.budget),
         strategy=(strategy := build_strategy(study, outcome, names)),
         utility=assessment.utility,
         evaluation=_report_evaluation(outcome, sites, run),
         consistency=_report_consistency(outcome, sites, names),
+        never_together=outcome.apart,
         sketch_noise=build_sketch_noise(outcome),
         attacks=assessment.attacks,
         audit=build_audit(canaries, study),
         pictures=assessment.pictures,
         images=assessment.images,
         cost=build_cost(outcome, names, after=assessment.phases, traffic=traffic),
-        limits=(_SIMULATED, *strategy.warnings),
+        limits=(_SIMULATED, *((_NO_ATTACKS,) if sites.missing else ()), *strategy.warnings),
     )
 
 
@@ -125,6 +128,22 @@ def _report_consistency(
     if not isinstance(sites.schema, Schema):
         return None  # images are described together, whatever their site
     return build_consistency(outcome, sites.schema, names)
+
+
+def _list_sites(
+    study: Study,
+    sites: AnySites,
+    ledgers: Sequence[tuple[LedgerSummary, Attested | None]],
+) -> tuple[Site, ...]:
+    return tuple(
+        build_site(
+            ledger,
+            adversarial_share=study.adversarial_share,
+            attested=attested,
+            missing_columns=sites.missing.get(ledger.header.site, ()),
+        )
+        for ledger, attested in ledgers
+    )
 
 
 def _promise_of(study: Study, sites: AnySites) -> Promise:

@@ -47,6 +47,9 @@ class SimulationSettings(BaseModel):
         site_epsilons: what each site may spend, in the order of the sites, where they differ; the
             study asks for the largest.
         canaries: made-up units that each site plants for an audit; 0, or in [50, 2000].
+        missing_columns: by name of a site, the columns that it declares that it does not have. What
+            the table holds of them there is not given to the site; figures that compare with real
+            rows take the table as it is.
         attacks: whether to try what an attacker could learn of real rows from the published ones.
     """
 
@@ -64,6 +67,7 @@ class SimulationSettings(BaseModel):
     holdout: Annotated[float | None, Field(ge=0, le=0.5)] = None
     site_epsilons: tuple[Annotated[float, Field(gt=0)], ...] = ()
     canaries: Annotated[int, AfterValidator(check_number)] = 0
+    missing_columns: Mapping[str, tuple[str, ...]] = {}
     attacks: bool = True
 
     def holdout_for(self, study: Study) -> float:

@@ -261,7 +261,7 @@ def _assess(
     seconds = time.monotonic() - started
     events({"event": "scored", "phase": name, "seconds": seconds})
     scoring = Phase(name=name, seconds=seconds)
-    if not settings.attacks:
+    if not settings.attacks or sites.missing:
         return synthetic, Assessment(utility=utility, pictures=pictures, phases=(scoring,))
     attacks, attacking = _attack(outcome, study, sites, synthetic, settings, home, events)
     phases = (scoring, attacking)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client.founding import SCHEMA_FILE
-from client.site import SITE_FILE
+from client.site_config import SITE_FILE
 from simulations.reporting import LEDGER_FILE
 
 KEPT = (SITE_FILE, SCHEMA_FILE, LEDGER_FILE)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Sized
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from client.founding import found_site
+from client.site_config import find_positions
 from privacy import Policy, Unit
 from server.study import Study
 from simulations.demos import DEFAULT_DEMO, TEST_SHARE, load_demo
@@ -46,12 +47,14 @@ class SimulatedSites:
         tables: training rows of each site, with the ids of persons where they are the unit.
         held: rows of each site that nothing is trained on, or one table of them for all sites, with
             the ids of persons too.
+        missing: by name of a site, the columns that it is not given.
     """
 
     schema: Schema
     names: tuple[str, ...]
     tables: tuple[pd.DataFrame, ...]
     held: tuple[pd.DataFrame, ...]
+    missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def train(self) -> pd.DataFrame:
@@ -88,6 +91,10 @@ class AnySites(Protocol):
     def num_units(self) -> int:
         """Records or persons that take part."""
 
+    @property
+    def missing(self) -> Mapping[str, tuple[str, ...]]:
+        """By name of a site, the columns that it is not given."""
+
 
 def make_sites(settings: SimulationSettings) -> SimulatedSites:
     """Load the rows, check them against the schema and deal them to sites.
@@ -101,10 +108,15 @@ def make_sites(settings: SimulationSettings) -> SimulatedSites:
     schema, table, test = _load_rows(settings, spec)
     partition = _partition(settings, spec, schema, table, rng)
     _check_names(partition.names, settings)
+    missing = _find_missing(settings, schema, partition.names)
     tables = [_conform(schema, table.iloc[rows].reset_index(drop=True)) for rows in partition.rows]
     tables, held = _hold_out(schema, tables, rng) if test is None else (tables, [test])
     return SimulatedSites(
-        schema=schema, names=partition.names, tables=tuple(tables), held=tuple(held)
+        schema=schema,
+        names=partition.names,
+        tables=tuple(tables),
+        held=tuple(held),
+        missing=missing,
     )
 
 
@@ -165,9 +177,10 @@ def write_sites(
             schema=sites.schema,
             policy=policy,
             canaries=canaries,
+            missing_columns=(lacking := sites.missing.get(name, ())),
             simulation_seed=seed,
         )
-        write_table(table, home / ROWS_FILE)
+        write_table(table.drop(columns=list(lacking)), home / ROWS_FILE)
 
 
 def site_folder(home: Path, partition: int) -> Path:
@@ -236,6 +249,22 @@ def _check_no_idle_setting(settings: SimulationSettings, spec: PartitionSpec) ->
             f"{settings.alpha:g}: it is for partition dirichlet; leave alpha out or use that.",
             argument="alpha",
         )
+
+
+def _find_missing(
+    settings: SimulationSettings, schema: Schema, names: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the columns that sites lack, once each, without sites that lack none."""
+    unknown = [name for name in settings.missing_columns if name not in names]
+    if unknown:
+        raise InputError(
+            f"missing_columns must be given by name of a site, got {unknown[0]!r}; sites are "
+            f"{', '.join(names)}.",
+            argument="missing_columns",
+        )
+    for columns in settings.missing_columns.values():
+        find_positions(schema, columns)
+    return {name: columns for name, columns in settings.missing_columns.items() if columns}
 
 
 def _check_names(names: tuple[str, ...], settings: SimulationSettings) -> None:

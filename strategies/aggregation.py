@@ -23,10 +23,13 @@ class PooledSketch:
     Attributes:
         values: the sum, float64, shape ``(n_statistics,)``.
         noise_variance: variance of the noise in one entry, in units of the squared sensitivity.
+        coverage: what stands behind each block where some sites lack columns, as
+            ``Coverage.to_vector`` gives it; None where all sites tell all blocks.
     """
 
     values: NDArray[np.float64]
     noise_variance: float
+    coverage: NDArray[np.float64] | None = None
 
 
 _FRACTION_BITS = 50

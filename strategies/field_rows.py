@@ -10,6 +10,7 @@ from strategies.protocol import ANY_NAME, ARRAYS, CONFIG
 from strategies.wire_field import Basis, Direction, WireField, WireType
 
 HEX = r"[0-9a-f]{64}"
+POSITIONS = r"(0|[1-9][0-9]{0,4})(,[1-9][0-9]{0,4}){0,9999}"
 _RECEIPT = rf"{HEX}:[1-9][0-9]{{0,8}}:{HEX}:[0-9a-f]{{128}}"
 _LARGEST_COUNT = 1e12
 LARGEST_POOLED = 1e15  # the sum over a thousand sites of the largest that each may send

@@ -14,6 +14,7 @@ from strategies import protocol
 from strategies.field_rows import (
     HEX,
     LARGEST_POOLED,
+    POSITIONS,
     STUDY,
     counts,
     noise,
@@ -125,6 +126,15 @@ _HELLO: Final = (
         high=1e9,
         optional=True,
     ),
+    up(
+        QUERY_HELLO,
+        protocol.MISSING_COLUMNS,
+        WireType.STRING,
+        "positions of schema columns that the site's people declare in site.toml that it does not "
+        "have; public, and no record enters it",
+        pattern=POSITIONS,
+        optional=True,
+    ),
 )
 _SKETCH: Final = (
     *settings(QUERY_SKETCH, STUDY),
@@ -134,7 +144,8 @@ _SKETCH: Final = (
         SKETCH,
         STATISTICS,
         Basis.MECHANISM,
-        "Gaussian mechanism 'sketch', reserved in the site's ledger before the records were read",
+        "Gaussian mechanism 'sketch', reserved in the site's ledger before the records were read; "
+        "zeros in blocks of columns that the site declares that it lacks",
     ),
     noise(QUERY_SKETCH, protocol.NOISE_MULTIPLIER),
     noise(QUERY_SKETCH, protocol.PLAN_EPSILON),
@@ -174,7 +185,8 @@ _TRAIN: Final = (
         POOLED_SKETCH,
         STATISTICS,
         Basis.POST_PROCESSING,
-        "sum of private sketches; sent until a site has answered",
+        "sum of private sketches, and where sites lack columns, how exact each block is and of how "
+        "many rows; sent until a site has answered",
         optional=True,
         largest=LARGEST_POOLED,
     ),

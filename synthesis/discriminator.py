@@ -7,6 +7,8 @@ over the batch, no packing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -16,12 +18,23 @@ class Discriminator(nn.Module):
 
     Args:
         width: encoded width, the sum of the schema's sizes.
+        told: which parts of a row are looked at, ``(width,)``; all if left out. The others are zero
+            in real and generated rows alike, so that nobody can tell rows by them.
         hidden: width of the hidden layers, >= 1.
         rng: draws the initial weights; public randomness.
     """
 
-    def __init__(self, width: int, *, hidden: int = 64, rng: torch.Generator) -> None:
+    def __init__(
+        self,
+        width: int,
+        *,
+        hidden: int = 64,
+        rng: torch.Generator,
+        told: Sequence[bool] | None = None,
+    ) -> None:
         super().__init__()
+        # No buffer: the private step refuses what a network might carry from record to record.
+        self._told = None if told is None else torch.tensor(told, dtype=torch.float32)
         if hidden < 1:
             raise ValueError(f"hidden must be >= 1, got {hidden}.")
         self.layers = nn.Sequential(
@@ -38,5 +51,7 @@ class Discriminator(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Return logits ``(batch,)`` for encoded rows ``(batch, width)``; high means real."""
+        if self._told is not None:
+            rows = rows * self._told
         logits: Tensor = self.layers(rows).squeeze(1)
         return logits

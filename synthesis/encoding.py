@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -43,7 +43,9 @@ def encode(schema: Schema, table: pd.DataFrame) -> Codes:
     return codes
 
 
-def read_units(schema: Schema, records: Records | Iterable[Records]) -> Units:
+def read_units(
+    schema: Schema, records: Records | Iterable[Records], missing: Collection[int] = ()
+) -> Units:
     """Return the units of a site: the rows that fit the schema, each with its record or person.
 
     Whether a row takes part depends on that row alone, so leaving rows out moves no sensitivity,
@@ -55,6 +57,7 @@ def read_units(schema: Schema, records: Records | Iterable[Records]) -> Units:
         schema: the declaration.
         records: one table, or its parts one after the other; of earlier ones, only the codes and
             the different ids are kept.
+        missing: positions of columns that are not read; their codes are 0 in every row.
 
     Raises:
         InputError: when a table lacks a column that is needed; no row decides that.
@@ -63,31 +66,35 @@ def read_units(schema: Schema, records: Records | Iterable[Records]) -> Units:
     units = UnitsBuilder(len(schema.columns), has_persons=schema.unit.person_column is not None)
     for part in [records] if isinstance(records, Records) else records:
         if isinstance(part, pd.DataFrame):
-            _add_table(units, schema, part)
+            _add_table(units, schema, part, missing)
         else:
-            _add_batch(units, schema, readers, part)
+            _add_batch(units, schema, readers, part, missing)
     return units.build()
 
 
-def needed_columns(schema: Schema) -> list[str]:
-    """Return the names of the columns that a site reads."""
+def needed_columns(schema: Schema, missing: Collection[int] = ()) -> list[str]:
+    """Return the names of the columns that a site reads, all but those at some positions."""
     person = schema.unit.person_column
-    return [*schema.names, *([person] if person else [])]
+    names = [name for index, name in enumerate(schema.names) if index not in missing]
+    return [*names, *([person] if person else [])]
 
 
-def _check_columns(schema: Schema, names: list[str]) -> None:
-    lacking = [name for name in needed_columns(schema) if names.count(name) != 1]
+def _check_columns(schema: Schema, names: list[str], missing: Collection[int]) -> None:
+    lacking = [name for name in needed_columns(schema, missing) if names.count(name) != 1]
     if lacking:
         rule = Rule.DUPLICATE_COLUMN if lacking[0] in names else Rule.MISSING_COLUMN
         raise _cannot_read(schema, [Violation(column=lacking[0], rule=rule, count=1)])
 
 
-def _add_table(units: UnitsBuilder, schema: Schema, records: pd.DataFrame) -> None:
+def _add_table(
+    units: UnitsBuilder, schema: Schema, records: pd.DataFrame, missing: Collection[int]
+) -> None:
     """Add the rows of a table that fit the schema."""
-    _check_columns(schema, list(records.columns))
-    codes = np.empty((len(records), len(schema.columns)), dtype=np.int16)
+    _check_columns(schema, list(records.columns), missing)
+    codes = np.zeros((len(records), len(schema.columns)), dtype=np.int16)
     for index, column in enumerate(schema.columns):
-        codes[:, index] = read_column(column, records[column.name]).codes
+        if index not in missing:
+            codes[:, index] = read_column(column, records[column.name]).codes
     fits = (codes != BROKEN).all(axis=1)
     person = schema.unit.person_column
     if person is None:
@@ -98,13 +105,19 @@ def _add_table(units: UnitsBuilder, schema: Schema, records: pd.DataFrame) -> No
 
 
 def _add_batch(
-    units: UnitsBuilder, schema: Schema, readers: list[CodeReader], records: pa.RecordBatch
+    units: UnitsBuilder,
+    schema: Schema,
+    readers: list[CodeReader],
+    records: pa.RecordBatch,
+    missing: Collection[int],
 ) -> None:
     """Add the rows of a part as it was read that fit the schema."""
-    _check_columns(schema, records.schema.names)
-    codes = np.empty((len(records), len(schema.columns)), dtype=np.int16)
+    _check_columns(schema, records.schema.names, missing)
+    codes = np.zeros((len(records), len(schema.columns)), dtype=np.int16)
     fits = np.ones(len(records), dtype=bool)
     for index, (column, reader) in enumerate(zip(schema.columns, readers, strict=True)):
+        if index in missing:
+            continue
         codes[:, index] = read = reader.read(records.column(column.name))
         fits &= read != BROKEN
     person = schema.unit.person_column

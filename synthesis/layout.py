@@ -15,8 +15,8 @@ adds 2 to one cell of a block of two columns, and 3 to one of a block of one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -72,12 +72,14 @@ class SketchLayout:
         label_index: position of the label among the columns.
         groups: per feature column, the group of each of its codes.
         pairs: pairs of features (numbered among the features) that have a block, in order.
+        absent: features that a site lacks: blocks of them hold nothing but zeros.
     """
 
     sizes: tuple[int, ...]
     label_index: int
     groups: tuple[Groups, ...]
     pairs: tuple[Pair, ...]
+    absent: frozenset[int] = frozenset()
 
     @classmethod
     def from_schema(cls, schema: Schema, *, max_groups: int = MAX_GROUPS) -> SketchLayout:
@@ -138,10 +140,25 @@ class SketchLayout:
             for features, shape in several
         )
 
+    def lacking(self, columns: Collection[int]) -> SketchLayout:
+        """Return the layout of a site that lacks some columns, none of them the label."""
+        absent = {n for n, column in enumerate(self.features) if column in columns}
+        return replace(self, absent=frozenset(absent))
+
+    def is_told(self, block: Block) -> bool:
+        """Whether no feature of the block is absent."""
+        return self.absent.isdisjoint(block.features)
+
+    @cached_property
+    def told_cells(self) -> NDArray[np.bool_]:
+        """Which entries of a flat sketch are counted, ``(dimension,)``."""
+        told = [self.is_told(block) for block in self.blocks]
+        return np.repeat(told, [block.size for block in self.blocks])
+
     @property
     def sensitivity(self) -> float:
         """Largest L2 change of the whole sketch when one unit is added or removed."""
-        return math.sqrt(sum(block.scale**2 for block in self.blocks))
+        return math.sqrt(sum(block.scale**2 for block in self.blocks if self.is_told(block)))
 
     @property
     def dimension(self) -> int:
@@ -175,6 +192,7 @@ def compute_sketch(
 
     Returns:
         Shape ``(layout.dimension,)``. One unit more adds at most its scale to the cells of a block.
+        Blocks of absent features are zero, whatever their codes are.
     """
     kind = np.int64 if weights is None else np.float64
     given = {
@@ -196,20 +214,23 @@ def compute_sketch(
 
 
 def locate_cells(layout: SketchLayout, codes: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return where each row is counted in a flat sketch: one cell in every block.
+    """Return where each row is counted in a flat sketch: one cell in every block that is told.
 
     Args:
         layout: where the counts lie.
         codes: encoded rows, ``(n_rows, n_columns)``.
 
     Returns:
-        Shape ``(n_rows, blocks)``, in the order of ``layout.blocks``.
+        Shape ``(n_rows, told blocks)``, in the order of ``layout.blocks``.
     """
     given = dict(_find_cells(layout, codes))
-    found = np.empty((len(codes), len(layout.blocks)), dtype=np.int64)
-    start = 0
-    for number, block in enumerate(layout.blocks):
-        found[:, number] = start + given[block.features] % block.size  # less the label, where due
+    found = np.empty((len(codes), sum(map(layout.is_told, layout.blocks))), dtype=np.int64)
+    start, number = 0, 0
+    for block in layout.blocks:
+        if layout.is_told(block):
+            # less the label, where due
+            found[:, number] = start + given[block.features] % block.size
+            number += 1
         start += block.size
     return found
 
@@ -234,7 +255,7 @@ def _find_cells(
     grouped = [groups[column] for groups, column in zip(layout.groups, fine, strict=True)]
     with_label = [labels * size + g for size, g in zip(layout.group_sizes, grouped, strict=True)]
     for block in layout.blocks:
-        if not block.is_given_label:
+        if not block.is_given_label or not layout.is_told(block):
             continue
         if len(block.features) == 2:
             first, second = block.features

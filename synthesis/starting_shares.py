@@ -33,7 +33,7 @@ def _feature_shares(targets: SketchTargets, feature: int) -> Shares:
     grouped = np.maximum(targets.one_way[feature], 0.0)  # (classes, groups)
     groups = targets.layout.groups[feature]
     told = {
-        block.is_given_label: (shares, variance)
+        block.is_given_label: (shares, variance.ravel())
         for block, shares, variance in zip(
             targets.layout.blocks, targets.blocks, targets.noise_variances, strict=True
         )
@@ -51,15 +51,15 @@ def _feature_shares(targets: SketchTargets, feature: int) -> Shares:
 def _refine(
     grouped: Shares,
     groups: NDArray[np.int64],
-    given: tuple[Shares, float],
-    overall: tuple[Shares, float],
+    given: tuple[Shares, Shares],
+    overall: tuple[Shares, Shares],
 ) -> Shares:
     """Share every group out among its codes, first over all classes and then within each."""
     (given_shares, given_variance), (shares, variance) = given, overall
     classes = len(given_shares)
     # The sum over classes is told twice; every class takes its part of the correction.
-    summed, of_sum = given_shares.sum(0), classes * given_variance
-    share = of_sum / (of_sum + variance)
+    summed, of_sum = given_shares.sum(0), given_variance.sum()
+    share = of_sum / (of_sum + variance[0])
     total = summed + share * (shares[0] - summed)
     corrected = given_shares + (total - summed) / classes
     smooth = _interpolate(groups, grouped.sum(0))
@@ -70,7 +70,7 @@ def _refine(
             total[None, codes],
             smooth[None, codes],
             grouped[:, group].sum(keepdims=True),
-            (1 - share) * of_sum,
+            np.array([(1 - share) * of_sum]),
         )
         floor = 1e-3 * together.mean() + LEAST
         refined[:, codes] = _share_by_halves(
@@ -82,14 +82,14 @@ def _refine(
     return refined
 
 
-def _share_by_halves(told: Shares, prior: Shares, totals: Shares, variance: float) -> Shares:
+def _share_by_halves(told: Shares, prior: Shares, totals: Shares, variance: Shares) -> Shares:
     """Share totals out among codes.
 
     Args:
         told: noisy shares of the codes, ``(classes, codes)``.
         prior: positive numbers in proportion to what is expected, same shape.
         totals: what the codes have together, ``(classes,)``.
-        variance: of the noise in each of ``told``.
+        variance: of the noise in each of ``told``, ``(classes,)``.
     """
     length = told.shape[1]
     if length == 1:

@@ -65,7 +65,7 @@ def check_site(folder: Path, study_file: Path) -> bool:
     """
     site, study = load_site(folder), load_study(study_file)
     reading = read_ledger(source_of_site(site))
-    data = read_data(site.schema, site.config.data, site.folder)
+    data = read_data(site.schema, site.config.data, site.folder, site.config.missing_columns)
     asked = StudyRequest.from_config(dict(settings_of(study)))
     with rehearse(site) as rehearsed:
         request = fit_to_policy(rehearsed, asked)

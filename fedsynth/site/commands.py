@@ -50,6 +50,14 @@ MostPerStudy = Annotated[
 Canaries = Annotated[
     int, typer.Option(help="Made-up units to plant in every study, for its audit: 50 to 2000.")
 ]
+MissingColumns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--missing-column",
+        metavar="NAME",
+        help="A column of the schema that this site does not have; public; repeatable.",
+    ),
+]
 SiteFolder = Annotated[Path, typer.Option(metavar="DIR", help="The site's folder.")]
 
 site_app = typer.Typer(help="Be a data site.", no_args_is_help=True, rich_markup_mode=None)
@@ -72,6 +80,7 @@ def init(
     expires: Expires = None,
     approver: Approvers = None,
     canaries: Canaries = 0,
+    missing_column: MissingColumns = None,
     query: Query = None,
     dataset: Dataset = None,
     user: User = None,
@@ -84,15 +93,7 @@ def init(
     from fedsynth.site.init import NewSite, init_site
     from fedsynth.site.source import SourceOptions, make_source
 
-    source = SourceOptions(
-        data=data,
-        query=query,
-        dataset=dataset,
-        user=user,
-        password_file=password_file,
-        user_env=user_env,
-        password_env=password_env,
-    )
+    source = SourceOptions(data, query, dataset, user, password_file, user_env, password_env)
     init_site(
         NewSite(
             folder=folder,
@@ -106,6 +107,7 @@ def init(
             expires=None if expires is None else expires.date(),
             approvers=tuple(approver or ()),
             canaries=canaries,
+            missing_columns=tuple(missing_column or ()),
             coordinator=coordinator,
         )
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pandas as pd
 
 from client.data_source import SqlSource, read_parts
 from client.reading import read_any_units
+from client.site_config import find_positions
 from fedsynth.console import say, screen
 from synthesis.cells import to_records
 from synthesis.encoding import needed_columns, read_units
@@ -44,24 +46,28 @@ class DataReading:
         return f"{self.unit}s"
 
 
-def read_data(schema: AnySchema, data: str | SqlSource, folder: Path) -> DataReading:
+def read_data(
+    schema: AnySchema, data: str | SqlSource, folder: Path, missing: Sequence[str] = ()
+) -> DataReading:
     """Read a table as the site will read it in a study.
 
     Args:
         schema: the public schema.
         data: where the table lives.
         folder: what relative paths start from.
+        missing: names of columns that the site does not have.
 
     Raises:
         InputError: if it is absent or unreadable, or lacks a column.
         SourceUnavailable: if it is out of reach for now.
     """
+    positions = find_positions(schema, missing)
     if isinstance(schema, ImageSchema):
         return _read_images(schema, data, folder)
-    parts = read_parts(data, folder, needed_columns(schema))
+    parts = read_parts(data, folder, needed_columns(schema, positions))
     tables = [table for part in parts for table in to_records(part, CHUNK)]
     records = pd.concat(tables, ignore_index=True)
-    units = read_units(schema, records).n_units
+    units = read_units(schema, records, positions).n_units
     return DataReading(
         rows=len(records),
         units=units,
@@ -70,6 +76,7 @@ def read_data(schema: AnySchema, data: str | SqlSource, folder: Path) -> DataRea
             violation
             for violation in check_table(schema, records)
             if violation.rule is not Rule.UNKNOWN_COLUMN  # it is not read
+            and violation.column not in missing
         ),
     )
 

@@ -18,7 +18,8 @@ from client.node.keys import (
     load_node_key,
     public_line,
 )
-from client.site import KEY_FILE, SITE_FILE, SPLIT_KEY_FILE, Site
+from client.site import KEY_FILE, SPLIT_KEY_FILE, Site
+from client.site_config import SITE_FILE
 from fedsynth.console import add_row, make_table, say, screen
 from fedsynth.public_keys import read_public_key
 from fedsynth.site.data import DataReading, read_data, show_data
@@ -44,6 +45,7 @@ class NewSite:
     expires: date | None
     approvers: tuple[str, ...]
     canaries: int
+    missing_columns: tuple[str, ...] = ()
     coordinator: Path | None = None
 
 
@@ -55,7 +57,7 @@ def init_site(asked: NewSite) -> None:
     """
     schema = load_schema(asked.schema)
     policy = _make_policy(asked, schema)
-    reading = read_data(schema, asked.data, Path())
+    reading = read_data(schema, asked.data, Path(), asked.missing_columns)
     _check_delta(policy, reading)
     if not (asked.name.strip() and asked.name.isprintable() and len(asked.name) <= 100):
         raise InputError(
@@ -71,6 +73,7 @@ def init_site(asked: NewSite) -> None:
         schema=schema,
         policy=policy,
         canaries=asked.canaries,
+        missing_columns=asked.missing_columns,
     )
     if asked.coordinator is not None:
         adopt_coordinator(asked.coordinator, site.folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from client.site import SITE_FILE
+from client.site_config import SITE_FILE
 from fedsynth.console import say, screen
 from fedsynth.new_file import check_new_file
 from fedsynth.site.policy_files import (

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client.founding import check_unit
-from client.site import SITE_FILE, Site, load_site
+from client.site import Site, load_site
+from client.site_config import SITE_FILE
 from fedsynth.console import add_row, make_table, say, screen
 from fedsynth.site.ledger_view import short_time
 from fedsynth.site.policy_history import policies_of

@@ -11,9 +11,9 @@ from client.data_source import SqlSource
 from synthesis import InputError
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class SourceOptions:
-    """What was asked for on the command line; the meanings are those of the options."""
+    """What was asked for on the command line; meanings and order are those of the options."""
 
     data: str
     query: str | None = None

@@ -14,6 +14,7 @@ from server.report import (
     Promise,
     Release,
     Report,
+    Site,
     build_audit,
     build_consistency,
     build_cost,
@@ -64,10 +65,6 @@ def make_report(
     """
     plans = plan_sites(study, outcome, names)
     strategy = build_strategy(study, outcome, names)
-
-    def name_of(node: int) -> str:
-        return names.get(node, str(node))
-
     return Report(
         private=True,
         title=f"Synthetic {schema.name} from {len(outcome.nodes)} sites",
@@ -84,10 +81,7 @@ def make_report(
             trust_model=LOCAL_TRUST,
             not_promised=NOT_PROMISED,
         ),
-        sites=tuple(
-            build_site_from_plan(name_of(node), study.name, plan, outcome.receipts.get(node))
-            for node, plan in plans.items()
-        ),
+        sites=_list_sites(study, outcome, names, plans),
         refusals=build_refusals(outcome.left_out, names),
         gain=build_gain([plan.events() for plan in plans.values()], study.budget),
         strategy=strategy,
@@ -95,6 +89,7 @@ def make_report(
             None if outcome.evaluation is None else build_evaluation(outcome.evaluation, names)
         ),
         consistency=build_consistency(outcome, schema, names),
+        never_together=outcome.apart,
         sketch_noise=build_sketch_noise(outcome),
         audit=build_audit(canaries, study),
         cost=build_cost(outcome, names),
@@ -103,4 +98,19 @@ def make_report(
             "and shows that to whoever may see it.",
             *strategy.warnings,
         ),
+    )
+
+
+def _list_sites(
+    study: Study, outcome: StudyOutcome, names: Mapping[int, str], plans: Mapping[int, SitePlan]
+) -> tuple[Site, ...]:
+    return tuple(
+        build_site_from_plan(
+            names.get(node, str(node)),
+            study.name,
+            plan,
+            outcome.receipts.get(node),
+            outcome.missing.get(node, ()),
+        )
+        for node, plan in plans.items()
     )

@@ -3,6 +3,7 @@
 from server.pooling.group_questions import ask_groups, settings_of_all
 from server.pooling.grouped_pool import find_comparison, find_groups
 from server.pooling.grouping import SketchGroup
+from server.pooling.partial_pool import Missing
 from server.pooling.robust_pool import find_differing, make_pool
 from server.pooling.site_comparison import SiteComparison
 from server.pooling.sketch_pool import (
@@ -16,6 +17,7 @@ from server.pooling.sketch_pool import (
 from server.pooling.weighing import SiteWeight, weigh_sites
 
 __all__ = [
+    "Missing",
     "SiteComparison",
     "SiteWeight",
     "SketchGroup",

@@ -57,7 +57,9 @@ def ask_groups(
 
 
 def _to_record(sketch: PooledSketch) -> ArrayRecord:
-    return ArrayRecord({STATISTICS: Array(sketch.values.astype(np.float32))})
+    more = [] if sketch.coverage is None else [sketch.coverage]
+    values = np.concatenate([sketch.values, *more])
+    return ArrayRecord({STATISTICS: Array(values.astype(np.float32))})
 
 
 def _shares(groups: int, own: int) -> str:

@@ -18,7 +18,8 @@ from synthesis.layout import SketchLayout
 MOST_SITES: Final = 16
 MOST_NUMBERS: Final = 1 << 24
 """Counts of all sketches that are held, 128 MiB of them."""
-_GROUP_OF, _NOISE, _GROUP, _COMPARED = "group-of", "group-noise", "group/", "compared/"
+_GROUP_OF, _NOISE, _GROUP = "group-of", "group-noise", "group/"
+COMPARED: Final = "compared/"
 
 
 class GroupedSketchPool(SketchPool):
@@ -60,7 +61,7 @@ class GroupedSketchPool(SketchPool):
         grouping = Grouping(self._columns, pooled)
         groups = grouping.form(self._held, self._most_groups)
         compared = compare_sites(self._columns, self._held, groups, grouping)
-        more |= {f"{_COMPARED}{name}": each for name, each in compared.to_arrays().items()}
+        more |= {f"{COMPARED}{name}": each for name, each in compared.to_arrays().items()}
         pooled = grouping.add(groups).sketch
         if len(groups) > 1:
             more[_GROUP_OF] = np.array(
@@ -96,8 +97,8 @@ def find_groups(answers: Answers) -> list[SketchGroup]:
 def find_comparison(answers: Answers) -> SiteComparison | None:
     """Return how sites compare; None where there were too many, or one."""
     arrays = {
-        name.removeprefix(_COMPARED): array
+        name.removeprefix(COMPARED): array
         for name, array in answers.sums.items()
-        if name.startswith(_COMPARED)
+        if name.startswith(COMPARED)
     }
     return SiteComparison.from_arrays(arrays) if arrays else None

@@ -19,6 +19,7 @@ import numpy as np
 
 from server.pooling.share_tests import LEVEL, Shares, compare_shares, find_shares
 from strategies.aggregation import PooledSketch, sum_in_any_order
+from synthesis.coverage import Told, combine_told, coverage_of, spread
 from synthesis.layout import SketchLayout
 from synthesis.targets import estimate_rows, expected_shares, make_targets
 
@@ -67,23 +68,46 @@ class Grouping:
     def __init__(self, layout: SketchLayout, pooled: PooledSketch) -> None:
         self._layout = layout
         noise_std = pooled.noise_variance**0.5 * layout.sensitivity
-        targets = make_targets(layout, pooled.values, noise_std)
+        targets = make_targets(
+            layout, pooled.values, noise_std, coverage_of(layout, pooled.coverage)
+        )
         several = expected_shares(layout, targets.class_shares, targets.one_way)
         self._shares = [np.maximum(shares, 0.0) for shares in several]
         self._noise = sum(b.size * (layout.sensitivity / b.scale) ** 2 for b in layout.blocks)
 
     def make_group(self, nodes: tuple[int, ...], sketch: PooledSketch) -> FormingGroup:
         """Make a group of sites from the sum of their sketches."""
-        rows = estimate_rows(self._layout, sketch.values)
+        rows = estimate_rows(
+            self._layout, sketch.values, coverage_of(self._layout, sketch.coverage)
+        )
         return FormingGroup(nodes=tuple(sorted(nodes)), sketch=sketch, rows=rows, drawn=rows)
 
     def add(self, groups: Sequence[FormingGroup]) -> FormingGroup:
         """Make one group of some, at least one, whose shares may differ: its sketch is the sum."""
         nodes = tuple(node for group in groups for node in group.nodes)
-        values = sum_in_any_order(group.sketch.values for group in groups)
-        variance = sum(sorted(group.sketch.noise_variance for group in groups))
-        found = self.make_group(nodes, PooledSketch(values=values, noise_variance=variance))
+        found = self.make_group(nodes, self._sum(groups))
         return replace(found, are_alike=len(groups) == 1)
+
+    def _sum(self, groups: Sequence[FormingGroup]) -> PooledSketch:
+        variance = sum(sorted(group.sketch.noise_variance for group in groups))
+        if all(group.sketch.coverage is None for group in groups):
+            values = sum_in_any_order(group.sketch.values for group in groups)
+            return PooledSketch(values=values, noise_variance=variance)
+        classes = self._layout.num_classes
+        values, coverage = combine_told(
+            self._layout,
+            [
+                Told(
+                    told=coverage_of(self._layout, group.sketch.coverage).told,
+                    counts=group.sketch.values,
+                    variance=group.sketch.noise_variance,
+                    classes=np.full(classes, group.rows / classes),  # shares as they are
+                    class_std=0.0,
+                )
+                for group in groups
+            ],
+        )
+        return PooledSketch(values=values, noise_variance=variance, coverage=coverage.to_vector())
 
     def average(self, one: FormingGroup, other: FormingGroup) -> FormingGroup:
         """Make one group of two that have the same shares."""
@@ -107,7 +131,7 @@ class Grouping:
         noise = self._noise * group.sketch.noise_variance / group.rows**2
         return noise + len(self._layout.blocks) / group.drawn
 
-    def find_shares(self, group: FormingGroup) -> list[Shares]:
+    def find_shares(self, group: FormingGroup) -> list[Shares | None]:
         """Return the shares of all columns and pairs."""
         return find_shares(self._layout, group.sketch, rows=group.rows, drawn=group.drawn)
 
@@ -120,23 +144,32 @@ class Grouping:
         """Return the mean square of standardised differences of shares: about 1 for sites alike.
 
         What is expected of a difference is the noise of both sketches, and that people are drawn
-        (as a Poisson count varies).
+        (as a Poisson count varies). Blocks that one of the two lacks do not count; it is 0 where
+        they have none in common.
         """
-        total = 0.0
-        for mine, theirs, block, shares in zip(
-            self._layout.split(one.sketch.values),
-            self._layout.split(other.sketch.values),
-            self._layout.blocks,
-            self._shares,
-            strict=True,
+        total, cells = 0.0, 0
+        covers = [coverage_of(self._layout, each.sketch.coverage) for each in (one, other)]
+        for number, (mine, theirs, block, shares) in enumerate(
+            zip(
+                self._layout.split(one.sketch.values),
+                self._layout.split(other.sketch.values),
+                self._layout.blocks,
+                self._shares,
+                strict=True,
+            )
         ):
+            if not all(cover.told[number] for cover in covers):
+                continue
             scale = (self._layout.sensitivity / block.scale) ** 2
             variance = sum(
-                scale * each.sketch.noise_variance / each.rows**2 + shares / each.drawn
-                for each in (one, other)
+                spread(np.square(cover.noise[number]), block)
+                * (scale * each.sketch.noise_variance / each.rows**2)
+                + shares / (each.drawn * spread(cover.rows[number], block))
+                for each, cover in zip((one, other), covers, strict=True)
             )
             total += float((np.square(mine / one.rows - theirs / other.rows) / variance).sum())
-        return total / self._layout.dimension
+            cells += block.size
+        return total / max(cells, 1)
 
     def form(self, sketches: Mapping[int, PooledSketch], most: int) -> list[FormingGroup]:
         """Join sites, the closest first, and return the groups, the largest first.

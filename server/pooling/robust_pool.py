@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.pooling.grouped_pool import GroupedSketchPool
+from server.pooling.partial_pool import Missing, PartialSketchPool
 from server.pooling.sketch_pool import Contributions, LeastNoise, SketchPool
 from strategies.aggregation import FloatArray, PooledSketch
 from strategies.collect import Answers
@@ -71,6 +72,7 @@ def make_pool(
     least_noise: LeastNoise,
     most_groups: int,
     rng: np.random.Generator,
+    missing: Missing,
 ) -> SketchPool:
     """Return what takes the sketches in: combined by a robust rule, else added up.
 
@@ -81,7 +83,10 @@ def make_pool(
         least_noise: smallest noise multiplier that a site may state with its epsilon.
         most_groups: groups of sites at most; a robust rule has one.
         rng: public randomness.
+        missing: columns that sites lack, by node; none with a robust rule.
     """
+    if missing and isinstance(layout, SketchLayout):
+        return PartialSketchPool(layout, contributions, least_noise=least_noise, missing=missing)
     if isinstance(rule, HeldRule):
         return RobustSketchPool(layout, contributions, least_noise=least_noise, rule=rule, rng=rng)
     if isinstance(layout, ImageLayout):  # images are described together, whatever their site

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from strategies.aggregation import PooledSketch
+from synthesis.coverage import coverage_of
 from synthesis.layout import SketchLayout
 from synthesis.targets import average_totals, class_totals
 
@@ -36,8 +37,8 @@ class Shares:
 
 def find_shares(
     layout: SketchLayout, sketch: PooledSketch, *, rows: float, drawn: float
-) -> list[Shares]:
-    """Return the shares of all columns, then of the pairs of ``layout.pairs``.
+) -> list[Shares | None]:
+    """Return the shares of all columns, then of the pairs of ``layout.pairs``; None if untold.
 
     Args:
         layout: where the counts lie.
@@ -45,36 +46,55 @@ def find_shares(
         rows: how many rows it is of.
         drawn: how many would tell shares as exactly, noise aside.
     """
-    counts = list(layout.split(sketch.values))
-    std = sketch.noise_variance**0.5 * layout.sensitivity
-    found = []
+    counts, coverage = list(layout.split(sketch.values)), coverage_of(layout, sketch.coverage)
+    std, untold = sketch.noise_variance**0.5 * layout.sensitivity, coverage.find_untold(layout)
+    overall = [
+        (block, count, float(part[0]), float(noise[0]))
+        for block, count, part, noise in zip(
+            layout.blocks, counts, coverage.rows, coverage.noise, strict=True
+        )
+        if not block.is_given_label
+    ]
+    found: list[Shares | None] = []
     for feature in range(len(layout.groups)):
-        totals, precision = average_totals(layout, counts, feature, is_given_label=False)
-        noise = std**2 / precision / rows**2
-        found.append(Shares(values=totals[0] / rows, noise=noise, rows=drawn))
-    classes, class_std = class_totals(layout, counts, std)
-    noise = np.full(len(classes), (class_std / rows) ** 2)
-    label = Shares(values=classes / rows, noise=noise, rows=drawn)
+        if feature in untold:
+            found.append(None)
+            continue
+        totals, precision = average_totals(
+            layout, counts, feature, is_given_label=False, coverage=coverage
+        )
+        part = max(part for block, _, part, _ in overall if feature in block.features)
+        noise = std**2 / precision[0] / rows**2
+        found.append(Shares(values=totals[0] / rows, noise=noise, rows=drawn * part))
+    classes, class_std = class_totals(layout, counts, std, coverage)
+    label_noise = np.full(len(classes), (class_std / rows) ** 2)
+    label = Shares(values=classes / rows, noise=label_noise, rows=drawn)
     found.insert(layout.label_index, label)
     pairs = [
         Shares(
             values=count.ravel() / rows,
-            noise=np.full(count.size, (std / block.scale / rows) ** 2),
-            rows=drawn,
+            noise=np.full(count.size, (std * noise / block.scale / rows) ** 2),
+            rows=drawn * part,
         )
-        for count, block in zip(counts, layout.blocks, strict=True)
-        if len(block.features) == 2 and not block.is_given_label
+        if part > 0
+        else None
+        for block, count, part, noise in overall
+        if len(block.features) == 2
     ]
     return found + pairs
 
 
-def compare_shares(mine: Shares, theirs: Shares) -> tuple[float, float]:
+def compare_shares(mine: Shares | None, theirs: Shares | None) -> tuple[float, float]:
     """Return the p-value that both have the same shares, and their distance.
+
+    What one of them does not tell cannot differ: the p-value is 1 and the distance 0.
 
     The squared differences over their variances add up to a chi-square: of as many degrees of
     freedom as there are groups where noise rules, and of one less where the draw of people does
     (Pearson 1900). The former is taken.
     """
+    if mine is None or theirs is None:
+        return 1.0, 0.0
     rows = mine.rows + theirs.rows
     pooled = np.clip((mine.values * mine.rows + theirs.values * theirs.rows) / rows, 0.0, 1.0)
     drawn = np.maximum(pooled, 1 / rows) * (1 / mine.rows + 1 / theirs.rows)

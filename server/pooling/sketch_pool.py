@@ -26,6 +26,7 @@ from synthesis.targets import estimate_rows
 _ROWS = "rows"
 _VARIANCE = "noise-variance"
 _TOUCHED = "canaries/"
+_COVERAGE = "coverage"
 
 Contributions = Callable[[int, int], Any]
 """From a node and its number of canaries to what each adds to its sketch, a sparse matrix."""
@@ -74,7 +75,7 @@ class SketchPool:
             return Rejection(code=ProblemCode.MISSING_KEY.value)
         sketch = self._without_canaries(node, reply)
         self._fold(node, sketch, noise, number_of(reply))
-        self._rows[node] = estimate_units(self._layout, sketch)
+        self._rows[node] = estimate_units(self._layout_of(node), sketch)
         return replace(reply, arrays={})
 
     def _without_canaries(self, node: int, reply: Reply) -> NDArray[np.float64]:
@@ -93,12 +94,17 @@ class SketchPool:
             _VARIANCE: np.array([pooled.noise_variance]),
             _ROWS: np.array([self._rows[node] for node in answers.valid]),
         }
+        if pooled.coverage is not None:
+            sums[_COVERAGE] = pooled.coverage
         sums |= {
             f"{_TOUCHED}{node}": values
             for node, values in self._touched.items()
             if node in answers.valid
         }
         return replace(answers, sums=sums | more)
+
+    def _layout_of(self, node: int) -> SketchLayout | ImageLayout:
+        return self._layout
 
     def _fold(self, node: int, sketch: FloatArray, noise: float, canaries: int) -> None:
         self._sum.add(sketch, noise)
@@ -138,7 +144,9 @@ def kept_values(answers: Answers, node: int) -> NDArray[np.float64]:
 def pooled_of(answers: Answers) -> PooledSketch:
     """Return the sum of the sketches."""
     return PooledSketch(
-        values=answers.sums[STATISTICS], noise_variance=float(answers.sums[_VARIANCE][0])
+        values=answers.sums[STATISTICS],
+        noise_variance=float(answers.sums[_VARIANCE][0]),
+        coverage=answers.sums.get(_COVERAGE),
     )
 
 

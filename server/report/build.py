@@ -40,6 +40,7 @@ def build_site(
     *,
     adversarial_share: float | None,
     attested: "Attested | None" = None,
+    missing_columns: tuple[str, ...] = (),
 ) -> Site:
     """Return a site's part from its replayed ledger.
 
@@ -47,6 +48,7 @@ def build_site(
         summary: what `privacy.replay_ledger` returned.
         adversarial_share: part of this study's budget that the adversarial rounds took.
         attested: what the coordinator holds of this ledger.
+        missing_columns: which the site declared.
     """
     budget = summary.policy.budget
     return Site(
@@ -70,6 +72,7 @@ def build_site(
         ledger_head=summary.head,
         receipt=build_receipt(attested) if attested else None,
         policy=build_policy(summary.policy),
+        missing_columns=missing_columns,
     )
 
 
@@ -93,7 +96,11 @@ def build_history(summary: LedgerSummary) -> tuple[Spending, ...]:
 
 
 def build_site_from_plan(
-    name: str, study: str, plan: SitePlan, attested: "Attested | None" = None
+    name: str,
+    study: str,
+    plan: SitePlan,
+    attested: "Attested | None" = None,
+    missing_columns: tuple[str, ...] = (),
 ) -> Site:
     """Return a site's part from its declared plan, where the ledger itself stays at the site."""
     events, delta = plan.events(), plan.budget.delta
@@ -110,6 +117,7 @@ def build_site_from_plan(
         left=None,
         adversarial_share=plan.adversarial_share,
         receipt=build_receipt(attested) if attested else None,
+        missing_columns=missing_columns,
     )
 
 

@@ -68,6 +68,8 @@ class Report(Part):
     """How the sites' results became one; None in reports of earlier versions."""
     consistency: Consistency | None = None
     """How alike the sites are; None in reports of earlier versions."""
+    never_together: tuple[tuple[str, str], ...] = ()
+    """Pairs of columns that no site has both of: how they hang together was never measured."""
     utility: Utility | None = None
     """Figures against real rows; None where nobody may see all real rows."""
     sketch_noise: SketchNoise | None = None

@@ -156,6 +156,8 @@ class Site(Part):
     """What the coordinator holds of the ledger; None where none was given."""
     policy: Policy | None = None
     """What the site allows, where its ledger was read."""
+    missing_columns: tuple[str, ...] = ()
+    """Columns that it declared that it does not have."""
 
 
 class UtilityRow(Part):

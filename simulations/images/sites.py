@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,11 @@ class SimulatedImages:
     def train(self) -> Codes:
         """Training images of all sites together."""
         return np.concatenate(self.tables)
+
+    @property
+    def missing(self) -> Mapping[str, tuple[str, ...]]:
+        """No site lacks a column, for images have none."""
+        return {}
 
     @property
     def num_units(self) -> int:

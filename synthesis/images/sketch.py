@@ -66,6 +66,11 @@ class ImageLayout:
         """
         return DIAGONAL * (CONSTANT**2 + 1.0)
 
+    @property
+    def told_cells(self) -> NDArray[np.bool_]:
+        """Which numbers a site tells: all of them."""
+        return np.ones(self.dimension, dtype=np.bool_)
+
     def estimate_rows(self, flat: Counts) -> float:
         """Return how many images a noisy sketch suggests, at least 1."""
         counts = flat.reshape(self.num_classes, -1)[:, 0] / (DIAGONAL * CONSTANT**2)

@@ -3,6 +3,7 @@
 Models wait for torch, so that reading a schema does not.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from synthesis.images.schema import ImageSchema
@@ -33,12 +34,17 @@ def model_of(schema: AnySchema) -> str:
     return IMAGES if isinstance(schema, ImageSchema) else TABLES
 
 
-def kind_of(schema: AnySchema) -> "Kind":
-    """Return the kind of data that a schema describes."""
+def kind_of(schema: AnySchema, missing: Sequence[int] = ()) -> "Kind":
+    """Return the kind of data that a schema describes.
+
+    Args:
+        schema: the public description.
+        missing: positions of columns that a site lacks; images have none.
+    """
     if isinstance(schema, ImageSchema):
         from synthesis.kinds.images import ImageKind
 
         return ImageKind(schema)
     from synthesis.kinds.tables import TableKind
 
-    return TableKind(schema)
+    return TableKind(schema, missing)

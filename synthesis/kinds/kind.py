@@ -37,6 +37,10 @@ class Layout(Protocol):
     def sensitivity(self) -> float:
         """Largest L2 change of the whole sketch when one unit is added or removed."""
 
+    @property
+    def told_cells(self) -> NDArray[np.bool_]:
+        """Which numbers a site tells, ``(dimension,)``; the others stay 0."""
+
 
 class Kind(ABC):
     """Everything about a kind of data that a site asks for."""

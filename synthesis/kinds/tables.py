@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -25,13 +26,15 @@ class TableKind(Kind):
 
     Args:
         schema: the public description.
+        missing: positions of columns that the site lacks.
     """
 
     model = "mixture"
     is_held = True
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, missing: Sequence[int] = ()) -> None:
         self._schema = schema
+        self._missing = tuple(missing)
 
     @property
     def schema(self) -> Schema:
@@ -41,7 +44,7 @@ class TableKind(Kind):
     @cached_property
     def layout(self) -> SketchLayout:
         """Where the counts lie."""
-        return SketchLayout.from_schema(self.schema)
+        return SketchLayout.from_schema(self.schema).lacking(self._missing)
 
     @property
     def width(self) -> int:
@@ -63,7 +66,11 @@ class TableKind(Kind):
 
     def make_discriminator(self, rng: torch.Generator) -> Discriminator:
         """Return a fresh discriminator."""
-        return Discriminator(self.width, rng=rng)
+        sizes = self.schema.sizes
+        told = [
+            column not in self._missing for column, size in enumerate(sizes) for _ in range(size)
+        ]
+        return Discriminator(self.width, rng=rng, told=told if self._missing else None)
 
     def improve(
         self,

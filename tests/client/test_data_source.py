@@ -13,7 +13,8 @@ from tiny_world import SCHEMA, draw_table
 
 from client.data_source import SqlSource
 from client.founding import found_site
-from client.site import SITE_FILE, Site, load_site, parse_config
+from client.site import Site, load_site
+from client.site_config import SITE_FILE, parse_config
 from privacy import Part, Policy, replay_ledger
 from synthesis import InputError
 

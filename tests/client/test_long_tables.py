@@ -14,7 +14,8 @@ from tiny_sites import make_request, write_site
 from tiny_world import SCHEMA, draw_table
 
 from client.data_source import SqlSource
-from client.site import SITE_FILE, Site, load_site
+from client.site import Site, load_site
+from client.site_config import SITE_FILE
 from client.sketching import release_sketch
 from privacy import Part
 from synthesis import InputError, csv_records, encode, record_sources, sql_records

@@ -131,6 +131,32 @@ def test_nothing_of_the_data_leaves_or_is_logged_in_a_whole_study(
         check_text((site.folder / "ledger.sqlite").read_bytes().decode("latin-1"), "the ledger")
 
 
+def test_nothing_of_what_a_site_lacks_leaves_whatever_its_table_holds(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A site with words where it says that it has nothing; its declaration leaves as numbers."""
+    caplog.set_level(logging.WARNING)
+    sites = make_home(tmp_path, SCHEMA)
+    spoiled = write_site(sites[1].folder, seed=1, holdout=0.3, missing_columns=("colour", "smokes"))
+    table = mark(draw_table(ROWS[1], 1)).assign(colour=WORD, smokes=str(NUMBER))
+    write_table(table, spoiled.folder / "rows.parquet")
+    recorder, study = Recorder(), make_study(nominal_rows=400)
+    coordinator = Coordinator(study, SCHEMA, num_sites=3)
+    run_local(make_server_app(coordinator), recorder, 3, run_config={"sites-dir": str(tmp_path)})
+    assert coordinator.outcome is not None
+    assert coordinator.outcome.missing == {102: ("colour", "smokes")}
+    everyone = set().union(*(counts_of(site) for site in (sites[0], spoiled, sites[2])))
+    for question, reply in recorder.seen:
+        kind = question.metadata.message_type
+        assert find_problem(reply.content, kind, Direction.UP) is None
+        assert find_problem(question.content, kind, Direction.DOWN) is None
+        check_leaving(reply, everyone, tmp_path)
+        check_leaving(question, everyone, tmp_path)
+    check_text(caplog.text, "the log")
+    ledger = (spoiled.folder / "ledger.sqlite").read_bytes().decode("latin-1")
+    check_text(ledger, "the ledger")
+
+
 def spoil_nothing(folder: Path) -> None:
     """Everything is as it should be."""
 

@@ -11,7 +11,8 @@ from tiny_sites import make_request, write_site
 from tiny_world import SCHEMA
 
 from client.reserving import check_study
-from client.site import SITE_FILE, load_site
+from client.site import load_site
+from client.site_config import SITE_FILE
 from client.sketching import release_sketch
 from privacy import Budget, Part
 from synthesis import InputError

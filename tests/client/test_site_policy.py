@@ -13,7 +13,8 @@ from client import app as client_app
 from client.founding import found_site
 from client.phases import close_study
 from client.reserving import reserve_study
-from client.site import KEY_FILE, RECEIPT_FILE, SITE_FILE, SPLIT_KEY_FILE, Site, load_site
+from client.site import KEY_FILE, RECEIPT_FILE, SPLIT_KEY_FILE, Site, load_site
+from client.site_config import SITE_FILE
 from client.site_file import render_site_file
 from client.sketching import release_sketch
 from privacy import (

@@ -29,12 +29,19 @@ from synthesis.layout import SketchLayout, compute_sketch
 class Captured:
     """Studies one after the other, by one coordinator that keeps its receipts."""
 
-    def __init__(self, home: Path, *studies: str, strategy: str = "fedavg", **policy: Any) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *studies: str,
+        strategy: str = "fedavg",
+        evaluation: bool = True,
+        **policy: Any,
+    ) -> None:
         self.strategy = strategy
         self.sites: list[Site] = write_sites(home, holdout=0.3, **policy)
         recorder, book = Recorder(), ReceiptBook()
         for name in studies or ("tiny-study",):
-            study = make_study(name=name, evaluation=True, strategy=strategy)
+            study = make_study(name=name, evaluation=evaluation, strategy=strategy)
             coordinator = Coordinator(study, SCHEMA, num_sites=3, receipts=book)
             server = make_server_app(coordinator)
             run_local(server, recorder, 3, run_config={"sites-dir": str(home)})
@@ -72,13 +79,17 @@ def test_the_table_lists_nothing_that_is_never_sent(tmp_path: Path) -> None:
     """A row that no real message uses is a door nobody watches.
 
     Receipts come back with the first question of a second study, counts are sent where they are
-    public, coins where canaries were planted, and a round has one of two answers.
+    public, coins where canaries were planted, missing columns where there are any, and a round has
+    one of two answers.
     """
     central = Captured(tmp_path / "central", strategy="mdgan")
     usual = Captured(tmp_path / "usual")
-    public = Captured(tmp_path, "first", "second", epsilon=3.0, row_count_public=True, canaries=50)
+    public = Captured(
+        tmp_path / "public", "first", "second", epsilon=3.0, row_count_public=True, canaries=50
+    )
+    lacking = Captured(tmp_path / "lacking", evaluation=False, lacking={0: ("colour",)})
     sent: set[tuple[str, Direction, str, str]] = set()
-    for message, reply in [*central.seen, *usual.seen, *public.seen]:
+    for message, reply in [*central.seen, *usual.seen, *public.seen, *lacking.seen]:
         kind = message.metadata.message_type
         for direction, content in (
             (Direction.DOWN, message.content),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from flwr.app import Context, Message, RecordDict
@@ -12,7 +13,8 @@ from tiny_world import SCHEMA, draw_table
 from client.app import SITES_DIR, app
 from client.founding import found_site
 from client.settings import StudyRequest
-from client.site import SITE_FILE, Site, load_site
+from client.site import Site, load_site
+from client.site_config import SITE_FILE
 from client.site_file import render_site_file
 from privacy import Policy, Unit
 from server.study import Study
@@ -77,6 +79,7 @@ def write_site(
     schema: Schema = SCHEMA,
     name: str | None = None,
     canaries: int = 0,
+    missing_columns: tuple[str, ...] = (),
     **more: Any,
 ) -> Site:
     """Found a site with rows and open it; ``more`` are settings of its policy."""
@@ -84,6 +87,7 @@ def write_site(
     if (folder / SITE_FILE).exists():  # the same site, with another configuration
         site = load_site(folder, is_simulated=True)
         changes = {"policy": policy, "simulation_seed": seed, "canaries": canaries}
+        changes["missing_columns"] = missing_columns
         config = site.config.model_copy(update=changes)
         (folder / SITE_FILE).write_text(render_site_file(config), encoding="utf-8")
         (folder / "schema.toml").write_text(dump_schema(schema), encoding="utf-8")
@@ -95,15 +99,30 @@ def write_site(
             schema=schema,
             policy=policy,
             canaries=canaries,
+            missing_columns=missing_columns,
             simulation_seed=seed,
         )
     write_table(draw_table(rows, seed or 0), folder / "rows.parquet")
     return load_site(folder, is_simulated=seed is not None)
 
 
-def write_sites(home: Path, number: int = 3, **policy: Any) -> list[Site]:
+def write_sites(
+    home: Path,
+    number: int = 3,
+    *,
+    lacking: Mapping[int, tuple[str, ...]] = MappingProxyType({}),
+    **policy: Any,
+) -> list[Site]:
+    """Found sites; ``lacking`` are the columns that some lack, by number from 0."""
     return [
-        write_site(home / f"site-{i + 1}", rows=ROWS[i], seed=i, **policy) for i in range(number)
+        write_site(
+            home / f"site-{i + 1}",
+            rows=ROWS[i],
+            seed=i,
+            missing_columns=lacking.get(i, ()),
+            **policy,
+        )
+        for i in range(number)
     ]
 
 

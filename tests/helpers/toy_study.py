@@ -40,6 +40,7 @@ from strategies.protocol import (
     EVALUATION,
     FINISHED,
     HELLO_ACTION,
+    MISSING_COLUMNS,
     NOISE_MULTIPLIER,
     NOISE_OF,
     OPEN_ACTION,
@@ -126,6 +127,7 @@ def hello(message: Message, context: Context) -> Message:
         POLICY_NOISE: 0.3,
         POLICY_ROUNDS: 10,
         UNIT_COUNT: 413,
+        MISSING_COLUMNS: "1",
     }
     return leave(RecordDict({CONFIG: ConfigRecord(answer)}), message)
 
