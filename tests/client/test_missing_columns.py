@@ -25,7 +25,7 @@ from tiny_world import SCHEMA, draw_codes, draw_table
 
 from client.site import Site, load_site
 from client.site_config import SITE_FILE
-from client.sketching import count_for_sketch, release_sketch
+from client.sketching import release_sketch
 from client.training import train_round
 from client.unit_rule import check_same_units
 from privacy import Part
@@ -33,6 +33,7 @@ from strategies import protocol
 from strategies.protocol import POOLED_SKETCH, SKETCH, STATISTICS
 from synthesis import InputError
 from synthesis.coverage import Coverage
+from synthesis.kinds.tables import count_for_sketch
 from synthesis.layout import SketchLayout, compute_sketch
 from synthesis.tables import read_table, write_table
 
