@@ -130,6 +130,7 @@ def _exact_figures(utility: Utility) -> Iterator[str]:
     """Say how a model that learned from the release does beside one that learned from real rows."""
     rows = {row.kind: row for row in utility.rows}
     real, release = rows.get("real"), rows.get("final") or rows.get("sketch")
+    floor = rows.get("floor")
     if release is None:
         return
     if release.boosting_auc is not None and real is not None and real.boosting_auc is not None:
@@ -138,8 +139,13 @@ def _exact_figures(utility: Utility) -> Iterator[str]:
             f"trained on real rows: {real.boosting_auc:.3f} ({utility.mark})."
         )
     if release.two_way is not None:
+        beside = (
+            f"; of other real rows: {floor.two_way:.3f}, which is chance alone"
+            if floor is not None and floor.two_way is not None
+            else ", best is 0"
+        )
         yield (
-            f"Mean distance of pairs of columns to real rows: {release.two_way:.3f}, best is 0 "
+            f"Mean distance of pairs of columns to real rows: {release.two_way:.3f}{beside} "
             f"({utility.mark})."
         )
 

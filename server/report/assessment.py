@@ -189,7 +189,7 @@ def _tests(report: Report) -> Iterator[str]:
     yield from find_audit_words(report)
     yield (
         "The program's own tests change single records and measure how far each mechanism moves, "
-        "and audit rehearsals with made-up records, in which weakened noise must be caught."
+        "and rehearse audits with made-up records, in which weakened noise must be caught."
     )
 
 

@@ -46,3 +46,12 @@ def test_names_are_read_as_they_are() -> None:
     release = example_report().release.model_copy(update={"columns": ("a_b", "<b>x</b>")})
     card = render_data_card(example_report().model_copy(update={"release": release}))
     assert r"a\_b, \<b\>x\</b\>" in card
+
+
+def test_a_distance_stands_beside_that_of_real_rows_where_it_is_known() -> None:
+    report = example_report()
+    assert report.utility is not None
+    assert "; of other real rows: 0." in render_data_card(report)
+    rows = tuple(row for row in report.utility.rows if row.kind != "floor")
+    alone = report.utility.model_copy(update={"rows": rows})
+    assert ", best is 0" in render_data_card(report.model_copy(update={"utility": alone}))

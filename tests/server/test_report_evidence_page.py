@@ -188,3 +188,33 @@ def test_groups_are_compared_with_real_rows_and_small_ones_named() -> None:
     text = words(render_html(without_pictures()))
     assert "race: Other 41 too few rows to say" in text
     assert "gender: Female 3,221 0.902 0.949 0.0391" in text
+
+
+def test_it_says_whether_every_site_added_canaries() -> None:
+    report = evaluated()
+    assert report.audit is not None
+    some = report.audit.model_copy(update={"sites": report.audit.sites[:1]})
+    names = {site.site for site in report.audit.sites}
+    theirs = tuple(site for site in report.sites if site.name in names)
+    assert "Some sites added canaries" in words(
+        render_html(report.model_copy(update={"audit": some}))
+    )
+    assert "Every site added canaries" in words(
+        render_html(report.model_copy(update={"sites": theirs}))
+    )
+
+
+def test_every_mark_of_the_drawing_of_attacks_is_explained() -> None:
+    page = render_html(foreseen_attack())
+    assert "interval of the baseline, where measured" in words(page)
+    assert "(allowed)” after a name: it succeeds, within what the promise allows" in words(page)
+    assert "after a name" not in words(render_html(example_report()))
+
+
+def test_limits_point_to_those_that_stand_elsewhere() -> None:
+    page = render_html(example_report())
+    limits = page[page.index('id="limits"') : page.index('id="software"')]
+    for target in re.findall(r'href="#([\w-]+)"', limits):
+        assert f'id="{target}"' in page
+    assert "What is not promised?" in words(page[page.index('id="question-13"') :])[:60]
+    assert "More limits stand where they belong" in words(limits)
