@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from client.founding import found_site
-from client.site_config import find_positions
 from privacy import Policy, Unit
 from server.study import Study
 from simulations.demos import DEFAULT_DEMO, TEST_SHARE, load_demo
+from simulations.missing_columns import find_missing
 from simulations.partition import Partition, partition_table
 from simulations.partition_spec import PartitionKind, PartitionSpec, parse_partition
 from simulations.persons import (
@@ -108,7 +108,7 @@ def make_sites(settings: SimulationSettings) -> SimulatedSites:
     schema, table, test = _load_rows(settings, spec)
     partition = _partition(settings, spec, schema, table, rng)
     _check_names(partition.names, settings)
-    missing = _find_missing(settings, schema, partition.names)
+    missing = find_missing(settings, schema, partition.names)
     tables = [_conform(schema, table.iloc[rows].reset_index(drop=True)) for rows in partition.rows]
     tables, held = _hold_out(schema, tables, rng) if test is None else (tables, [test])
     return SimulatedSites(
@@ -249,22 +249,6 @@ def _check_no_idle_setting(settings: SimulationSettings, spec: PartitionSpec) ->
             f"{settings.alpha:g}: it is for partition dirichlet; leave alpha out or use that.",
             argument="alpha",
         )
-
-
-def _find_missing(
-    settings: SimulationSettings, schema: Schema, names: Sequence[str]
-) -> dict[str, tuple[str, ...]]:
-    """Return the columns that sites lack, once each, without sites that lack none."""
-    unknown = [name for name in settings.missing_columns if name not in names]
-    if unknown:
-        raise InputError(
-            f"missing_columns must be given by name of a site, got {unknown[0]!r}; sites are "
-            f"{', '.join(names)}.",
-            argument="missing_columns",
-        )
-    for columns in settings.missing_columns.values():
-        find_positions(schema, columns)
-    return {name: columns for name, columns in settings.missing_columns.items() if columns}
 
 
 def _check_names(names: tuple[str, ...], settings: SimulationSettings) -> None:
