@@ -258,8 +258,7 @@ def _check_names(names: tuple[str, ...], settings: SimulationSettings) -> None:
     ):
         raise InputError(
             f"partition {settings.partition} must name sites by different texts of 1 to {MAX_NAME} "
-            "printable characters, and some values of the column are not; choose another column "
-            "or correct them.",
+            "printable characters, and some values are not; choose another column or correct them.",
             argument="partition",
         )
 
