@@ -10,7 +10,7 @@ from digit_images import DIGITS, read_digit_codes
 
 from synthesis.images.generator import ImageGenerator, ImageGeneratorSettings
 from synthesis.images.model_files import save_image_generator
-from synthesis.images.reading import save_images
+from synthesis.images.saving import save_images
 from synthesis.kinds import dump_any_schema
 
 STUDY = 'model = "images"\nmax_grad_norm = 3.0\nnominal_rows = 400\n'

@@ -18,7 +18,7 @@ from server.study import Study
 from strategies import protocol
 from strategies.protocol import ARRAYS
 from synthesis.images.generator import ImageGenerator, ImageGeneratorSettings
-from synthesis.images.reading import save_images
+from synthesis.images.saving import save_images
 from synthesis.images.schema import ImageSchema
 from synthesis.units import Codes
 

@@ -100,8 +100,8 @@ MUTANTS = (
     Mutant(
         name="ledger-write-dropped",
         file="client/training.py",
-        old="    begin_phase(site, reservation, round_phase(server_round))\n",
-        new="    begin_phase, round_phase\n",
+        old="    begin_phase(site, reservation, round_phase(server_round))\n    discriminator = ",
+        new="    begin_phase, round_phase\n    discriminator = ",
         tests=("tests/client/test_training.py",),
     ),
     Mutant(
