@@ -163,8 +163,8 @@ MUTANTS = (
     Mutant(
         name="row-count-sent",
         file="client/app.py",
-        old="ARRAYS: pack(weights, asked), CONFIG: ConfigRecord()}",
-        new="ARRAYS: pack(weights, asked), CONFIG: ConfigRecord("
+        old="record: pack(weights_of(network), asked), CONFIG: ConfigRecord()}",
+        new="record: pack(weights_of(network), asked), CONFIG: ConfigRecord("
         '{"num-examples": site.read_units("training").n_units})}',
         tests=("tests/client/test_client_app.py", "tests/client/test_what_leaves.py"),
     ),
