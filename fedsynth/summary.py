@@ -8,7 +8,7 @@ from rich.console import Console
 
 from fedsynth.attack_view import NO_PROOF, describe
 from fedsynth.console import add_row, make_table, say
-from server.report import Evaluation, Report, Utility
+from server.report import Evaluation, ImageFigures, Report, Utility
 from server.report.answers import describe_audit
 
 TITLES = {
@@ -38,6 +38,8 @@ def show_summary(console: Console, report: Report, folder: Path) -> None:
         )
     if report.utility is not None:
         _show_figures(console, report.utility)
+    if report.images is not None and report.images.figures is not None:
+        _show_image_figures(console, report.images.figures)
     if report.audit is not None:
         say(console, describe_audit(report.audit))
     if report.attacks is not None:
@@ -49,7 +51,8 @@ def show_summary(console: Console, report: Report, folder: Path) -> None:
     seconds = sum(phase.seconds for phase in report.cost.phases)
     say(
         console,
-        f"{report.release.rows:,} synthetic rows in {folder}, made in {seconds:.0f} s. "
+        f"{report.release.rows:,} synthetic {'rows' if report.images is None else 'images'} in "
+        f"{folder}, made in {seconds:.0f} s. "
         f"Open {folder / 'report.html'}",
     )
     say(console, f"It is signed; whoever gets it can check it: fedsynth verify {folder}")
@@ -66,6 +69,18 @@ def _show_figures(console: Console, utility: Utility) -> None:
         shown = ["-" if figure is None else f"{figure:.3f}" for figure in figures]
         add_row(table, [TITLES.get(row.kind, row.kind), *shown])
     add_row(table, ["best is", "1", "1", "0", "0.5"])
+    console.print(table)
+
+
+def _show_image_figures(console: Console, figures: ImageFigures) -> None:
+    table = make_table(
+        f"Figures ({figures.mark})", ["learned from"], ["told right", "95 %\ninterval", "FID"]
+    )
+    titles = TITLES | {"real": "real training images"}
+    for row in figures.rows:
+        interval = f"{100 * row.accuracy_low:.1f} to {100 * row.accuracy_high:.1f} %"
+        shown = [f"{100 * row.accuracy:.1f} %", interval, f"{row.frechet:.2f}"]
+        add_row(table, [titles[row.kind], *shown])
     console.print(table)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from server.report import Evaluation, Report, Utility
-from server.report.answers import find_audit_words
+from server.report.answers import describe_images, find_audit_words
 from server.report.wording import (
     HOLD_OUT_FIGURES,
     PURPOSES,
@@ -61,10 +61,19 @@ def _what(report: Report) -> Iterator[str]:
     release = report.release
     names = [_escape(name) for name in release.columns]
     more = f" and {len(names) - _MOST_COLUMNS} more" if len(names) > _MOST_COLUMNS else ""
-    yield (
-        f"{release.rows:,} synthetic rows of {_escape(report.dataset)} with {len(names)} columns: "
-        f"{', '.join(names[:_MOST_COLUMNS])}{more}. The label is {_escape(release.label)}."
-    )
+    if report.images is not None:
+        _, height, width = report.images.shape
+        yield (
+            f"{release.rows:,} synthetic images of {_escape(report.dataset)}, {height} x {width} "
+            f"pixels, of {len(report.images.classes)} classes: "
+            f"{', '.join(map(_escape, report.images.classes))}."
+        )
+    else:
+        yield (
+            f"{release.rows:,} synthetic rows of {_escape(report.dataset)} with {len(names)} "
+            f"columns: {', '.join(names[:_MOST_COLUMNS])}{more}. The label is "
+            f"{_escape(release.label)}."
+        )
     yield (
         f"Made on {report.created:%Y-%m-%d} in study {_escape(report.study)} by "
         f"{len(report.sites)} sites: {', '.join(_escape(site.name) for site in report.sites)}."
@@ -121,6 +130,9 @@ def _quality(report: Report) -> Sequence[str]:
     found = []
     if report.utility is not None:
         found += list(_exact_figures(report.utility))
+    if report.images is not None and report.images.figures is not None:
+        figures = report.images.figures
+        found.append(f"{describe_images(figures)} ({figures.mark}).")
     if report.evaluation is not None:
         found += list(_noised_figures(report.evaluation))
     return found or ["Not measured: nobody may see all real rows."]

@@ -123,12 +123,12 @@ def _mechanism(report: Report) -> Iterator[str]:
     mechanisms = {event.mechanism for site in report.sites for event in site.events}
     if "poisson-sampled-gaussian" in mechanisms:
         yield (
-            "Gaussian noise: once on each table of counts, and at every training step on a Poisson "
+            "Gaussian noise: once on each table of sums, and at every training step on a Poisson "
             "sample. Yes: each unit enters a step by a coin of its own, as the accountant assumes; "
             "an empty sample is a step as well."
         )
     else:
-        yield "Gaussian noise, once on each table of counts; nothing is sampled."
+        yield "Gaussian noise, once on each table of sums; nothing is sampled."
     versions = {each.name: each.version for each in report.software}
     library = versions.get("dp-accounting") if report.promise.accountant != "prv" else None
     yield (
@@ -140,7 +140,8 @@ def _mechanism(report: Report) -> Iterator[str]:
 
 def _preprocessing(report: Report) -> Iterator[str]:
     yield "No. Ranges, categories and bins come from the public schema, missing values included."
-    if report.utility or report.pictures or report.attacks:
+    is_measured = report.images is not None and report.images.figures is not None
+    if report.utility or report.pictures or report.attacks or is_measured:
         yield (
             f"Only the figures and pictures marked '{SIMULATION_MARK}' are exact and not counted: "
             "they exist in simulations alone."

@@ -210,7 +210,7 @@ def moment(time: datetime) -> str:
 def unit_words(promise: Promise) -> str:
     """Say whom the promise protects."""
     if promise.unit is Unit.RECORD:
-        return "one record (one row of a site's table)"
+        return "one record (one row of a site's table, or one image)"
     return "one person, with all their rows of a site's table"
 
 

@@ -117,7 +117,7 @@ def test_the_promise_is_whole(page: str) -> None:
     text = words(page)
     for phrase in (
         "1 and 0.00001, at each site",
-        "one record (one row of a site's table)",
+        "one record (one row of a site's table, or one image)",
         "add or remove one",
         "pays the sum of theirs",
         "PLD, from the events",

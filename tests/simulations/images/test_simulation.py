@@ -12,6 +12,7 @@ from command_line import CommandLine
 from report_schema import find_errors
 
 from server.attestation import verify_release
+from server.report.assessment import answer_questions
 from simulations.images import ImageSimulationResult, is_of_images, run_image_simulation, simulate
 from simulations.images.sites import SimulatedImages, make_image_sites
 from simulations.settings import SimulationSettings
@@ -200,3 +201,12 @@ def test_images_are_told_from_tables_by_the_settings() -> None:
     assert is_of_images(SimulationSettings(demo="digits"))
     assert not is_of_images(SimulationSettings(demo="adult"))
     assert not is_of_images(SimulationSettings())
+
+
+def test_card_and_questions_tell_what_a_classifier_learns(release) -> None:
+    result, folder = release
+    figures = result.report.images.figures
+    told = f"tells {100 * figures.rows[-1].accuracy:.1f} % of real test images right"
+    assert told in (folder / "DATA_CARD.md").read_text("utf-8")
+    assert told in answer_questions(result.report)[10].answer
+    assert "synthetic images of digits" in (folder / "DATA_CARD.md").read_text("utf-8")
