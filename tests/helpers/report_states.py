@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 
+import numpy as np
 from example_report import SITES, STUDY, example_evaluation, example_report
 
 from privacy import Unit
-from server.report import Event, Gain, Rates, Refusal, Report, Site, Spending, Totals
+from server.report import (
+    Copies,
+    Event,
+    Gain,
+    Grid,
+    ImageFigures,
+    ImageRow,
+    Images,
+    Rates,
+    Refusal,
+    Release,
+    Report,
+    Site,
+    Spending,
+    Totals,
+)
 from server.report.gain import list_beliefs
+from server.report.images import PNG_PREFIX
+from synthesis.images.pictures import draw_grid
+from synthesis.images.schema import ImageSchema
 
 
 def without_pictures() -> Report:
@@ -142,6 +162,44 @@ def not_private() -> Report:
     return Report.model_validate(content | absent | {"private": False, "sites": sites})
 
 
+def of_images() -> Report:
+    """A simulation on images instead of a table."""
+    absent = ("utility", "pictures", "evaluation", "attacks", "audit", "consistency")
+    rows = [("real", 0.9013, 0.03, -0.0012), ("sketch", 0.8016, 3.72, 0.239)]
+    figures = ImageFigures(
+        train_images=60_000,
+        test_images=10_000,
+        extractor="b" * 64,
+        rows=tuple(
+            ImageRow.model_validate(
+                {
+                    "kind": kind,
+                    "accuracy": told,
+                    "accuracy_low": told - 0.008,
+                    "accuracy_high": told + 0.007,
+                    "frechet": frechet,
+                    "kernel": kernel,
+                }
+            )
+            for kind, told, frechet, kernel in rows
+        ),
+        copies=Copies(closer_to_train=0.503, low=0.472, high=0.534, copies=0),
+    )
+    schema = ImageSchema(name="clothes", height=28, width=28, classes=("T-shirt", "Bag", "Boot"))
+    codes = np.random.default_rng(0).integers(0, 256, (30, 785)).astype(np.int16)
+    codes[:, -1] = np.arange(30) % 3
+    png = PNG_PREFIX + base64.b64encode(draw_grid(codes, schema)).decode()
+    grids = tuple(
+        Grid.model_validate({"kind": kind, "png": png}) for kind in ("synthetic", "real", "nearest")
+    )
+    images = Images(shape=schema.shape, classes=schema.classes, grids=grids, figures=figures)
+    release = Release(rows=60_000, columns=("image", "class"), label="class")
+    cost = example_report().cost.model_copy(update={"rounds": ()})
+    return example_report().model_copy(
+        update=dict.fromkeys(absent) | {"images": images, "release": release, "cost": cost}
+    )
+
+
 STATES: Mapping[str, Callable[[], Report]] = {
     "good": example_report,
     "deployed": deployed,
@@ -153,4 +211,5 @@ STATES: Mapping[str, Callable[[], Report]] = {
     "persons": persons,
     "sixty-sites": sixty_sites,
     "not-private": not_private,
+    "of-images": of_images,
 }
