@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -67,7 +68,7 @@ class Coverage:
         """Return all numbers in one vector, the noise first."""
         return np.concatenate([*self.noise, *self.rows])
 
-    @property
+    @cached_property
     def precisions(self) -> tuple[Floats, ...]:
         """Per block and class, how much more precise a count is than one of the sketch, or 0."""
         return tuple(
@@ -75,7 +76,7 @@ class Coverage:
             for noise, rows in zip(self.noise, self.rows, strict=True)
         )
 
-    @property
+    @cached_property
     def told(self) -> tuple[bool, ...]:
         """Per block, whether anybody tells of it."""
         return tuple(bool((rows > 0).all()) for rows in self.rows)

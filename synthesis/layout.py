@@ -155,7 +155,7 @@ class SketchLayout:
         told = [self.is_told(block) for block in self.blocks]
         return np.repeat(told, [block.size for block in self.blocks])
 
-    @property
+    @cached_property
     def sensitivity(self) -> float:
         """Largest L2 change of the whole sketch when one unit is added or removed."""
         return math.sqrt(sum(block.scale**2 for block in self.blocks if self.is_told(block)))
