@@ -17,6 +17,7 @@ from synthesis.generator import Generator
 from synthesis.schema import Schema, parse_schema
 
 FORMAT = "fedsynth-generator/3"
+IMAGE_FORMAT = "fedsynth-image-generator/1"
 _ONE_GROUP = "fedsynth-generator/2"
 """The format before there were groups of sites, which is read as one group."""
 WEIGHTS_FILE = "generator.safetensors"
@@ -54,6 +55,12 @@ def load_generator(folder: str | Path) -> tuple[Generator, Schema]:
             )
     try:
         description: dict[str, Any] = json.loads((path / DESCRIPTION_FILE).read_text("utf-8"))
+        if description["format"] == IMAGE_FORMAT:
+            raise InputError(
+                f"the generator in {folder} draws images and no table; draw them with 'fedsynth "
+                "sample DIR --rows N --out FILE.npz'.",
+                argument="dir",
+            )
         if description["format"] not in (FORMAT, _ONE_GROUP):
             raise InputError(
                 f"{DESCRIPTION_FILE} must be of format {FORMAT}, it is "

@@ -14,8 +14,7 @@ from synthesis.images.generator import ImageGenerator, ImageGeneratorSettings
 from synthesis.images.schema import ImageSchema
 from synthesis.kinds.schemas import parse_any_schema
 from synthesis.model_files import DESCRIPTION_FILE, WEIGHTS_FILE
-
-FORMAT = "fedsynth-image-generator/1"
+from synthesis.model_files import IMAGE_FORMAT as FORMAT
 
 
 def save_image_generator(folder: Path, generator: ImageGenerator, schema: ImageSchema) -> None:

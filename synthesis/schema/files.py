@@ -33,7 +33,14 @@ def load_schema(path: str | Path) -> Schema:
         InputError: when the file is absent, is not TOML or breaks a rule; every problem is listed
             with its place.
     """
-    return parse_schema(read_schema_file(Path(path)), source=f"schema file {path}")
+    content = read_schema_file(Path(path))
+    if content.get("kind") == "images":
+        raise InputError(
+            f"schema file {path} describes images, and this takes a table; studies on images run "
+            "with 'fedsynth simulate' alone so far.",
+            argument="schema",
+        )
+    return parse_schema(content, source=f"schema file {path}")
 
 
 def read_schema_file(path: Path) -> dict[str, Any]:
