@@ -37,7 +37,6 @@ from synthesis.layout import SketchLayout
 from synthesis.schema import Schema
 from synthesis.targets import make_targets
 
-DISCRIMINATOR_LEARNING_RATE = 2e-2
 MAX_POOLED_NOISE = 1e12
 
 
@@ -132,6 +131,7 @@ def _improve_discriminator(
     discriminator = kind.make_discriminator(rng("discriminator"))
     trainer = _make_trainer(site, request, plan, discriminator, server_round)
     state.restore_training(server_round, discriminator, trainer.optimizer)
+    kind.begin_round(discriminator, generator)
     _train_discriminator(
         site,
         request,
@@ -147,11 +147,6 @@ def _improve_discriminator(
 def weights_of(network: nn.Module) -> dict[str, NDArray[Any]]:
     """Return the weights of a network as arrays, by name."""
     return {name: weight.numpy() for name, weight in network.state_dict().items()}
-
-
-def make_discriminator_optimizer(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """Return the optimiser that the private step wraps."""
-    return torch.optim.Adam(parameters, lr=DISCRIMINATOR_LEARNING_RATE, betas=(0.5, 0.9))
 
 
 def choose_generator_steps(
@@ -185,14 +180,15 @@ def _make_trainer(
     events = [event for event in plan.events() if isinstance(event, SampledGaussianEvent)]
     if len(events) != 1:
         raise ValueError("the plan has no adversarial rounds.")
+    kind = kind_of(site.schema)
     return PrivateTrainer(
         events[0],
         discriminator,
-        make_discriminator_optimizer,
-        width=kind_of(site.schema).width,
+        kind.make_optimizer,
+        width=kind.width,
         max_grad_norm=request.max_grad_norm,
         expected_batch_size=request.expected_batch_size,
-        fake_batch_size=request.expected_batch_size,
+        fake_batch_size=kind.count_fakes(request.expected_batch_size),
         randomness=site.randomness,
         path=(site.config.name, request.study, server_round),
         simulation=site.is_simulated,

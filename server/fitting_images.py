@@ -11,6 +11,7 @@ from server.outcome import PhaseRecord
 from server.study import Study
 from server.weights import load_weights, weights_of
 from strategies.aggregation import PooledSketch
+from synthesis.images.adversarial import teach_labels
 from synthesis.images.gaussians import estimate_gaussians
 from synthesis.images.generator import ImageGenerator, ImageGeneratorSettings
 from synthesis.images.schema import ImageSchema
@@ -50,6 +51,9 @@ def fit_images_once(
         started = time.monotonic()
         noise_std = pooled.noise_variance**0.5 * layout.sensitivity
         generator.start_at(estimate_gaussians(layout, pooled.values, noise_std))
+        if study.rounds > 0:
+            rng = SeededRandomness(study.seed).torch("labels")
+            teach_labels(generator, schema, rng=rng)
         seconds = time.monotonic() - started
         checkpoint.keep_fit(weights_of(generator), seconds)
     return generator, PhaseRecord(name="fit", seconds=seconds), layout.estimate_rows(pooled.values)

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+LEARNING_RATE = 2e-2
+
 
 class Discriminator(nn.Module):
     """Two hidden layers over one-hot rows.
@@ -55,3 +57,8 @@ class Discriminator(nn.Module):
             rows = rows * self._told
         logits: Tensor = self.layers(rows).squeeze(1)
         return logits
+
+
+def make_discriminator_optimizer(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """Return the optimiser of discriminators, which the private step wraps."""
+    return torch.optim.Adam(parameters, lr=LEARNING_RATE, betas=(0.5, 0.9))

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from client.site import Site
 from client.state import StudyState
-from client.training import make_discriminator_optimizer
 from simulations.attacks.matching import MatchedRows
 from synthesis.attacks import Trial
-from synthesis.discriminator import Discriminator
+from synthesis.discriminator import Discriminator, make_discriminator_optimizer
 from synthesis.rows import to_one_hot
 from synthesis.schema import Schema
 from synthesis.units import Codes

@@ -15,11 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from client.evaluating import count_for_evaluation
-from client.training import make_discriminator_optimizer
 from privacy import PrivateStep, RandomStream, SeededRandomness
 from privacy.audits.sensitivity import Draw, Release
 from simulations.audits.rows import draw_codes
-from synthesis.discriminator import Discriminator
+from synthesis.discriminator import Discriminator, make_discriminator_optimizer
 from synthesis.evaluation import EvaluationLayout, ScoreNetwork
 from synthesis.kinds.tables import count_for_sketch
 from synthesis.layout import Counts, SketchLayout

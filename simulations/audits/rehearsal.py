@@ -12,7 +12,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from client.training import make_discriminator_optimizer
 from privacy import (
     Event,
     GaussianEvent,
@@ -39,7 +38,7 @@ from simulations.audits.claims import CONTROL, AuditedClaim, Rehearsal
 from simulations.audits.rows import draw_codes, find_public_rows
 from simulations.settings import plan_of
 from synthesis import InputError
-from synthesis.discriminator import Discriminator
+from synthesis.discriminator import Discriminator, make_discriminator_optimizer
 from synthesis.kinds.tables import count_for_sketch
 from synthesis.layout import SketchLayout
 from synthesis.rows import to_one_hot

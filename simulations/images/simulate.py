@@ -31,8 +31,13 @@ from synthesis.images.sampling import sample_images
 from synthesis.kinds import IMAGES
 from synthesis.units import Codes
 
-USUAL = {"model": IMAGES, "rounds": 0, "adversarial_share": 0.0}
+USUAL = {"model": IMAGES, "generator_steps": 0, "max_grad_norm": 0.5}
 """Settings of a study on images where nothing else is asked for."""
+ROUNDS = {"rounds": 4, "discriminator_steps": 50, "adversarial_share": 0.5}
+"""Rounds where nothing is said of them and sites are large."""
+NO_ROUNDS = {"rounds": 0, "adversarial_share": 0.0}
+LARGE_SITE = 3000
+"""Images that a site is expected to hold for rounds to be worth their share of the budget."""
 USUAL_EXPECTED_BATCH = 600
 
 
@@ -171,8 +176,10 @@ def _prepare(
         "sample_rate": min(1.0, USUAL_EXPECTED_BATCH / nominal),
         "seed": settings.seed,
     }
-    usual = USUAL if not given.keys() & {"rounds", "adversarial_share"} else {"model": IMAGES}
-    study = parse_study(declared | usual | given)
+    rounds = ROUNDS if nominal >= LARGE_SITE else NO_ROUNDS
+    if given.keys() & {"rounds", "adversarial_share"}:
+        rounds = {"discriminator_steps": ROUNDS["discriminator_steps"]}
+    study = parse_study(declared | USUAL | rounds | given)
     check_study(study, sites)
     for epsilon in settings.site_epsilons or (study.epsilon,):
         plan_of(study, epsilon)

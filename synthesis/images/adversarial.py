@@ -1,4 +1,4 @@
-"""Generator steps against a private discriminator of images: free post-processing."""
+"""What generator and discriminator of images learn from each other: free post-processing."""
 
 from __future__ import annotations
 
@@ -16,6 +16,37 @@ from synthesis.images.schema import ImageSchema
 LEAST_SEEN = 0.75
 """Share of fakes that a discriminator must know before the generator follows it."""
 _FAKES_ASKED = 500
+_LESSONS = 450
+_LESSON_SIZE = 128
+_LEARNING_RATE = 2e-3
+
+
+def teach_labels(generator: ImageGenerator, schema: ImageSchema, *, rng: torch.Generator) -> None:
+    """Let the labeller know the classes of what the generator draws, before any real image.
+
+    It is where the sites' private steps begin, which so have the less to do.
+
+    Args:
+        generator: fitted to the sketch; its labeller is trained in place, and used from now on.
+        schema: of the images.
+        rng: draws images and shifts.
+    """
+    generator.labels_again.zero_()  # what is drawn has the class that it is drawn for
+    optimizer = torch.optim.Adam(generator.labeller.parameters(), lr=_LEARNING_RATE)
+    for _ in range(_LESSONS):
+        with torch.no_grad():
+            images, labels = generator.draw(_LESSON_SIZE, rng)
+        optimizer.zero_grad()
+        scores = generator.labeller.score(move(images, schema, rng))
+        functional.cross_entropy(scores, labels).backward()
+        optimizer.step()
+    generator.labels_again.fill_(1.0)
+
+
+def mislabel(labels: Tensor, num_classes: int, rng: torch.Generator) -> Tensor:
+    """Return another class for each, all others alike likely."""
+    moved = torch.randint(1, num_classes, labels.shape, generator=rng)
+    return (labels + moved) % num_classes
 
 
 def improve_image_generator(
@@ -26,7 +57,7 @@ def improve_image_generator(
     *,
     rng: torch.Generator,
 ) -> ImageGenerator:
-    """Train the generator to look real, and return its running average.
+    """Label with the discriminator, train the generator to look real, and return its average.
 
     Args:
         generator: the start; trained in place.
@@ -35,6 +66,7 @@ def improve_image_generator(
         settings: steps, batch size and weights.
         rng: draws latent numbers, classes and shifts.
     """
+    generator.labeller.load_state_dict(discriminator.state_dict())
     if not sees_fakes(generator, discriminator, schema, rng):
         return generator
     optimizer = torch.optim.Adam(

@@ -3,7 +3,8 @@
 The first stage is linear and stands after the sketch: latent numbers times the factors of a class,
 plus its mean, back to pixels. A convolutional network then adds what second moments cannot say:
 edges, and where nothing is. It starts at zero, so that before the first round the generator is the
-sketch's, and rounds train it alone.
+sketch's. Last, where rounds were run, the discriminator that the sites trained says what class a
+drawn image shows, and the image is published with that class, not that which it was drawn for.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from synthesis.images.discriminator import ImageDiscriminator
 from synthesis.images.frequencies import Frequencies
 from synthesis.images.gaussians import MOST_DIRECTIONS, ClassGaussians
 from synthesis.images.schema import ImageSchema
@@ -79,6 +81,8 @@ class ImageGenerator(nn.Module):
     """Share of every class, ``(num_classes,)``; from the sketch, and not trained."""
     curve: Tensor
     """Haze that is cut from the first stage, and its contrast; not trained."""
+    labels_again: Tensor
+    """1 where the labeller says of which class an image is, else 0; not trained."""
 
     def __init__(self, settings: ImageGeneratorSettings, *, rng: torch.Generator) -> None:
         super().__init__()
@@ -101,6 +105,8 @@ class ImageGenerator(nn.Module):
         last = self.refine[-1]
         assert isinstance(last, nn.Conv2d)
         nn.init.zeros_(last.weight)
+        self.labeller = ImageDiscriminator(settings.frequencies.shape, classes, rng=rng)
+        self.register_buffer("labels_again", torch.zeros(1))
         self.register_buffer("shares", torch.full((classes,), 1.0 / classes))
         self.register_buffer("curve", torch.tensor([0.0, 1.0]))
 
@@ -158,12 +164,20 @@ class ImageGenerator(nn.Module):
         haze = HAZE * subject
         return torch.stack([haze, BRIGHTNESS / (subject - haze)])
 
+    @property
+    def is_labelling(self) -> bool:
+        """Whether drawn images get the class that the labeller sees in them."""
+        return bool(self.labels_again > 0)
+
     def draw(self, number: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw images ``(number, channels, height, width)`` and their classes ``(number,)``."""
         shares = self.shares.clamp(min=0)
         labels = torch.multinomial(shares, number, replacement=True, generator=rng)
         latent = torch.randn(number, self.settings.directions, generator=rng)
         images: Tensor = self(latent, labels)
+        if self.is_labelling:
+            with torch.no_grad():
+                labels = self.labeller.score(images).argmax(dim=1)
         return images, labels
 
     def draw_hard_rows(self, num_rows: int, rng: torch.Generator) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from synthesis.errors import InputError
 from synthesis.images.generator import ImageGenerator
@@ -11,6 +12,7 @@ from synthesis.images.schema import ImageSchema
 from synthesis.units import Codes
 
 _PART = 1000
+_MOST_TRIES = 1000
 MOST_IMAGES = 10_000_000
 
 
@@ -50,9 +52,34 @@ def sample_images(
         if only is None:
             images, labels = generator.draw(len(part), rng)
         else:
-            labels = torch.full((len(part),), schema.classes.index(only))
-            latent = torch.randn(len(part), generator.settings.directions, generator=rng)
-            images = generator(latent, labels)
+            images, labels = _draw_one_class(generator, schema.classes.index(only), len(part), rng)
         part[:, :-1] = (images.flatten(1) * 255).round().to(torch.int16).numpy()
         part[:, -1] = labels.numpy()
     return codes
+
+
+def _draw_one_class(
+    generator: ImageGenerator, label: int, number: int, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Draw images of one class; by rejection where the class is what the labeller sees.
+
+    Raises:
+        InputError: if the generator hardly ever draws that class.
+    """
+    labels = torch.full((number,), label)
+    if not generator.is_labelling:
+        latent = torch.randn(number, generator.settings.directions, generator=rng)
+        return generator(latent, labels), labels
+    kept: list[Tensor] = []
+    found = 0
+    for _ in range(_MOST_TRIES):
+        images, seen = generator.draw(_PART, rng)
+        kept.append(images[seen == label])
+        found += len(kept[-1])
+        if found >= number:
+            return torch.cat(kept)[:number], labels
+    raise InputError(
+        f"class must be one that the generator draws, and of {_MOST_TRIES * _PART:,} images "
+        f"{found:,} were of this one where {number:,} are needed; leave it out.",
+        argument="where",
+    )

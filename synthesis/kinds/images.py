@@ -11,13 +11,16 @@ from torch import Tensor, nn
 
 from synthesis.adversarial import GeneratorStepSettings
 from synthesis.fitting import SketchLoss
-from synthesis.images.adversarial import improve_image_generator, move
+from synthesis.images.adversarial import improve_image_generator, mislabel, move
 from synthesis.images.discriminator import ImageDiscriminator
 from synthesis.images.generator import ImageGenerator, to_rows
 from synthesis.images.schema import ImageSchema
 from synthesis.images.sketch import ImageLayout, compute_image_sketch
 from synthesis.kinds.kind import Counts, Kind
 from synthesis.units import Units
+
+LEARNING_RATE = 0.5
+"""Of steps whose gradients have at most the norm of the clip."""
 
 
 class ImageKind(Kind):
@@ -60,14 +63,28 @@ class ImageKind(Kind):
         return to_rows(move(images, self.schema, rng), classes, self.schema.num_classes)
 
     def draw_fakes(self, generator: nn.Module, number: int, rng: torch.Generator) -> Tensor:
-        """Return generated images, moved by chance, with their classes."""
+        """Return generated images, moved by chance, each with a class that it does not show."""
         assert isinstance(generator, ImageGenerator)
         images, labels = generator.draw(number, rng)
-        return to_rows(move(images, self.schema, rng), labels, self.schema.num_classes)
+        wrong = mislabel(labels, self.schema.num_classes, rng)
+        return to_rows(move(images, self.schema, rng), wrong, self.schema.num_classes)
 
     def make_discriminator(self, rng: torch.Generator) -> ImageDiscriminator:
         """Return a fresh discriminator."""
-        return ImageDiscriminator(self.schema, rng=rng)
+        return ImageDiscriminator(self.schema.shape, self.schema.num_classes, rng=rng)
+
+    def make_optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the optimiser of discriminators, which the private step wraps."""
+        return torch.optim.SGD(parameters, lr=LEARNING_RATE, momentum=0.9)
+
+    def count_fakes(self, expected_batch_size: int) -> int:
+        """Return a few: fakes taught the discriminator all that they know before the rounds."""
+        return max(1, expected_batch_size // 16)
+
+    def begin_round(self, discriminator: nn.Module, generator: nn.Module) -> None:
+        """Begin where all sites together are: with the labeller of the global generator."""
+        assert isinstance(generator, ImageGenerator)
+        discriminator.load_state_dict(generator.labeller.state_dict())
 
     def improve(
         self,
@@ -78,7 +95,7 @@ class ImageKind(Kind):
         *,
         rng: torch.Generator,
     ) -> ImageGenerator:
-        """Train the generator; nothing holds it to the sketch but where it started."""
+        """Let it label as the discriminator does; nothing holds it but where it started."""
         assert isinstance(generator, ImageGenerator)
         assert isinstance(discriminator, ImageDiscriminator)
         return improve_image_generator(generator, discriminator, self.schema, settings, rng=rng)

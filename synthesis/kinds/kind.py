@@ -88,6 +88,18 @@ class Kind(ABC):
         """Return a fresh discriminator."""
 
     @abstractmethod
+    def make_optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the optimiser of discriminators, which the private step wraps."""
+
+    @abstractmethod
+    def count_fakes(self, expected_batch_size: int) -> int:
+        """Return how many fakes a private step takes, from the declared batch size alone."""
+
+    @abstractmethod
+    def begin_round(self, discriminator: nn.Module, generator: nn.Module) -> None:
+        """Let a round begin with what the global generator says of discriminators, if it does."""
+
+    @abstractmethod
     def improve(
         self,
         generator: nn.Module,

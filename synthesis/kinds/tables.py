@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from synthesis.adversarial import GeneratorStepSettings, improve_generator
-from synthesis.discriminator import Discriminator
+from synthesis.discriminator import Discriminator, make_discriminator_optimizer
 from synthesis.fitting import SketchLoss
 from synthesis.generator import Generator
 from synthesis.kinds.kind import Counts, Kind
@@ -71,6 +71,17 @@ class TableKind(Kind):
             column not in self._missing for column, size in enumerate(sizes) for _ in range(size)
         ]
         return Discriminator(self.width, rng=rng, told=told if self._missing else None)
+
+    def make_optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the optimiser of discriminators, which the private step wraps."""
+        return make_discriminator_optimizer(parameters)
+
+    def count_fakes(self, expected_batch_size: int) -> int:
+        """Return as many as rows are expected."""
+        return expected_batch_size
+
+    def begin_round(self, discriminator: nn.Module, generator: nn.Module) -> None:
+        """Leave it as the last round at this site did: a table's generator has none."""
 
     def improve(
         self,

@@ -5,19 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import partial
 from time import process_time
 
 import numpy as np
 import torch
 from flwr.app import ArrayRecord
 
-from client.training import DISCRIMINATOR_LEARNING_RATE
 from privacy import PrivateTrainer, SampledGaussianEvent, SeededRandomness, gaussian_mechanism
 from server.planning import Circumstances, UnitCosts
 from server.planning.cost import fit_work
 from synthesis.architecture import GeneratorSettings
-from synthesis.discriminator import Discriminator
+from synthesis.discriminator import Discriminator, make_discriminator_optimizer
 from synthesis.fitting import SketchLoss
 from synthesis.generator import Generator
 from synthesis.layout import compute_sketch
@@ -153,7 +151,7 @@ def _measure_private(width: int, repeats: int) -> float:
             noise_multiplier=1.0, sample_rate=1.0, steps=repeats + 1, purpose="training"
         ),
         _discriminator(width),
-        partial(torch.optim.Adam, lr=DISCRIMINATOR_LEARNING_RATE),
+        make_discriminator_optimizer,
         width=width,
         max_grad_norm=1.0,
         expected_batch_size=BATCH,

@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from client.training import choose_generator_steps, make_discriminator_optimizer
+from client.training import choose_generator_steps
 from privacy import PrivateTrainer, SampledGaussianEvent, SeededRandomness, make_plan
 from server.study import Study
 from simulations.benchmarks.tabular.setting import Made, Setting
@@ -26,7 +26,7 @@ from simulations.sites import SimulatedSites, write_sites
 from strategies.aggregation import weighted_average
 from synthesis.adversarial import improve_generator
 from synthesis.architecture import GeneratorSettings
-from synthesis.discriminator import Discriminator
+from synthesis.discriminator import Discriminator, make_discriminator_optimizer
 from synthesis.generator import Generator
 from synthesis.mixing.site_shares import weigh_sites
 from synthesis.rows import to_one_hot

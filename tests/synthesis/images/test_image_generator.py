@@ -10,36 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from image_generators import SCHEMA, make_generator
 from safetensors.torch import load_file, save_file
 
 from synthesis import InputError
-from synthesis.images.gaussians import ClassGaussians
-from synthesis.images.generator import ImageGenerator, ImageGeneratorSettings, cut, to_rows
+from synthesis.images.generator import cut, to_rows
 from synthesis.images.model_files import is_of_images, load_image_generator, save_image_generator
 from synthesis.images.sampling import MOST_IMAGES, sample_images
-from synthesis.images.schema import ImageSchema
 from synthesis.model_files import DESCRIPTION_FILE, WEIGHTS_FILE
-
-SCHEMA = ImageSchema(name="any", channels=3, height=5, width=7, classes=("a", "b", "c"))
-
-
-def make_generator(schema: ImageSchema = SCHEMA, seed: int = 0, scale: float = 0.05):
-    """A generator that starts at made-up Gaussians, around grey."""
-    settings = ImageGeneratorSettings.for_schema(schema)
-    rng = np.random.default_rng(seed)
-    classes, size = schema.num_classes, settings.frequencies.size
-    means = rng.normal(scale=scale, size=(classes, size))
-    plane = settings.frequencies.kept[0] * settings.frequencies.kept[1]
-    means[:, ::plane] = schema.num_pixels**0.5 / schema.channels**0.5 / 2  # of a grey image
-    means[:, ::plane] /= settings.frequencies.bound
-    gaussians = ClassGaussians(
-        shares=np.arange(1, classes + 1) / (classes * (classes + 1) / 2),
-        means=means,
-        factors=rng.normal(scale=0.002, size=(classes, settings.directions, size)),
-    )
-    generator = ImageGenerator(settings, rng=torch.Generator().manual_seed(seed))
-    generator.start_at(gaussians)
-    return generator, gaussians
 
 
 def test_the_same_seed_draws_the_same_images_and_another_does_not() -> None:

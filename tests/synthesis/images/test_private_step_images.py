@@ -10,12 +10,12 @@ from private_steps import clip_one, flat_gradient, gradient_of, make_step
 from torch import Tensor
 from torch.nn import functional
 
-from client.training import make_discriminator_optimizer
 from privacy import PrivateTrainer, SampledGaussianEvent, SeededRandomness, measure_sensitivity
 from synthesis.images.adversarial import move
 from synthesis.images.discriminator import ImageDiscriminator
 from synthesis.images.generator import to_rows
 from synthesis.images.schema import ImageSchema
+from synthesis.kinds.images import ImageKind
 
 
 def schema_of(channels: int, height: int, width: int, *, may_flip: bool = True) -> ImageSchema:
@@ -35,7 +35,8 @@ LOOKS = ("random", "black", "white", "hot", "huge", "tiny")
 
 
 def make_discriminator(schema: ImageSchema, seed: int = 0) -> ImageDiscriminator:
-    return ImageDiscriminator(schema, rng=torch.Generator().manual_seed(seed))
+    rng = torch.Generator().manual_seed(seed)
+    return ImageDiscriminator(schema.shape, schema.num_classes, rng=rng)
 
 
 def width_of(schema: ImageSchema) -> int:
@@ -148,7 +149,7 @@ def test_the_trainer_takes_the_discriminator_of_images(shape) -> None:
     trainer = PrivateTrainer(
         SampledGaussianEvent(noise_multiplier=1.0, sample_rate=0.3, steps=2, purpose="training"),
         discriminator,
-        make_discriminator_optimizer,
+        ImageKind(schema).make_optimizer,
         width=width_of(schema),
         max_grad_norm=1.0,
         expected_batch_size=6,
