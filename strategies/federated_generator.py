@@ -72,7 +72,7 @@ class FederatedGenerator(Strategy):
         questions: what nodes are told beside the generator; statistics among it are sent to each
             node until it has given a good reply.
         wire_format: what one weight is on the wire, in both directions; in 8 bits sites answer with
-            what they changed, and that is added to the generator as it is here.
+            what they changed of it.
         receipts: the sites' last receipts, sent back to them and renewed by their replies.
         on_event: called with a small dict of plain values at the start and end of each round.
         done: records of rounds that were finished before; ``start`` goes on after them.
@@ -175,11 +175,9 @@ class FederatedGenerator(Strategy):
         self._emit("round-started", {"server_round": server_round, "nodes": online})
         sent = pack(arrays_of(arrays), self.wire_format)
         self._expected = self._expect(sent)
-        start, seen = arrays_of(arrays), unpack(arrays_of(sent))
-        # Changes are added to what was not rounded, as if that had been sent.
-        base = start if self.wire_format.tells_changes else seen
-        self._global = {name: base[name] for name in seen}
-        self.rule.begin([start[name] for name in seen], list(self._global.values()))
+        self._global = unpack(arrays_of(sent))  # as sites see it
+        start = self._global if self._steps_from_what_was_sent else arrays_of(arrays)
+        self.rule.begin([start[name] for name in self._global], list(self._global.values()))
         config, ask = _with_round(config, server_round), self.questions.make
         self._sent = [
             message
@@ -262,6 +260,11 @@ class FederatedGenerator(Strategy):
     def _needs_sketch(self, node: int) -> bool:
         """Return whether a site takes generator steps, and has not been told the statistics."""
         return self.rule.reply_like is None and node not in self._settled
+
+    @property
+    def _steps_from_what_was_sent(self) -> bool:
+        """Whether a server step goes on from the rounded generator: sites undid its errors."""
+        return self.rule.reply_like is None and self.wire_format.tells_changes
 
     def _finish(self) -> ArrayRecord:
         arrays = self.rule.finish()

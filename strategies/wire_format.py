@@ -6,7 +6,8 @@ asked, so the coordinator chooses. Whoever receives weights computes in float32.
 ``int8`` is rounding to the nearest of 255 steps within a block, as for quantised inference
 (Dettmers et al. 2022, "8-bit Optimizers via Block-wise Quantization"). A step is a hundredth of the
 block's largest value, so a site that was sent a generator answers with what training changed, which
-is small beside the weights, and the coordinator adds that to the generator as it has it, unrounded.
+is small beside the weights. That is added to what the site was sent, rounded as it was: training
+undoes the errors of its start that matter, and added to another start it would bring them back.
 """
 
 from __future__ import annotations
@@ -80,18 +81,18 @@ def pack_answer(weights: Weights, received: Weights, wire_format: WireFormat) ->
 
 
 def unpack_answer(
-    answer: Weights, start: Weights, wire_format: WireFormat
+    answer: Weights, sent: Weights, wire_format: WireFormat
 ) -> dict[str, NDArray[Any]]:
     """Return the generator that a site's answer stands for, as float32 weights by name.
 
     Args:
         answer: as ``unpack`` gave it.
-        start: the generator in question, to which a difference is added.
+        sent: the generator in question, as the site read it.
         wire_format: of the question.
     """
     if not wire_format.tells_changes:
         return dict(answer)
-    return {name: start[name] + values for name, values in answer.items()}
+    return {name: sent[name] + values for name, values in answer.items()}
 
 
 def format_of(arrays: Mapping[str, Array]) -> WireFormat:
