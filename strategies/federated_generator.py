@@ -263,7 +263,7 @@ class FederatedGenerator(Strategy):
 
     @property
     def _steps_from_what_was_sent(self) -> bool:
-        """Whether a server step goes on from the rounded generator: sites undid its errors."""
+        """Whether the rule goes on from the rounded generator, to which changes belong."""
         return self.rule.reply_like is None and self.wire_format.tells_changes
 
     def _finish(self) -> ArrayRecord:

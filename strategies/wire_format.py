@@ -6,8 +6,9 @@ asked, so the coordinator chooses. Whoever receives weights computes in float32.
 ``int8`` is rounding to the nearest of 255 steps within a block, as for quantised inference
 (Dettmers et al. 2022, "8-bit Optimizers via Block-wise Quantization"). A step is a hundredth of the
 block's largest value, so a site that was sent a generator answers with what training changed, which
-is small beside the weights. That is added to what the site was sent, rounded as it was: training
-undoes the errors of its start that matter, and added to another start it would bring them back.
+is small beside the weights. That is added to what the site was sent, rounded as it was: it was
+trained from there, and added to the weights before rounding it is worse than whole weights in 8
+bits (docs/utility.md).
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def uneven_start() -> ArrayRecord:
 
 @pytest.mark.parametrize("name", ["fedavg", "fedavgm", "similarity", "median"])
 def test_what_sites_change_is_added_to_what_they_were_sent(name: str) -> None:
-    """Also where the server takes the step: their training has undone what rounding did."""
+    """Also where the server takes the step."""
     given = dict(usual_settings(name)) | ({"bad_sites": 1} if name == "median" else {})
     start, found = uneven_start(), {}
     for change in (0.0, 1e-3):
