@@ -25,7 +25,6 @@ from flwr.app import (
     RecordDict,
 )
 from flwr.clientapp import ClientApp
-from torch import nn
 
 from client.answering import answer_once
 from client.canaries import NUMBER, describe_canaries, find_opening
@@ -59,7 +58,7 @@ from strategies.protocol import (
     RefusalCode,
     error_reply,
 )
-from strategies.wire_format import format_of, pack
+from strategies.wire_format import format_of, pack, pack_answer
 from synthesis import InputError
 
 SITES_DIR = "sites-dir"
@@ -100,24 +99,21 @@ def train(site: Site, request: StudyRequest, message: Message) -> RecordDict:
         site.schema,
         read_groups(str(config[protocol.GROUP_SHARES])),
     )
+    asked = format_of(message.content.array_records[ARRAYS])
     if request.returns_discriminator:
         judge = train_judge(site, request, generator, server_round=server_round)
-        return _answer_with(DISCRIMINATOR, judge, message)
-    local = train_round(
-        site,
-        request,
-        generator,
-        server_round=server_round,
-        pooled_sketch=read_arrays(message, POOLED_SKETCH).get(STATISTICS),
-        pooled_noise_std=float(str(config[protocol.POOLED_NOISE_STD])),
-    )
-    return _answer_with(ARRAYS, local, message)
-
-
-def _answer_with(record: str, network: nn.Module, message: Message) -> RecordDict:
-    """Return the weights of a network in the format of the question."""
-    asked = format_of(message.content.array_records[ARRAYS])
-    return RecordDict({record: pack(weights_of(network), asked), CONFIG: ConfigRecord()})
+        record, weights = DISCRIMINATOR, pack(weights_of(judge), asked)
+    else:
+        local = train_round(
+            site,
+            request,
+            generator,
+            server_round=server_round,
+            pooled_sketch=read_arrays(message, POOLED_SKETCH).get(STATISTICS),
+            pooled_noise_std=float(str(config[protocol.POOLED_NOISE_STD])),
+        )
+        record, weights = ARRAYS, pack_answer(weights_of(local), weights_of(generator), asked)
+    return RecordDict({record: weights, CONFIG: ConfigRecord()})
 
 
 def evaluate(site: Site, request: StudyRequest, message: Message) -> RecordDict:

@@ -61,7 +61,7 @@ class Study(BaseModel):
         deadline_s: longest wait for the sites in one phase or round.
         seed: of the public randomness (initial weights, sampling); not of any noise.
         wire_format: what one weight of a generator is on the wire: ``float16``, ``float32`` or
-            ``int8`` (8 bits with a scale for every block of weights).
+            ``int8`` (8 bits with a scale for every block; sites answer with what they changed).
         strategy: rule by which the sites' results become one (``strategies.rules.RULES``).
         server_learning_rate: how far a step of ``fedavgm`` (1 when left out), ``fedadam`` or
             ``fedyogi`` (0.01) goes.

@@ -45,7 +45,7 @@ from strategies.round_record import RoundRecord
 from strategies.rules import Rule, RuleSettings, make_rule
 from strategies.validation import Rejection, Reply, check_reply, specs_of
 from strategies.wire_field import WireFormat
-from strategies.wire_format import pack, unpack
+from strategies.wire_format import pack, unpack, unpack_answer
 
 ABSENT = "absent"
 
@@ -71,7 +71,8 @@ class FederatedGenerator(Strategy):
         rule: how replies become the next generator; the weighted average when left out.
         questions: what nodes are told beside the generator; statistics among it are sent to each
             node until it has given a good reply.
-        wire_format: what one weight is on the wire, in both directions.
+        wire_format: what one weight is on the wire, in both directions; in 8 bits sites answer with
+            what they changed of it.
         receipts: the sites' last receipts, sent back to them and renewed by their replies.
         on_event: called with a small dict of plain values at the start and end of each round.
         done: records of rounds that were finished before; ``start`` goes on after them.
@@ -175,7 +176,7 @@ class FederatedGenerator(Strategy):
         sent = pack(arrays_of(arrays), self.wire_format)
         self._expected = self._expect(sent)
         self._global = unpack(arrays_of(sent))  # as sites see it
-        start = arrays_of(arrays)
+        start = self._global if self._steps_from_what_was_sent else arrays_of(arrays)
         self.rule.begin([start[name] for name in self._global], list(self._global.values()))
         config, ask = _with_round(config, server_round), self.questions.make
         self._sent = [
@@ -233,19 +234,23 @@ class FederatedGenerator(Strategy):
     def _take(self, node: int, message: Message) -> Reply | Rejection:
         """Give a good reply to the rule, and keep no more of it than that it was good."""
         is_generator = self.rule.reply_like is None
+        is_whole = is_generator and not self.wire_format.tells_changes
         reply = check_reply(
             message,
             record=ARRAYS if is_generator else DISCRIMINATOR,
             expected=self._expected,
             max_norm=self.max_update_norm,
-            around=self._global if is_generator else None,
+            around=self._global if is_whole else None,
         )
         if self._receipts is not None and isinstance(reply, Reply):
             reply = self._receipts.vet(node, reply)
         if isinstance(reply, Rejection):
             return reply
+        model = reply.arrays
+        if is_generator:
+            model = unpack_answer(model, self._global, self.wire_format)
         share = self.weights[node] / self._total_weight
-        self.rule.add(node, list(reply.arrays.values()), share)
+        self.rule.add(node, list(model.values()), share)
         return replace(reply, arrays={})
 
     def _expect(self, sent: ArrayRecord) -> dict[str, ArraySpec]:
@@ -255,6 +260,11 @@ class FederatedGenerator(Strategy):
     def _needs_sketch(self, node: int) -> bool:
         """Return whether a site takes generator steps, and has not been told the statistics."""
         return self.rule.reply_like is None and node not in self._settled
+
+    @property
+    def _steps_from_what_was_sent(self) -> bool:
+        """Whether the rule goes on from the rounded generator, to which changes belong."""
+        return self.rule.reply_like is None and self.wire_format.tells_changes
 
     def _finish(self) -> ArrayRecord:
         arrays = self.rule.finish()

@@ -194,7 +194,8 @@ _TRAIN: Final = (
         TRAIN,
         Direction.UP,
         "generator trained against a discriminator that saw records under DP-SGD only (mechanism "
-        "'training'), and against private sketches; unless the discriminator was asked for",
+        "'training'), and against private sketches; in 8 bits, how far it is from the one that "
+        "came; unless the discriminator was asked for",
         optional=True,
     ),
     weights(

@@ -40,6 +40,14 @@ class WireFormat(StrEnum):
         """Bytes of one weight, its part of a block's scale in 16 bits included."""
         return {"float32": 4.0, "float16": 2.0, "int8": 1 + 2 / BLOCK}[self.value]
 
+    @property
+    def tells_changes(self) -> bool:
+        """Whether a site that was sent a generator answers with what it changed, not with its own.
+
+        A discriminator is whole in every format: there is none that both sides hold.
+        """
+        return self is WireFormat.INT8
+
 
 class Basis(StrEnum):
     """Why a field gives nothing away beyond the promise."""

@@ -4,7 +4,11 @@ Rounding what is already private is post-processing. A site answers in the forma
 asked, so the coordinator chooses. Whoever receives weights computes in float32.
 
 ``int8`` is rounding to the nearest of 255 steps within a block, as for quantised inference
-(Dettmers et al. 2022, "8-bit Optimizers via Block-wise Quantization").
+(Dettmers et al. 2022, "8-bit Optimizers via Block-wise Quantization"). A step is a hundredth of the
+block's largest value, so a site that was sent a generator answers with what training changed, which
+is small beside the weights. That is added to what the site was sent, rounded as it was: it was
+trained from there, and added to the weights before rounding it is worse than whole weights in 8
+bits (docs/utility.md).
 """
 
 from __future__ import annotations
@@ -62,6 +66,34 @@ def unpack(arrays: Weights) -> dict[str, NDArray[Any]]:
             is_half = values.dtype == np.float16
             weights[name] = values.astype(np.float32) if is_half else values
     return weights
+
+
+def pack_answer(weights: Weights, received: Weights, wire_format: WireFormat) -> ArrayRecord:
+    """Return a site's generator as it answers; in 8 bits that is how far it is from what came.
+
+    Args:
+        weights: after training, by name.
+        received: before it, as the site read them, with the same names and shapes.
+        wire_format: of the question.
+    """
+    if wire_format.tells_changes:
+        weights = {name: values - received[name] for name, values in weights.items()}
+    return pack(weights, wire_format)
+
+
+def unpack_answer(
+    answer: Weights, sent: Weights, wire_format: WireFormat
+) -> dict[str, NDArray[Any]]:
+    """Return the generator that a site's answer stands for, as float32 weights by name.
+
+    Args:
+        answer: as ``unpack`` gave it.
+        sent: the generator in question, as the site read it.
+        wire_format: of the question.
+    """
+    if not wire_format.tells_changes:
+        return dict(answer)
+    return {name: sent[name] + values for name, values in answer.items()}
 
 
 def format_of(arrays: Mapping[str, Array]) -> WireFormat:

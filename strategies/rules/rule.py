@@ -62,7 +62,8 @@ class Rule(Protocol):
         """Begin a round, and forget what an earlier one left unfinished.
 
         Args:
-            start: arrays of the global model.
+            start: arrays of the global model; the same as ``seen`` where sites answer with changes,
+                which belong to what they were sent.
             seen: the same as sites got it, which a wire format may have rounded.
         """
         ...

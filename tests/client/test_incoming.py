@@ -94,3 +94,22 @@ def test_a_site_answers_in_the_format_in_which_it_was_asked(
     assert format_of(answer) is wire_format
     assert specs_of(answer) == specs_of(records[ARRAYS])
     assert unpack(arrays_of(answer)).keys() == weights.keys()
+
+
+def test_a_site_that_is_asked_in_8_bits_answers_with_what_it_changed(
+    home: Path, tmp_path: Path
+) -> None:
+    write_site(tmp_path / "other" / "site-1", **POLICY)
+    weights = {n: w.numpy() for n, w in make_generator().state_dict().items()}
+    packed = pack(weights, WireFormat.INT8)
+    received = unpack(arrays_of(packed))
+    in_8_bits = ask_train(home, train_records() | {ARRAYS: packed}, **HONEST)
+    whole = ask_train(tmp_path / "other", train_records() | {ARRAYS: to_record(received)}, **HONEST)
+    changes = unpack(arrays_of(in_8_bits.content.array_records[ARRAYS]))
+    moved = 0.0
+    for name, after in arrays_of(whole.content.array_records[ARRAYS]).items():
+        expected = after - received[name]
+        moved = max(moved, float(np.abs(expected).max(initial=0)))
+        error = float(np.abs(expected).max(initial=0)) / 250 + 1e-7
+        np.testing.assert_allclose(changes[name], expected, rtol=0, atol=error)
+    assert moved > 1e-5

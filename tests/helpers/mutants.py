@@ -163,8 +163,8 @@ MUTANTS = (
     Mutant(
         name="row-count-sent",
         file="client/app.py",
-        old="record: pack(weights_of(network), asked), CONFIG: ConfigRecord()}",
-        new="record: pack(weights_of(network), asked), CONFIG: ConfigRecord("
+        old="record: weights, CONFIG: ConfigRecord()}",
+        new="record: weights, CONFIG: ConfigRecord("
         '{"num-examples": site.read_units("training").n_units})}',
         tests=("tests/client/test_client_app.py", "tests/client/test_what_leaves.py"),
     ),

@@ -13,7 +13,7 @@ from strategies.arrays import ArraySpec, read_array
 from strategies.collect import arrays_of
 from strategies.validation import specs_of
 from strategies.wire_field import BLOCK, WireFormat
-from strategies.wire_format import format_of, pack, unpack
+from strategies.wire_format import format_of, pack, pack_answer, unpack, unpack_answer
 
 Values = NDArray[np.float32]
 
@@ -44,6 +44,28 @@ def test_weights_come_back_within_the_rounding_of_their_format(
     largest = float(np.abs(values).max(initial=0))
     error = {"float32": 0.0, "float16": 2**-11 * largest, "int8": largest / 250}[wire_format]
     assert np.all(np.abs(back["a.weight"] - values) <= error + 1e-7)
+
+
+@given(change=st.floats(1e-4, 1e-1), seed=st.integers(0, 100))
+@settings(deadline=None, max_examples=30)
+def test_an_answer_in_8_bits_is_rounded_to_what_training_changed(change: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    received = {"w": rng.normal(size=(20, 30)).astype(np.float32)}
+    moved = (change * rng.normal(size=(20, 30))).astype(np.float32)
+    weights = {"w": received["w"] + moved}
+    answer = unpack(arrays_of(pack_answer(weights, received, WireFormat.INT8)))
+    found = unpack_answer(answer, received, WireFormat.INT8)["w"]
+    assert found.dtype == np.float32
+    error = np.abs(moved).max() / 250 + 1e-6
+    np.testing.assert_allclose(found, weights["w"], rtol=0, atol=error)
+
+
+@pytest.mark.parametrize("wire_format", [WireFormat.FLOAT32, WireFormat.FLOAT16])
+def test_an_answer_in_other_formats_is_the_generator_itself(wire_format: WireFormat) -> None:
+    weights, other = {"w": np.float32([1.5, -2.0])}, {"w": np.float32([7.0, 7.0])}
+    answer = unpack(arrays_of(pack_answer(weights, other, wire_format)))
+    found = unpack_answer(answer, other, wire_format)
+    np.testing.assert_array_equal(found["w"], weights["w"])
 
 
 def test_a_large_weight_costs_precision_in_its_own_block_only() -> None:

@@ -25,7 +25,7 @@ from strategies.protocol import (
     STATISTICS,
     TRAIN,
 )
-from strategies.wire_format import format_of, pack, unpack
+from strategies.wire_format import format_of, pack_answer, unpack, unpack_answer
 from synthesis.layout import SketchLayout
 
 Weights = Mapping[str, NDArray[Any]]
@@ -121,10 +121,10 @@ def make_bad_app(attack: str, layout: SketchLayout, partition: int) -> ClientCal
         if kind == TRAIN and spoil_weights is not None:
             config = message.content.config_records[CONFIG]
             record = reply.content.array_records[ARRAYS]
-            weights = spoil_weights(
-                _weights_of(message), _weights_of(reply), *_rounds_of(dict(config))
-            )
-            reply.content[ARRAYS] = pack(weights, format_of(record))
+            asked, received = format_of(record), _weights_of(message)
+            honest = unpack_answer(_weights_of(reply), received, asked)
+            weights = spoil_weights(received, honest, *_rounds_of(dict(config)))
+            reply.content[ARRAYS] = pack_answer(weights, received, asked)
         return reply
 
     return app
