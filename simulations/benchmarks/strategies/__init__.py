@@ -7,8 +7,8 @@ is for public data.
 """
 
 from simulations.benchmarks.strategies.dealing import PARTITIONS, Source, deal
-from simulations.benchmarks.strategies.line import Case, Line, read_lines
-from simulations.benchmarks.strategies.methods import STRATEGIES, check_strategy, make_rows
+from simulations.benchmarks.strategies.line import Case, Figures, Line, read_lines
+from simulations.benchmarks.strategies.methods import STRATEGIES, Fits, check_strategy, make_rows
 from simulations.benchmarks.strategies.shared_fit import SharedFit
 from simulations.benchmarks.strategies.table import format_tables
 
@@ -16,6 +16,8 @@ __all__ = [
     "PARTITIONS",
     "STRATEGIES",
     "Case",
+    "Figures",
+    "Fits",
     "Line",
     "SharedFit",
     "Source",

@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 
 from privacy import Budget
+from server.study import parse_study
 from simulations.benchmarks.strategies.dealing import ALPHAS, PARTITIONS, Source, deal
 from simulations.benchmarks.strategies.line import Case, Figures, Line, add_line, read_lines
 from simulations.benchmarks.strategies.methods import (
@@ -48,8 +49,7 @@ def main(
         if given.table:
             sys.stdout.write(format_tables(lines))
             return
-        for strategy in given.strategies:
-            check_strategy(strategy)
+        _check(given)
         done = {line.case for line in lines}
         rows = source or Source.of_census()
         missing = [case for case in _cases(given, rows.name) if case not in done]
@@ -60,6 +60,14 @@ def main(
                 add_line(given.out, _run(case, rows, fits, study or {}))
     except (InputError, StudyFailed, OSError) as error:
         sys.exit(f"benchmark: {error}")
+
+
+def _check(given: argparse.Namespace) -> None:
+    """Raise InputError for what would end the benchmark after hours."""
+    for strategy in given.strategies:
+        check_strategy(strategy)
+    for epsilon, seed in product(given.epsilon, given.seeds):
+        parse_study({"epsilon": epsilon, "delta": DELTA, "seed": seed})
 
 
 def _run(case: Case, source: Source, fits: Fits, study: dict[str, int]) -> Line:
