@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -89,27 +89,11 @@ def make_setting(source: Source, *, seed: int = 0, sites: int = 2) -> Setting:
 
 
 def make_line(strategy: str, partition: str, seed: int, auc: float | None) -> Line:
-    case = Case(
-        data="toy",
-        sites=4,
-        epsilon=1.0,
-        delta=1e-5,
-        seed=seed,
-        partition=partition,
-        strategy=strategy,
-    )
-    figures = Figures(
-        auc=auc,
-        logistic_auc=0.5,
-        two_way=0.1,
-        two_sample_auc=None,
-        worst_site=0.2,
-        processor_s=3.0,
-        seconds=4.0,
-        megabytes_up=1.25,
-        megabytes_down=2.5,
-        commit="abc",
-    )
+    setting = {"data": "toy", "sites": 4, "epsilon": 1.0, "delta": 1e-5}
+    case = Case(**setting, seed=seed, partition=partition, strategy=strategy)
+    values = dict.fromkeys((each.name for each in fields(Figures)), 0.5)
+    given = {"auc": auc, "two_sample_auc": None, "megabytes_up": 1.25, "commit": "abc"}
+    figures = Figures(**(values | given))
     return Line(case=case, figures=figures)
 
 
