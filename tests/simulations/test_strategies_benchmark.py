@@ -177,13 +177,8 @@ def test_the_time_of_a_shared_fit_is_counted(
 ) -> None:
     setting, fits = make_setting(source), Fits(folder=tmp_path, code="a")
     make_rows(setting, "fedavg", fits)
-    find = Checkpoint.find_fit
-
-    def find_slow(self: Checkpoint) -> object:
-        found = find(self)
-        return None if found is None else (found[0], 1000.0)
-
-    monkeypatch.setattr(Checkpoint, "find_fit", find_slow)
+    (weights, _) = next(filter(None, (Checkpoint(f).find_fit() for f in tmp_path.iterdir())))
+    monkeypatch.setattr(Checkpoint, "find_fit", lambda self: (weights, 1000.0))
     assert 1000 < make_rows(setting, "mdgan", fits).processor_s < 2000
 
 
@@ -268,6 +263,13 @@ def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path: Path, text
     with pytest.raises(SystemExit, match="must hold"):
         benchmark.main(["--out", str(out), "--table"])
     assert out.read_text() == text
+
+
+def test_the_published_tables_are_those_of_the_published_lines() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    lines = read_lines(docs / "data" / "strategies.jsonl")
+    assert len({line.case for line in lines}) == len(lines) > 0
+    assert format_tables(lines) in (docs / "strategies.md").read_text(encoding="utf-8")
 
 
 def test_a_line_comes_back_as_it_was() -> None:
