@@ -6,6 +6,8 @@ means over seeds with their spread. All figures are computed on real rows withou
 for public data.
 """
 
+from simulations.benchmarks.tabular.baselines import each_site_alone
+from simulations.benchmarks.tabular.federate import federate
 from simulations.benchmarks.tabular.landmarks import Landmark, find_adult_landmarks
 from simulations.benchmarks.tabular.setting import FIGURES, Made, Run, Setting
 from simulations.benchmarks.tabular.table import Summary, format_table, summarise
@@ -17,6 +19,8 @@ __all__ = [
     "Run",
     "Setting",
     "Summary",
+    "each_site_alone",
+    "federate",
     "find_adult_landmarks",
     "format_table",
     "summarise",

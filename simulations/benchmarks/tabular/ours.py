@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from time import process_time
-from typing import Any
 
-import pandas as pd
 import torch
 from torch import Tensor
 
 from client.training import choose_generator_steps
 from privacy import PrivateTrainer, SampledGaussianEvent, SeededRandomness, make_plan
 from server.study import Study
+from simulations.benchmarks.tabular.federate import federate
 from simulations.benchmarks.tabular.setting import Made, Setting
-from simulations.events import Events
-from simulations.reporting import name_nodes
-from simulations.settings import Backend
-from simulations.simulate import run_study
-from simulations.sites import SimulatedSites, write_sites
 from strategies.aggregation import weighted_average
 from synthesis.adversarial import improve_generator
 from synthesis.architecture import GeneratorSettings
 from synthesis.discriminator import Discriminator, make_discriminator_optimizer
 from synthesis.generator import Generator
-from synthesis.mixing.site_shares import weigh_sites
 from synthesis.rows import to_one_hot
 from synthesis.sampling import sample_table
 from synthesis.units import Units
@@ -40,17 +31,17 @@ __all__ = ["BY_STRATEGY", "OURS", "gan_alone", "joint", "one_group", "sketch_alo
 
 def joint(setting: Setting) -> Made:
     """Return the rows of a study with the settings that a user gets without asking."""
-    return _federate(setting)
+    return federate(setting)
 
 
 def sketch_alone(setting: Setting) -> Made:
     """Return the rows of a study without adversarial rounds."""
-    return _federate(setting, rounds=0, adversarial_share=0)
+    return federate(setting, rounds=0, adversarial_share=0)
 
 
 def one_group(setting: Setting) -> Made:
     """Return the rows of a study that describes all sites together, without rounds."""
-    return _federate(setting, rounds=0, adversarial_share=0, max_site_groups=1)
+    return federate(setting, rounds=0, adversarial_share=0, max_site_groups=1)
 
 
 def gan_alone(setting: Setting) -> Made:
@@ -142,45 +133,6 @@ class _TrainingSite:
         return to_one_hot(self._units.codes[rows], self._sizes)
 
 
-def _federate(setting: Setting, **content: Any) -> Made:
-    """Run a study as ``fedsynth simulate`` does, and draw as many rows as were trained on."""
-    study, sites = setting.make_study(**content), setting.sites
-    with tempfile.TemporaryDirectory(prefix="fedsynth-") as folder:
-        home = Path(folder)
-        write_sites(sites, study, home, holdout=0.0, seed=setting.seed)
-        events = Events(None, study=study, names=sites.names, home=home)
-        began = process_time()
-        outcome, run = run_study(study, sites, Backend.LOCAL, home, events)
-        generator, num_rows = outcome.table_generator, len(sites.train)
-        table = sample_table(generator, sites.schema, num_rows, seed=setting.seed)
-        seconds = process_time() - began
-    named = outcome.with_names(name_nodes(sites, run.partitions))
-    sent = sum(delivery.bytes_down + delivery.bytes_up for delivery in run.deliveries)
-    return Made(
-        table=table,
-        of_sites=_sample_sites(named.table_generator, sites, setting.seed),
-        processor_s=seconds,
-        sent_bytes=sent,
-    )
-
-
-def _sample_sites(
-    generator: Generator, sites: SimulatedSites, seed: int
-) -> dict[str, pd.DataFrame]:
-    """Return rows that describe each site where the generator tells groups of sites apart."""
-    groups = generator.settings.groups
-    if len(groups) == 1:
-        return {}
-    sizes = {name: len(table) for name, table in zip(sites.names, sites.tables, strict=True)}
-    return {
-        site: sample_table(
-            weigh_sites(generator, {site: 1.0}), sites.schema, sizes[site], seed=seed
-        )
-        for group in groups
-        for site in group.sites
-    }
-
-
 OURS: dict[str, Callable[[Setting], Made]] = {
     "sketch alone": sketch_alone,
     "one group": one_group,
@@ -188,11 +140,11 @@ OURS: dict[str, Callable[[Setting], Made]] = {
     "fedsynth": joint,
 }
 BY_STRATEGY: dict[str, Callable[[Setting], Made]] = {
-    "fedavg, one group": partial(_federate, max_site_groups=1),
-    "similarity": partial(_federate, strategy="similarity"),
-    "similarity, one group": partial(_federate, strategy="similarity", max_site_groups=1),
-    "mdgan": partial(_federate, strategy="mdgan"),
-    "mdgan, one group": partial(_federate, strategy="mdgan", max_site_groups=1),
+    "fedavg, one group": partial(federate, max_site_groups=1),
+    "similarity": partial(federate, strategy="similarity"),
+    "similarity, one group": partial(federate, strategy="similarity", max_site_groups=1),
+    "mdgan": partial(federate, strategy="mdgan"),
+    "mdgan, one group": partial(federate, strategy="mdgan", max_site_groups=1),
 }
 """Studies with other strategies, and with one group of sites, where these differ most; run only
 when they are named, for ``fedsynth`` is the study that a user gets."""

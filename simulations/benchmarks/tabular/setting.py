@@ -83,12 +83,14 @@ class Made:
         of_sites: by name, rows that describe one site where a method can tell it apart.
         processor_s: processor time over all sites and the coordinator together, in seconds.
         sent_bytes: between sites and coordinator, both ways.
+        sent_by_sites: the part of it that sites sent, where a study was run.
     """
 
     table: pd.DataFrame
     of_sites: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     processor_s: float
     sent_bytes: int
+    sent_by_sites: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
