@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -33,8 +34,11 @@ from strategies.protocol import (
 )
 from strategies.rules import RuleSettings, check_rule, usual_settings
 from synthesis import InputError
+from synthesis.kinds import IMAGES
 
 LOWEST_DELTA = 1e-10
+NO_ROUNDS: Final = MappingProxyType({"rounds": 0, "adversarial_share": 0.0})
+"""The sketch alone."""
 AUTO = "auto"
 """In a file: the planner is to choose this number. A study that travels never holds it."""
 
@@ -198,11 +202,16 @@ class Study(BaseModel):
 def parse_study(content: dict[str, Any], *, source: str = "") -> Study:
     """Build a study from plain values; ``source`` is what messages call their file, if any.
 
+    A study on images has no rounds unless something is said of them: they have not made images
+    better so far.
+
     Raises:
         InputError: naming the setting, its value and the rule.
     """
+    is_silent = not content.keys() & NO_ROUNDS.keys()
+    usual = NO_ROUNDS if content.get("model") == IMAGES and is_silent else {}
     try:
-        return Study.model_validate(content)
+        return Study.model_validate({**usual, **content})
     except ValidationError as error:
         raise explain_settings(error, Study, source) from None
 

@@ -15,7 +15,6 @@ from server.report import (
     LOCAL_TRUST,
     NOT_PROMISED,
     Attacks,
-    Consistency,
     Evaluation,
     Images,
     Phase,
@@ -41,7 +40,6 @@ from server.study import Study
 from simulations.backends import SimulationRun
 from simulations.exact_figures import measure_exactly
 from simulations.sites import AnySites, SimulatedSites, site_folder
-from synthesis.schema import Schema
 
 LEDGER_FILE = "ledger.sqlite"
 _NO_ATTACKS = (
@@ -110,7 +108,7 @@ def make_report(
         strategy=(strategy := build_strategy(study, outcome, names)),
         utility=assessment.utility,
         evaluation=_report_evaluation(outcome, sites, run),
-        consistency=_report_consistency(outcome, sites, names),
+        consistency=build_consistency(outcome, sites.schema, names),
         never_together=outcome.apart,
         sketch_noise=build_sketch_noise(outcome),
         attacks=assessment.attacks,
@@ -120,14 +118,6 @@ def make_report(
         cost=build_cost(outcome, names, after=assessment.phases, traffic=traffic),
         limits=(_SIMULATED, *((_NO_ATTACKS,) if sites.missing else ()), *strategy.warnings),
     )
-
-
-def _report_consistency(
-    outcome: StudyOutcome, sites: AnySites, names: Mapping[int, str]
-) -> Consistency | None:
-    if not isinstance(sites.schema, Schema):
-        return None  # images are described together, whatever their site
-    return build_consistency(outcome, sites.schema, names)
 
 
 def _list_sites(

@@ -11,8 +11,8 @@ from server.outcome import StudyOutcome
 from server.report import (
     LOCAL_TRUST,
     NOT_PROMISED,
+    Images,
     Promise,
-    Release,
     Report,
     Site,
     build_audit,
@@ -25,9 +25,10 @@ from server.report import (
     build_sketch_noise,
     build_software,
     build_strategy,
+    describe_release,
 )
 from server.study import Study
-from synthesis.schema import Schema
+from synthesis.kinds import AnySchema
 
 
 def plan_sites(
@@ -47,11 +48,12 @@ def plan_sites(
 
 def make_report(
     study: Study,
-    schema: Schema,
+    schema: AnySchema,
     outcome: StudyOutcome,
     names: Mapping[int, str],
     num_rows: int,
     canaries: CanaryStatement | None = None,
+    images: Images | None = None,
 ) -> Report:
     """Put everything that a reader of the release may want to know into one value.
 
@@ -62,6 +64,7 @@ def make_report(
         names: of the sites, by node.
         num_rows: rows of the release.
         canaries: what is opened of the sites' canaries.
+        images: what the published images look like; None for a table.
     """
     plans = plan_sites(study, outcome, names)
     strategy = build_strategy(study, outcome, names)
@@ -72,7 +75,7 @@ def make_report(
         study=study.name,
         created=datetime.now(UTC),
         software=build_software(),
-        release=Release(rows=num_rows, columns=schema.names, label=schema.label),
+        release=describe_release(schema, num_rows),
         promise=Promise(
             epsilon=study.epsilon,
             delta=study.delta,
@@ -92,6 +95,7 @@ def make_report(
         never_together=outcome.apart,
         sketch_noise=build_sketch_noise(outcome),
         audit=build_audit(canaries, study),
+        images=images,
         cost=build_cost(outcome, names),
         limits=(
             "What each site spent is what the study planned. A site writes it into its own ledger, "

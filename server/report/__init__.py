@@ -38,6 +38,7 @@ from server.report.evaluation import (
 )
 from server.report.evidence import SITE_MARK, Attack, Attacks, Audit, SiteAudit
 from server.report.gain import Belief, Gain, Rates, build_gain
+from server.report.image_grids import build_images
 from server.report.images import Copies, Grid, ImageFigures, ImageRow, Images
 from server.report.model import FORMAT, STAMP, Report, report_from_json, report_to_json
 from server.report.page import render_html
@@ -122,6 +123,7 @@ __all__ = [
     "build_event",
     "build_gain",
     "build_history",
+    "build_images",
     "build_pictures",
     "build_policy",
     "build_receipt",

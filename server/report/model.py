@@ -137,6 +137,17 @@ class Report(Part):
         return self
 
     @model_validator(mode="after")
+    def _check_images(self) -> Self:
+        if self.images is None or not self.private or self.promise.randomness == "seeded":
+            return self
+        if self.images.figures is not None or self.images.shows_real:
+            raise ValueError(
+                "images must show no real image and hold no figures outside of a simulation; "
+                "leave them out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_created(self) -> Self:
         if self.created.utcoffset() != datetime.min - datetime.min:
             raise ValueError("created must be in UTC")

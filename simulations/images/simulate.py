@@ -6,15 +6,16 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from privacy import SigningKey
-from server.attestation import Attestation, SiteEvents, sign_release
-from server.image_release import write_image_release
+from server.attestation import Attestation, SiteEvents
 from server.outcome import StudyOutcome
 from server.publication import Publication
-from server.release import check_output, staged_folder
+from server.publishing import publish
+from server.release import check_output
 from server.report import Report
 from server.study import Study, parse_study
 from simulations.events import Events, OnEvent
@@ -22,8 +23,8 @@ from simulations.images.assessing import assess_images
 from simulations.images.sites import SimulatedImages, found_image_sites, make_image_sites
 from simulations.reporting import find_events, make_report
 from simulations.settings import SimulationSettings, plan_of
-from simulations.simulate import COORDINATOR, SITES_FOLDER, run_study
-from simulations.site_files import SiteFile, read_site_files
+from simulations.simulate import COORDINATOR, run_study
+from simulations.site_files import SITES_FOLDER, SiteFile, read_site_files, write_site_files
 from simulations.sites import check_study
 from synthesis import InputError
 from synthesis.images.generator import ImageGenerator
@@ -31,8 +32,6 @@ from synthesis.images.sampling import sample_images
 from synthesis.kinds import IMAGES
 from synthesis.units import Codes
 
-USUAL = {"model": IMAGES, "rounds": 0, "adversarial_share": 0.0}
-"""Settings of a study on images where nothing else is asked for."""
 USUAL_EXPECTED_BATCH = 600
 
 
@@ -64,29 +63,22 @@ class ImageSimulationResult:
             InputError: if the folder exists and is not empty.
         """
         target = Path(folder)
-        assert isinstance(self.outcome.generator, ImageGenerator)
-        with staged_folder(target) as staging:
-            write_image_release(
-                staging,
-                codes=self.synthetic,
-                generator=self.outcome.generator,
-                schema=self._sites.schema,
-                report=self.report,
-            )
-            for path, file in self._site_files.items():
-                file.write(staging / SITES_FOLDER / path)
-            sign_release(
-                staging,
-                self.report,
-                Attestation(
-                    key=self._key,
-                    coordinator=COORDINATOR,
-                    study=self.study,
-                    schema_digest=self._sites.schema.digest(),
-                    seed=self._seed,
-                    sites=self._events,
-                ),
-            )
+        publish(
+            target,
+            Attestation(
+                key=self._key,
+                coordinator=COORDINATOR,
+                study=self.study,
+                schema_digest=self._sites.schema.digest(),
+                seed=self._seed,
+                sites=self._events,
+            ),
+            records=self.synthetic,
+            generator=self.outcome.generator,
+            schema=self._sites.schema,
+            report=self.report,
+            put_beside=partial(write_site_files, self._site_files),
+        )
         return target
 
 
@@ -166,13 +158,13 @@ def _prepare(
     digits = 10 ** (len(str(max(1, per_site))) - 1)
     nominal = max(1, round(per_site / digits) * digits)
     declared = {
+        "model": IMAGES,
         "name": f"simulation-{settings.seed}",
         "nominal_rows": nominal,
         "sample_rate": min(1.0, USUAL_EXPECTED_BATCH / nominal),
         "seed": settings.seed,
     }
-    usual = USUAL if not given.keys() & {"rounds", "adversarial_share"} else {"model": IMAGES}
-    study = parse_study(declared | usual | given)
+    study = parse_study(declared | given)
     check_study(study, sites)
     for epsilon in settings.site_epsilons or (study.epsilon,):
         plan_of(study, epsilon)

@@ -13,7 +13,7 @@ from synthesis.images.model_files import save_image_generator
 from synthesis.images.saving import save_images
 from synthesis.kinds import dump_any_schema
 
-STUDY = 'model = "images"\nmax_grad_norm = 3.0\nnominal_rows = 400\n'
+STUDY = 'model = "images"\nrounds = 5\nmax_grad_norm = 3.0\nnominal_rows = 400\n'
 
 
 @pytest.fixture
