@@ -90,8 +90,9 @@ def check_site(folder: Path, study_file: Path) -> bool:
     if data.units == 0:
         say(
             screen,
-            f"WARNING: none of {data.rows:,} rows fits the schema, so nothing could be learnt "
-            "here: the study would be spent for nothing. Correct the data or the schema first.",
+            f"WARNING: none of {data.rows:,} {data.noun_plural} fits the schema, so nothing could "
+            "be learnt here: the study would be spent for nothing. Correct the data or the schema "
+            "first.",
         )
     return refusal is None
 
