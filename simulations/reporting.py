@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from privacy import Ledger, LedgerSummary, Unit, replay_ledger
+from privacy import Ledger, LedgerSummary, replay_ledger
 from server.attestation import SiteEvents
 from server.attestation.canaries import CanaryStatement
 from server.outcome import Attested, StudyOutcome
 from server.report import (
-    LOCAL_TRUST,
-    NOT_PROMISED,
     Attacks,
     Evaluation,
     Images,
     Phase,
     Pictures,
-    Promise,
     Report,
     Site,
     Traffic,
@@ -29,6 +26,7 @@ from server.report import (
     build_cost,
     build_evaluation,
     build_gain,
+    build_promise,
     build_refusals,
     build_site,
     build_sketch_noise,
@@ -101,7 +99,7 @@ def make_report(
         command=command,
         software=build_software(),
         release=describe_release(sites.schema, num_rows),
-        promise=_promise_of(study, sites),
+        promise=build_promise(study, sites.schema, randomness="seeded"),
         sites=_list_sites(study, sites, ledgers),
         refusals=build_refusals(outcome.left_out, names),
         gain=build_gain([each.events for each, _ in ledgers], study.budget),
@@ -133,17 +131,6 @@ def _list_sites(
             missing_columns=sites.missing.get(ledger.header.site, ()),
         )
         for ledger, attested in ledgers
-    )
-
-
-def _promise_of(study: Study, sites: AnySites) -> Promise:
-    return Promise(
-        epsilon=study.epsilon,
-        delta=study.delta,
-        unit=Unit(sites.schema.unit.kind),
-        randomness="seeded",
-        trust_model=LOCAL_TRUST,
-        not_promised=NOT_PROMISED,
     )
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from privacy import SitePlan, Unit
+from privacy import SitePlan
 from server.attestation.canaries import CanaryStatement
 from server.outcome import StudyOutcome
 from server.report import (
-    LOCAL_TRUST,
-    NOT_PROMISED,
     Images,
-    Promise,
     Report,
     Site,
     build_audit,
@@ -20,6 +17,7 @@ from server.report import (
     build_cost,
     build_evaluation,
     build_gain,
+    build_promise,
     build_refusals,
     build_site_from_plan,
     build_sketch_noise,
@@ -76,14 +74,7 @@ def make_report(
         created=datetime.now(UTC),
         software=build_software(),
         release=describe_release(schema, num_rows),
-        promise=Promise(
-            epsilon=study.epsilon,
-            delta=study.delta,
-            unit=Unit(schema.unit.kind),
-            randomness="system",
-            trust_model=LOCAL_TRUST,
-            not_promised=NOT_PROMISED,
-        ),
+        promise=build_promise(study, schema, randomness="system"),
         sites=_list_sites(study, outcome, names, plans),
         refusals=build_refusals(outcome.left_out, names),
         gain=build_gain([plan.events() for plan in plans.values()], study.budget),

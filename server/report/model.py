@@ -95,6 +95,11 @@ class Report(Part):
         return self.private and any(site.ledger_head is None for site in self.sites)
 
     @property
+    def is_of_images(self) -> bool:
+        """Whether what is published are images and no table."""
+        return self.images is not None
+
+    @property
     def worst_epsilon(self) -> float | None:
         """The most any unit of one site is exposed to; None without privacy."""
         if not self.private or self.promise.epsilon is None:
