@@ -23,6 +23,7 @@ from server.report.parts import (
     Version,
 )
 from server.report.wording import LOCAL_TRUST, NOT_PROMISED, NOT_PROMISED_OF_IMAGES
+from synthesis.image_tables import CLASS, COLUMNS
 from synthesis.images.schema import ImageSchema
 from synthesis.kinds import AnySchema
 from synthesis.quality import Comparison, Quality
@@ -211,7 +212,7 @@ def build_cost(
 def describe_release(schema: AnySchema, num_rows: int) -> Release:
     """Return what is published."""
     if isinstance(schema, ImageSchema):
-        return Release(rows=num_rows, columns=("image", "class"), label="class")
+        return Release(rows=num_rows, columns=COLUMNS, label=CLASS)
     return Release(rows=num_rows, columns=schema.names, label=schema.label)
 
 
