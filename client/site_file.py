@@ -21,7 +21,8 @@ _POLICY = """
 """
 _COMMENTS = {
     "name": "how the site calls itself in its own ledger",
-    "data": "the table, from this folder: a CSV or Parquet file, or a folder of them",
+    "data": "the table, from this folder: a CSV or Parquet file, or a folder of them; or images:\n"
+    "# a folder of PNG files for each class, an NPZ or an IDX file",
     "schema": "the public schema that the site has approved",
     "ledger": "what was ever released from this data set",
     "canaries": "made-up units planted in every study, for the audit of it; 0, or 50 to 2000",

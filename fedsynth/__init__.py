@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fedsynth.shadows import check_root_packages
 
 if TYPE_CHECKING:
-    from fedsynth.api import SimulationResult, simulate
+    from fedsynth.api import ImageSimulationResult, SimulationResult, simulate
     from fedsynth.attacks import Attacks, attack_rows
     from fedsynth.audits import Rehearsal, StepAudit, audit_step, rehearse
     from fedsynth.sampling import sample, sample_batches, write_sample
@@ -29,6 +29,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 __all__ = [
     "Attacks",
     "BudgetExceeded",
+    "ImageSimulationResult",
     "InputError",
     "Mixing",
     "Rehearsal",
@@ -49,6 +50,7 @@ __all__ = [
 _HOMES = {
     "Attacks": "fedsynth.attacks",
     "BudgetExceeded": "privacy.errors",
+    "ImageSimulationResult": "fedsynth.api",
     "InputError": "synthesis.errors",
     "Mixing": "synthesis.mixing",
     "Rehearsal": "fedsynth.audits",

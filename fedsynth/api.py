@@ -8,10 +8,18 @@ from typing import Any
 
 from fedsynth.sampling import sample, sample_batches, write_sample
 from server.publication import load_publication
+from simulations.images import ImageSimulationResult, is_of_images, run_image_simulation
 from simulations.settings import SimulationSettings, read_settings
 from simulations.simulate import SimulationResult, run_simulation
 
-__all__ = ["SimulationResult", "sample", "sample_batches", "simulate", "write_sample"]
+__all__ = [
+    "ImageSimulationResult",
+    "SimulationResult",
+    "sample",
+    "sample_batches",
+    "simulate",
+    "write_sample",
+]
 
 
 def simulate(
@@ -34,7 +42,7 @@ def simulate(
     attacks: bool | None = None,
     out: str | Path | None = None,
     on_event: Callable[[Mapping[str, object]], None] | None = None,
-) -> SimulationResult:
+) -> SimulationResult | ImageSimulationResult:
     """Run a whole federation on this machine and return its synthetic data and report.
 
     What is left out comes from the study file, or else is the default: the Adult demo, 4 sites
@@ -43,8 +51,9 @@ def simulate(
     Args:
         study: study file (TOML).
         demo: name of a data set that comes with fedsynth.
-        data: a table instead of the demo, CSV or Parquet; needs ``schema``.
-        schema: the table's schema (TOML).
+        data: a table instead of the demo, CSV or Parquet, or images as ``docs/images.md`` says;
+            needs ``schema``.
+        schema: the schema of the table or of the images (TOML).
         sites: number of sites, >= 2.
         partition: ``"iid"``, ``"dirichlet"`` (labels in other shares at each site),
             ``"dirichlet:NAME"`` (the values of a column) or ``"column:NAME"``;
@@ -61,6 +70,10 @@ def simulate(
         attacks: whether to try what the published rows give away of real ones; true when left out.
         out: new or empty folder for the release.
         on_event: called with small dicts of plain values as the study goes on.
+
+    Returns:
+        What came of it: of images an ``ImageSimulationResult``, whose ``synthetic`` are codes and
+        whose ``sample`` gives a table with the columns ``image`` and ``class``.
 
     Raises:
         InputError: if a setting or the data cannot be used; nothing is written or spent.
@@ -84,7 +97,8 @@ def simulate(
             "attacks": attacks,
         },
     )
-    return run_simulation(
+    run = run_image_simulation if is_of_images(settings) else run_simulation
+    return run(
         content,
         settings,
         out=None if out is None else Path(out),

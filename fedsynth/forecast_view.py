@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from fedsynth.console import add_row, format_bytes, make_table, say
-from server.planning import MEASURES, Band, Circumstances, Forecast, Reference
+from server.planning import (
+    MEASURES,
+    Band,
+    Circumstances,
+    Forecast,
+    ImageCircumstances,
+    ImageForecast,
+    Reference,
+)
 from server.planning.expectation import strength_of
 from server.study import Study
 
@@ -29,6 +37,34 @@ def show_forecast(console: Console, study: Study, forecast: Forecast, reference:
     show_concerns(console, forecast.concerns)
 
 
+def show_image_forecast(console: Console, study: Study, forecast: ImageForecast) -> None:
+    """Print what can be told before a study on images runs."""
+    where = forecast.circumstances
+    console.print()
+    say(console, f"With {_sites(where)} ({where.basis}; nothing was read):")
+    heads = ["± images", "of images"]
+    table = make_table("Noise in the number of images of each class", ["of"], heads)
+    one = len(set(where.units)) == 1
+    named = [("each site", where.units[0])] if one else _number(where.units)
+    for name, units in named:
+        add_row(table, [name, f"{forecast.site_std:,.1f}", f"{units:,}"])
+    pooled = f"{forecast.pooled_std:,.1f}"
+    add_row(table, ["all sites together", pooled, f"{where.total_units:,}"])
+    console.print(table)
+    rounds = ", and weights of a network in every round" if study.rounds else ""
+    say(
+        console,
+        f"Each site sends its sketch once: {forecast.numbers:,} numbers, "
+        f"{format_bytes(forecast.sketch_bytes)}{rounds}. What quality to expect of images is not "
+        "foretold; docs/images.md has what was seen on public ones.",
+    )
+    show_concerns(console, forecast.concerns)
+
+
+def _number(units: Sequence[int]) -> list[tuple[str, int]]:
+    return [(f"site {number}", each) for number, each in enumerate(units, start=1)]
+
+
 def show_concerns(console: Console, concerns: Sequence[str]) -> None:
     """Print what speaks against a study, a paragraph each."""
     for concern in concerns:
@@ -36,11 +72,12 @@ def show_concerns(console: Console, concerns: Sequence[str]) -> None:
         say(console, f"Warning: {concern}")
 
 
-def _sites(where: Circumstances) -> str:
+def _sites(where: Circumstances | ImageCircumstances) -> str:
+    noun = "images" if isinstance(where, ImageCircumstances) else where.noun
     if len(set(where.units)) == 1:
-        return f"{where.num_sites} sites of {where.units[0]:,} {where.noun} each"
+        return f"{where.num_sites} sites of {where.units[0]:,} {noun} each"
     listed = ", ".join(f"{units:,}" for units in where.units)
-    return f"{where.num_sites} sites of {listed} {where.noun}"
+    return f"{where.num_sites} sites of {listed} {noun}"
 
 
 def _show_noise(console: Console, forecast: Forecast) -> None:

@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import pandas as pd
+
 from fedsynth.new_file import check_new_file
 from synthesis import InputError
 from synthesis.durable_file import whole_file
+from synthesis.image_tables import parse_class, to_table
 from synthesis.images.model_files import load_image_generator
 from synthesis.images.pictures import draw_grid
 from synthesis.images.sampling import sample_images
 from synthesis.images.saving import save_images
+from synthesis.images.schema import ImageSchema
+from synthesis.units import Codes
 
 ENDINGS: Final = (".npz", ".png")
-_CLASS: Final = "class"
 
 
 def write_images(
@@ -35,10 +39,7 @@ def write_images(
         OSError: if the file cannot be written; nothing is left of it.
     """
     check_new_file(out, endings=ENDINGS)
-    generator, schema = load_image_generator(release)
-    if rows is None:
-        raise InputError("rows are needed; say how many.", argument="rows")
-    codes = sample_images(generator, schema, rows, seed=seed, only=_parse_class(where))
+    codes, schema = _draw(release, rows, where=where, seed=seed)
     if out.suffix == ".npz":
         save_images(out, codes, schema)
     else:
@@ -47,13 +48,28 @@ def write_images(
     return len(codes)
 
 
-def _parse_class(where: Sequence[str]) -> str | None:
-    if not where:
-        return None
-    name, sign, value = where[0].partition("=")
-    if len(where) > 1 or not sign or name.strip() != _CLASS:
-        raise InputError(
-            f"where must be one condition class=NAME on images, got {' and '.join(where)!r}.",
-            argument="where",
-        )
-    return value.strip()
+def sample_image_table(
+    release: Path, rows: int | None, *, where: Sequence[str] = (), seed: int = 0
+) -> pd.DataFrame:
+    """Draw images as a table with columns ``image`` and ``class``; all are drawn at once.
+
+    Args:
+        release: folder that a study wrote.
+        rows: images to draw, >= 1.
+        where: nothing, or ``class=NAME``.
+        seed: the same seed gives the same images.
+
+    Raises:
+        InputError: if something given cannot be used.
+    """
+    codes, schema = _draw(release, rows, where=where, seed=seed)
+    return to_table(codes, schema)
+
+
+def _draw(
+    release: Path, rows: int | None, *, where: Sequence[str], seed: int
+) -> tuple[Codes, ImageSchema]:
+    generator, schema = load_image_generator(release)
+    if rows is None:
+        raise InputError("rows are needed; say how many.", argument="rows")
+    return sample_images(generator, schema, rows, seed=seed, only=parse_class(where)), schema

@@ -10,10 +10,17 @@ from rich.console import Console
 
 from fedsynth.console import say
 from fedsynth.event_cells import make_event_table
-from fedsynth.forecast_view import show_forecast
+from fedsynth.forecast_view import show_forecast, show_image_forecast
 from fedsynth.plan_inputs import find_circumstances, study_of
 from privacy import SitePlan, compute_epsilon
-from server.planning import Forecast, load_reference, make_forecast
+from server.planning import (
+    Forecast,
+    ImageCircumstances,
+    ImageForecast,
+    forecast_images,
+    load_reference,
+    make_forecast,
+)
 from server.study import AUTO, Study
 from simulations.settings import plan_of, read_settings
 from strategies.rules import usual_settings
@@ -43,7 +50,11 @@ def show_plan(
     where = find_circumstances(content, settings, schema=schema, sites=sites, rows=rows)
     study = study_of(content, settings, where)
     plan = plan_of(study)
-    forecast = None if where is None else make_forecast(study, plan, where, load_reference())
+    forecast: Forecast | ImageForecast | None = None
+    if isinstance(where, ImageCircumstances):
+        forecast = forecast_images(study, plan, where)
+    elif where is not None:
+        forecast = make_forecast(study, plan, where, load_reference())
     if as_json:
         text = json.dumps(_to_dict(study, plan, forecast), indent=2)
         console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -58,6 +69,8 @@ def show_plan(
     say(console, _describe_strategy(study))
     if forecast is None:
         say(console, _MORE)
+    elif isinstance(forecast, ImageForecast):
+        show_image_forecast(console, study, forecast)
     else:
         show_forecast(console, study, forecast, load_reference())
 
@@ -87,7 +100,9 @@ def _describe_strategy(study: Study) -> str:
     return f"Strategy: {study.strategy}{f' ({given})' if given else ''}; {stands}"
 
 
-def _to_dict(study: Study, plan: SitePlan, forecast: Forecast | None) -> dict[str, Any]:
+def _to_dict(
+    study: Study, plan: SitePlan, forecast: Forecast | ImageForecast | None
+) -> dict[str, Any]:
     """Return plan and forecast as plain values."""
     return {
         "study": study.model_dump(mode="json"),

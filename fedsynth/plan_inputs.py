@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from server.planning import Circumstances, parse_open_study, settle_share
+from server.planning import Circumstances, ImageCircumstances, parse_open_study, settle_share
 from server.study import AUTO, Study, parse_study
 from simulations.demos import DEFAULT_DEMO, DEMO_ROWS, load_demo_schema
 from simulations.partition_spec import PartitionKind, PartitionSpec, parse_partition
@@ -14,7 +14,6 @@ from simulations.settings import SimulationSettings, make_study
 from synthesis.errors import InputError
 from synthesis.images.schema import ImageSchema
 from synthesis.kinds import AnySchema, load_any_schema
-from synthesis.schema import Schema
 
 
 def find_circumstances(
@@ -24,7 +23,7 @@ def find_circumstances(
     schema: Path | None,
     sites: int | None,
     rows: str | None,
-) -> Circumstances | None:
+) -> Circumstances | ImageCircumstances | None:
     """Return schema and sites of a study, or None if no schema or no number of rows is known.
 
     Rows of the study's own data are never read.
@@ -42,27 +41,45 @@ def find_circumstances(
     study = parse_open_study(content)
     is_simulation = bool(settings.model_fields_set)
     demo = _demo_of(settings) if is_simulation and schema is None else None
-    found = find_table_schema(settings, schema, demo)
+    found = find_schema(settings, schema, demo)
     if found is None:
         return None
     declared = _parse_rows(rows)
     num_sites = _count_sites(settings, study, sites, declared, is_simulation=is_simulation)
     if len(declared) > 1:
-        return Circumstances(schema=found, units=declared, basis="as declared for each")
+        return _describe(found, declared, "as declared for each")
     if declared:
         units, basis = declared[0], "as declared"
     elif demo is not None:
         kept = 1 - settings.holdout_for(study)
-        units, basis = round(DEMO_ROWS[demo] * kept / num_sites), "public, of the demonstration"
+        units, basis = round(_rows_of(demo) * kept / num_sites), "public, of the demonstration"
     elif "nominal_rows" in content:
         units, basis = study.nominal_rows, "the study's nominal_rows"
     else:
         return None
-    return Circumstances(schema=found, units=(units,) * num_sites, basis=basis)
+    return _describe(found, (units,) * num_sites, basis)
+
+
+def _describe(
+    schema: AnySchema, units: tuple[int, ...], basis: str
+) -> Circumstances | ImageCircumstances:
+    if isinstance(schema, ImageSchema):
+        return ImageCircumstances(schema=schema, units=units, basis=basis)
+    return Circumstances(schema=schema, units=units, basis=basis)
+
+
+def _rows_of(demo: str) -> int:
+    if demo in DEMO_ROWS:
+        return DEMO_ROWS[demo]
+    from simulations.images.demos import IMAGE_DEMO_NUMBERS  # brings torch
+
+    return IMAGE_DEMO_NUMBERS[demo]
 
 
 def study_of(
-    content: Mapping[str, Any], settings: SimulationSettings, where: Circumstances | None
+    content: Mapping[str, Any],
+    settings: SimulationSettings,
+    where: Circumstances | ImageCircumstances | None,
 ) -> Study:
     """Return the study as it would run: a simulation fills in what its file leaves open."""
     if where is None:
@@ -74,6 +91,8 @@ def study_of(
             )
         return parse_study(dict(content))
     per_site = where.total_units // where.num_sites
+    if isinstance(where, ImageCircumstances):
+        return _image_study_of(content, settings, where, per_site)
     if not settings.model_fields_set:
         settled = settle_share(
             content, num_sites=where.num_sites, nominal_rows=per_site, layout=where.layout
@@ -89,6 +108,29 @@ def study_of(
     )
 
 
+def _image_study_of(
+    content: Mapping[str, Any],
+    settings: SimulationSettings,
+    where: ImageCircumstances,
+    per_site: int,
+) -> Study:
+    if content.get("adversarial_share") == AUTO:
+        raise InputError(
+            f"adversarial_share must be a number in a study on images, got {AUTO!r}: it is chosen "
+            "for tables alone; leave it out for no rounds.",
+            argument="adversarial_share",
+        )
+    if not settings.model_fields_set:
+        from server.kinds import check_kind  # brings torch
+
+        study = parse_study(dict(content))
+        check_kind(study, where.schema)
+        return study
+    from simulations.images.settings import make_image_study  # brings torch
+
+    return make_image_study(content, images_per_site=per_site, seed=settings.seed)
+
+
 def find_schema(
     settings: SimulationSettings, given: Path | None, demo: str | None
 ) -> AnySchema | None:
@@ -101,25 +143,6 @@ def find_schema(
     from simulations.images.demos import IMAGE_SCHEMAS  # brings torch, which a plan can do without
 
     return IMAGE_SCHEMAS[demo] if demo in IMAGE_SCHEMAS else load_demo_schema(demo)
-
-
-def find_table_schema(
-    settings: SimulationSettings, given: Path | None, demo: str | None
-) -> Schema | None:
-    """Return the same where only a table will do.
-
-    Raises:
-        InputError: if it describes images.
-    """
-    found = find_schema(settings, given, demo)
-    if isinstance(found, ImageSchema):
-        raise InputError(
-            f"schema must describe a table for a forecast or a rehearsal, and {found.name!r} "
-            "describes images; give 'fedsynth plan' a study without a schema and without "
-            "[simulation] to see what it costs.",
-            argument="schema",
-        )
-    return found
 
 
 def _demo_of(settings: SimulationSettings) -> str | None:

@@ -9,14 +9,16 @@ from typing import Any, Final
 import pandas as pd
 
 from client.version import software_version
+from fedsynth.image_sampling import sample_image_table, write_images
 from fedsynth.new_file import check_new_file
 from synthesis.errors import InputError
+from synthesis.images.model_files import is_of_images
 from synthesis.mixing import Mixing
 from synthesis.mixing.mixed_sample import Mixed
 from synthesis.model_files import load_generator
 from synthesis.sample_files import record_path
 from synthesis.sample_files import write_sample as write_shards
-from synthesis.sharded_sample import Engine, ShardedSample, in_this_process
+from synthesis.sharded_sample import SHARD_ROWS, Engine, ShardedSample, in_this_process
 from synthesis.tables import FORMATS
 from synthesis.worker_processes import WorkerProcesses
 
@@ -34,10 +36,12 @@ def sample(
 ) -> pd.DataFrame:
     """Draw synthetic rows from the generator in a release folder; free of further cost.
 
+    A release of images gives a table with the columns ``image``, arrays of uint8, and ``class``.
+
     Args:
         release: folder that a study wrote.
         rows: rows to draw, >= 1; left out with a schedule, which says how many.
-        where: conditions such as ``"income=>50K"`` that every row meets.
+        where: conditions such as ``"income=>50K"`` that every row meets; of images ``"class=3"``.
         seed: the same seed gives the same rows.
         mixing: what the composition of the rows is to be; as the generator has it if left out.
 
@@ -58,6 +62,8 @@ def sample_batches(
 ) -> Iterator[pd.DataFrame]:
     """Draw the rows that ``sample`` gives in tables of at most 131,072 rows, one at a time.
 
+    Images are all drawn before the first table is there.
+
     Args:
         release: folder that a study wrote.
         rows: rows to draw, >= 1; memory does not grow with them. Left out with a schedule.
@@ -68,6 +74,11 @@ def sample_batches(
     Raises:
         InputError: if the folder holds no generator or something asked for is not possible.
     """
+    if is_of_images(Path(release)):
+        _check_no_mixing(mixing)
+        table = sample_image_table(Path(release), rows, where=where, seed=seed)
+        starts = range(0, len(table), SHARD_ROWS)
+        return (table[at : at + SHARD_ROWS].reset_index(drop=True) for at in starts)
     prepared = _prepare(release, rows, where=where, seed=seed, mixing=mixing)
     shards = prepared.sample if isinstance(prepared, Mixed) else prepared
     return map(shards.frame, range(shards.num_shards))
@@ -95,7 +106,7 @@ def write_sample(
     Args:
         release: folder that a study wrote.
         rows: rows to draw, >= 1; None with a schedule, which says how many.
-        out: file to write: .parquet, .csv or .csv.gz.
+        out: file to write: .parquet, .csv or .csv.gz; of images .npz, or .png for a grid.
         where: conditions such as ``"income=>50K"`` that every row meets.
         seed: the same seed gives the same rows.
         workers: processes that draw; one if left out, or for Ray as many as it has processors.
@@ -109,7 +120,8 @@ def write_sample(
         on_record: told what is recorded, before rows are written.
 
     Returns:
-        How probable the conditions are under the generator; 1 without conditions.
+        How probable the conditions are under the generator; 1 without conditions and of images,
+        whose class is chosen.
 
     Raises:
         InputError: if something given cannot be used; nothing is written.
@@ -117,6 +129,10 @@ def write_sample(
         RuntimeError: if workers end before their time; nothing is left of the file.
     """
     out = Path(out)
+    if is_of_images(Path(release)):
+        _check_no_mixing(mixing)
+        on_rows(write_images(Path(release), rows, out, where=where, seed=seed))
+        return 1.0
     check_new_file(out, endings=FORMATS)
     drawn_by = _choose(engine, workers, on_note)
     prepared = _prepare(release, rows, where=where, seed=seed, mixing=mixing)
@@ -126,6 +142,14 @@ def write_sample(
     else:
         write_shards(prepared, out, engine=drawn_by, on_rows=on_rows)
     return prepared.probability
+
+
+def _check_no_mixing(mixing: Mixing | None) -> None:
+    if mixing is not None and mixing.is_asked:
+        raise InputError(
+            "mixing is for tables; of images, where=['class=NAME'] draws one class.",
+            argument="mixing",
+        )
 
 
 def _prepare(

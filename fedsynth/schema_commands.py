@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fedsynth.console import add_row, make_table, say, screen
+
+if TYPE_CHECKING:
+    from synthesis.images.schema import ImageSchema
 
 schema_app = typer.Typer(
     help="Propose and check schemas.", no_args_is_help=True, rich_markup_mode=None
@@ -45,21 +48,19 @@ def draft(
 @schema_app.command()
 def check(
     schema: Annotated[Path, typer.Argument(help="Schema file (TOML).")],
-    data: Annotated[Path, typer.Argument(help="A local table: CSV or Parquet.")],
+    data: Annotated[
+        Path, typer.Argument(help="A local table (CSV or Parquet), or images (PNG, NPZ, IDX).")
+    ],
 ) -> None:
     """List every way in which local data depart from a schema; counts stay on this screen."""
-    from synthesis import InputError
     from synthesis.kinds import load_any_schema
     from synthesis.schema import Schema, check_table
     from synthesis.tables import read_table
 
     declared = load_any_schema(schema)
     if not isinstance(declared, Schema):
-        raise InputError(
-            f"schema must describe a table, and {schema} describes images; 'fedsynth site check' "
-            "holds the images of a site against it.",
-            argument="schema",
-        )
+        _check_images(declared, data)
+        return
     table = read_table(data)
     violations = check_table(declared, table)
     if not violations:
@@ -72,5 +73,21 @@ def check(
         add_row(listing, [violation.column, violation.rule.value, f"{violation.count:,}"])
     screen.print(listing)
     for violation in violations:
+        say(screen, f"- {violation.sentence()}")
+    raise typer.Exit(1)
+
+
+def _check_images(declared: ImageSchema, data: Path) -> None:
+    from fedsynth.site.data import read_data
+
+    reading = read_data(declared, str(data), Path())
+    if not reading.violations:
+        say(screen, f"{reading.rows:,} images fit the schema {declared.name!r}.")
+        return
+    listing = make_table("For this screen only", ["rule"], ["count"])
+    for violation in reading.violations:
+        add_row(listing, [violation.rule.value, f"{violation.count:,}"])
+    screen.print(listing)
+    for violation in reading.violations:
         say(screen, f"- {violation.sentence()}")
     raise typer.Exit(1)

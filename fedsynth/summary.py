@@ -47,7 +47,8 @@ def show_summary(console: Console, report: Report, folder: Path) -> None:
     if report.evaluation is not None and report.evaluation.figures:
         _show_evaluation(console, report.evaluation)
     if report.sketch_noise is not None and report.sketch_noise.is_drowned:
-        say(console, f"Note: {report.sketch_noise.describe(report.promise.unit)}")
+        noise = report.sketch_noise.describe(report.promise.unit, report.is_of_images)
+        say(console, f"Note: {noise}")
     seconds = sum(phase.seconds for phase in report.cost.phases)
     say(
         console,

@@ -153,7 +153,8 @@ def _responsible_use(report: Report) -> dict[str, object]:
         if not report.private or promise.epsilon is None or promise.delta is None
         else f"At each site the study was (epsilon, delta)-differentially private with epsilon at "
         f"most {upper(promise.epsilon)} and delta {plain(promise.delta)}, for "
-        f"{unit_words(promise)}; what must look alike is {adjacency_words(promise)}."
+        f"{unit_words(promise)}; what must look alike is "
+        f"{adjacency_words(promise, report.is_of_images)}."
     )
     return {
         "rai:dataCollection": (

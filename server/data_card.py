@@ -11,10 +11,10 @@ from server.report import Evaluation, Report, Utility
 from server.report.answers import describe_images, find_audit_words
 from server.report.wording import (
     HOLD_OUT_FIGURES,
-    PURPOSES,
     adjacency_words,
     plain,
     plural,
+    purposes,
     rate,
     unit_words,
     upper,
@@ -94,7 +94,7 @@ def _promise(report: Report) -> Iterator[str]:
         f"At each site: epsilon at most {upper(promise.epsilon)} at delta {plain(promise.delta)}, "
         f"for {unit_words(promise)}."
     )
-    yield f"What must look alike: {adjacency_words(promise)}."
+    yield f"What must look alike: {adjacency_words(promise, report.is_of_images)}."
     yield (
         "In words: whatever anybody concludes about one of them was at most e^epsilon "
         "times as likely as without them, but for a chance of delta."
@@ -116,10 +116,11 @@ def _promise(report: Report) -> Iterator[str]:
 
 def _making(report: Report) -> Iterator[str]:
     yield _escape(report.promise.trust_model)
-    purposes = dict.fromkeys(event.purpose for site in report.sites for event in site.events)
+    found = dict.fromkeys(event.purpose for site in report.sites for event in site.events)
+    meaning = purposes(report.is_of_images)
     yield (
         "What left each site, under noise: "
-        f"{'; '.join(PURPOSES.get(purpose, _escape(purpose)) for purpose in purposes)}."
+        f"{'; '.join(meaning.get(purpose, _escape(purpose)) for purpose in found)}."
     )
     rounds = len(report.cost.rounds)
     yield f"{rounds} adversarial {plural(rounds, 'round')}."
@@ -135,7 +136,8 @@ def _quality(report: Report) -> Sequence[str]:
         found.append(f"{describe_images(figures)} ({figures.mark}).")
     if report.evaluation is not None:
         found += list(_noised_figures(report.evaluation))
-    return found or ["Not measured: nobody may see all real rows."]
+    things = "images" if report.is_of_images else "rows"
+    return found or [f"Not measured: nobody may see all real {things}."]
 
 
 def _exact_figures(utility: Utility) -> Iterator[str]:

@@ -24,6 +24,7 @@ from privacy import Budget, SitePlan, make_plan
 from privacy.calibration import MIN_SHARE
 from privacy.checks import MAX_CLIP, MIN_CLIP
 from privacy.policy import MIXTURE
+from server.image_defaults import image_defaults
 from strategies.protocol import (
     MAX_EPSILON,
     MAX_PRIVATE_STEPS,
@@ -33,6 +34,7 @@ from strategies.protocol import (
 )
 from strategies.rules import RuleSettings, check_rule, usual_settings
 from synthesis import InputError
+from synthesis.kinds import IMAGES
 
 LOWEST_DELTA = 1e-10
 AUTO = "auto"
@@ -198,11 +200,14 @@ class Study(BaseModel):
 def parse_study(content: dict[str, Any], *, source: str = "") -> Study:
     """Build a study from plain values; ``source`` is what messages call their file, if any.
 
+    What a study on images does not name follows :func:`server.image_defaults.image_defaults`.
+
     Raises:
         InputError: naming the setting, its value and the rule.
     """
+    usual = image_defaults(content) if content.get("model") == IMAGES else {}
     try:
-        return Study.model_validate(content)
+        return Study.model_validate({**usual, **content})
     except ValidationError as error:
         raise explain_settings(error, Study, source) from None
 

@@ -7,20 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from privacy import Ledger, LedgerSummary, Unit, replay_ledger
+from privacy import Ledger, LedgerSummary, replay_ledger
 from server.attestation import SiteEvents
 from server.attestation.canaries import CanaryStatement
 from server.outcome import Attested, StudyOutcome
 from server.report import (
-    LOCAL_TRUST,
-    NOT_PROMISED,
     Attacks,
-    Consistency,
     Evaluation,
     Images,
     Phase,
     Pictures,
-    Promise,
     Report,
     Site,
     Traffic,
@@ -30,6 +26,7 @@ from server.report import (
     build_cost,
     build_evaluation,
     build_gain,
+    build_promise,
     build_refusals,
     build_site,
     build_sketch_noise,
@@ -41,7 +38,6 @@ from server.study import Study
 from simulations.backends import SimulationRun
 from simulations.exact_figures import measure_exactly
 from simulations.sites import AnySites, SimulatedSites, site_folder
-from synthesis.schema import Schema
 
 LEDGER_FILE = "ledger.sqlite"
 _NO_ATTACKS = (
@@ -103,14 +99,14 @@ def make_report(
         command=command,
         software=build_software(),
         release=describe_release(sites.schema, num_rows),
-        promise=_promise_of(study, sites),
+        promise=build_promise(study, sites.schema, randomness="seeded"),
         sites=_list_sites(study, sites, ledgers),
         refusals=build_refusals(outcome.left_out, names),
         gain=build_gain([each.events for each, _ in ledgers], study.budget),
         strategy=(strategy := build_strategy(study, outcome, names)),
         utility=assessment.utility,
         evaluation=_report_evaluation(outcome, sites, run),
-        consistency=_report_consistency(outcome, sites, names),
+        consistency=build_consistency(outcome, sites.schema, names),
         never_together=outcome.apart,
         sketch_noise=build_sketch_noise(outcome),
         attacks=assessment.attacks,
@@ -120,14 +116,6 @@ def make_report(
         cost=build_cost(outcome, names, after=assessment.phases, traffic=traffic),
         limits=(_SIMULATED, *((_NO_ATTACKS,) if sites.missing else ()), *strategy.warnings),
     )
-
-
-def _report_consistency(
-    outcome: StudyOutcome, sites: AnySites, names: Mapping[int, str]
-) -> Consistency | None:
-    if not isinstance(sites.schema, Schema):
-        return None  # images are described together, whatever their site
-    return build_consistency(outcome, sites.schema, names)
 
 
 def _list_sites(
@@ -143,17 +131,6 @@ def _list_sites(
             missing_columns=sites.missing.get(ledger.header.site, ()),
         )
         for ledger, attested in ledgers
-    )
-
-
-def _promise_of(study: Study, sites: AnySites) -> Promise:
-    return Promise(
-        epsilon=study.epsilon,
-        delta=study.delta,
-        unit=Unit(sites.schema.unit.kind),
-        randomness="seeded",
-        trust_model=LOCAL_TRUST,
-        not_promised=NOT_PROMISED,
     )
 
 

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from client.app import SITES_DIR
 from client.app import app as client_app
 from privacy import SigningKey
 from server.app import Coordinator, make_server_app
-from server.attestation import Attestation, SiteEvents, sign_release
+from server.attestation import Attestation, SiteEvents
 from server.attestation.canaries import CanaryStatement
 from server.canaries import state_canaries
 from server.outcome import StudyOutcome
 from server.publication import Publication
-from server.release import check_output, staged_folder, write_release
+from server.publishing import publish
+from server.release import check_output
 from server.report import Attacks, Phase, Report
 from server.study import Study
 from simulations.attacks import attack_release
@@ -29,12 +31,11 @@ from simulations.evaluate import evaluate
 from simulations.events import Events, OnEvent
 from simulations.reporting import Assessment, find_events, make_report, name_nodes
 from simulations.settings import Backend, SimulationSettings, make_study, plan_of
-from simulations.site_files import SiteFile, read_site_files
+from simulations.site_files import SITES_FOLDER, SiteFile, read_site_files, write_site_files
 from simulations.sites import AnySites, SimulatedSites, check_study, make_sites, write_sites
 from synthesis.layout import SketchLayout
 from synthesis.sampling import sample_table
 
-SITES_FOLDER = "sites"
 COORDINATOR = "simulation"
 
 
@@ -79,18 +80,16 @@ class SimulationResult:
             InputError: if the folder exists and is not empty.
         """
         target = Path(folder)
-        with staged_folder(target) as staging:
-            write_release(
-                staging,
-                table=self.synthetic,
-                generator=self.outcome.table_generator,
-                schema=self._sites.schema,
-                report=self.report,
-                canaries=self._canaries,
-            )
-            for path, file in self._site_files.items():
-                file.write(staging / SITES_FOLDER / path)
-            sign_release(staging, self.report, self._attest())
+        publish(
+            target,
+            self._attest(),
+            records=self.synthetic,
+            generator=self.outcome.generator,
+            schema=self._sites.schema,
+            report=self.report,
+            canaries=self._canaries,
+            put_beside=partial(write_site_files, self._site_files),
+        )
         return target
 
     def _attest(self) -> Attestation:

@@ -10,6 +10,8 @@ from client.founding import SCHEMA_FILE
 from client.site_config import SITE_FILE
 from simulations.reporting import LEDGER_FILE
 
+SITES_FOLDER = "sites"
+"""Where they lie in a release."""
 KEPT = (SITE_FILE, SCHEMA_FILE, LEDGER_FILE)
 
 
@@ -36,3 +38,9 @@ def read_site_files(home: Path) -> Mapping[Path, SiteFile]:
         for site in sorted(home.iterdir())
         for path in (site / name for name in KEPT)
     }
+
+
+def write_site_files(files: Mapping[Path, SiteFile], release: Path) -> None:
+    """Write what ``read_site_files`` returned into a release folder."""
+    for path, file in files.items():
+        file.write(release / SITES_FOLDER / path)

@@ -17,7 +17,7 @@ from server.study import load_study
 from strategies.environment import quiet_flower
 from strategies.errors import StudyFailed
 from synthesis import InputError
-from synthesis.schema import load_schema
+from synthesis.kinds import load_any_schema
 
 RELEASES_FOLDER = "releases"
 _GO_ON = (
@@ -92,7 +92,7 @@ def _read(asked: AskedStudy) -> tuple[Path, StudyOrder]:
     study = load_study(asked.study)
     order = StudyOrder(
         study=study,
-        schema=load_schema(asked.schema),
+        schema=load_any_schema(asked.schema),
         num_sites=asked.sites,
         num_rows=asked.rows,
         out=asked.out or asked.server / RELEASES_FOLDER / study.name,

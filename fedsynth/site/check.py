@@ -31,7 +31,6 @@ from server.planning import find_own_concern
 from server.question import settings_of
 from server.study import load_study
 from simulations.settings import plan_of
-from synthesis.schema import Schema
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,15 +82,15 @@ def check_site(folder: Path, study_file: Path) -> bool:
     _show_cost(standing, is_allowed=refusal is None)
     show_data(data)
     trained_on = round(data.units * (1 - policy.holdout))
-    if isinstance(site.schema, Schema):
-        concern = find_own_concern(study, plan, site.schema, trained_on)
-        show_concerns(screen, [concern] if concern else [])
+    concern = find_own_concern(study, plan, site.schema, trained_on)
+    show_concerns(screen, [concern] if concern else [])
     _show_verdict(standing, refusal)
     if data.units == 0:
         say(
             screen,
-            f"WARNING: none of {data.rows:,} rows fits the schema, so nothing could be learnt "
-            "here: the study would be spent for nothing. Correct the data or the schema first.",
+            f"WARNING: none of {data.rows:,} {data.noun_plural} fits the schema, so nothing could "
+            "be learnt here: the study would be spent for nothing. Correct the data or the schema "
+            "first.",
         )
     return refusal is None
 

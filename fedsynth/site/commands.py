@@ -12,7 +12,11 @@ from fedsynth.site.ledger_commands import ledger_app
 from fedsynth.site.policy_commands import policy_app
 
 Data = Annotated[
-    str, typer.Option(help="The table: a CSV or Parquet file, a folder of them, a database's URL.")
+    str,
+    typer.Option(
+        help="A table: a CSV or Parquet file, a folder of them, a database's URL. "
+        "Images: a folder of PNG files for each class, an NPZ or an IDX file."
+    ),
 ]
 Query = Annotated[
     str | None, typer.Option(help="Of a database: one SELECT, or @FILE that holds it.")
@@ -58,6 +62,13 @@ MissingColumns = Annotated[
         help="A column of the schema that this site does not have; public; repeatable.",
     ),
 ]
+Holdout = Annotated[
+    float | None,
+    typer.Option(
+        help="Share of units kept for evaluation, fixed for life. "
+        "(default: 0.1, and 0 of images, which have none)"
+    ),
+]
 SiteFolder = Annotated[Path, typer.Option(metavar="DIR", help="The site's folder.")]
 
 site_app = typer.Typer(help="Be a data site.", no_args_is_help=True, rich_markup_mode=None)
@@ -74,9 +85,7 @@ def init(
     epsilon: Annotated[float, typer.Option(help="The most all studies may cost, for life.")],
     delta: Annotated[float, typer.Option(help="Failure probability, fixed for life.")],
     max_epsilon_per_study: MostPerStudy = None,
-    holdout: Annotated[
-        float, typer.Option(help="Share of units kept for evaluation, fixed for life.")
-    ] = 0.1,
+    holdout: Holdout = None,
     expires: Expires = None,
     approver: Approvers = None,
     canaries: Canaries = 0,

@@ -33,12 +33,19 @@ class DataReading:
         units: records or persons that would take part.
         unit: whom the schema protects.
         violations: what departs from the schema; such rows do not take part.
+        noun: what is counted: row or image.
     """
 
     rows: int
     units: int
     unit: str
     violations: tuple[Violation | ImageViolation, ...]
+    noun: str = "row"
+
+    @property
+    def noun_plural(self) -> str:
+        """What is counted, in the plural."""
+        return f"{self.noun}s"
 
     @property
     def unit_plural(self) -> str:
@@ -89,6 +96,7 @@ def _read_images(schema: ImageSchema, data: str | SqlSource, folder: Path) -> Da
         units=units,
         unit=schema.unit.kind,
         violations=tuple(violations),
+        noun="image",
     )
 
 
@@ -97,14 +105,15 @@ def show_data(reading: DataReading) -> None:
     if not reading.violations:
         say(
             screen,
-            f"Data readable, schema matches. All {reading.rows:,} rows fit the schema: "
-            f"{reading.units:,} {reading.unit_plural}.",
+            f"Data readable, schema matches. All {reading.rows:,} {reading.noun_plural} fit the "
+            f"schema: {reading.units:,} {reading.unit_plural}.",
         )
         return
     say(
         screen,
-        f"Data readable. {reading.units:,} {reading.unit_plural} from {reading.rows:,} rows would "
-        "take part. Rows that do not fit the schema are left out, and only this screen says so:",
+        f"Data readable. {reading.units:,} {reading.unit_plural} from {reading.rows:,} "
+        f"{reading.noun_plural} would take part. {reading.noun_plural.capitalize()} that do not "
+        "fit the schema are left out, and only this screen says so:",
     )
     for violation in reading.violations[:_MAX_SHOWN]:
         say(screen, f"- {violation.sentence()}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from client.canaries import check_canaries
 from client.data_source import SqlSource
 from client.founding import found_site
 from client.node.coordinator_file import COORDINATOR_FILE, adopt_coordinator, load_coordinator
@@ -27,7 +28,10 @@ from privacy import Approver, Policy, Unit
 from privacy.keys import fingerprint_of
 from server.study import explain_settings
 from synthesis import InputError
-from synthesis.schema import Schema, load_schema
+from synthesis.kinds import IMAGES, AnySchema, load_any_schema, model_of
+
+USUAL_HOLDOUT = 0.1
+"""Of tables; images have no evaluation that a hold-out could be for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +45,7 @@ class NewSite:
     epsilon: float
     delta: float
     max_epsilon_per_study: float | None
-    holdout: float
+    holdout: float | None
     expires: date | None
     approvers: tuple[str, ...]
     canaries: int
@@ -55,7 +59,8 @@ def init_site(asked: NewSite) -> None:
     Raises:
         InputError: if something given cannot be used; nothing is written.
     """
-    schema = load_schema(asked.schema)
+    schema = load_any_schema(asked.schema)
+    check_canaries(asked.canaries, schema)  # before data are read, which may take long
     policy = _make_policy(asked, schema)
     reading = read_data(schema, asked.data, Path(), asked.missing_columns)
     _check_delta(policy, reading)
@@ -99,19 +104,21 @@ def parse_approver(text: str) -> Approver:
     return Approver(name=name.strip(), public_key=public_key.hex)
 
 
-def _make_policy(asked: NewSite, schema: Schema) -> Policy:
+def _make_policy(asked: NewSite, schema: AnySchema) -> Policy:
     if asked.expires is not None and asked.expires < datetime.now(UTC).date():
         raise InputError(
             f"expires must be today or later, got {asked.expires.isoformat()}; a policy that has "
             "expired allows no study.",
             argument="expires",
         )
+    usual = 0.0 if model_of(schema) == IMAGES else USUAL_HOLDOUT
     try:
         return Policy(
             epsilon=asked.epsilon,
             delta=asked.delta,
             unit=Unit(schema.unit.kind),
-            holdout=asked.holdout,
+            holdout=usual if asked.holdout is None else asked.holdout,
+            models=(model_of(schema),),
             max_epsilon_per_study=asked.max_epsilon_per_study,
             approvers=tuple(map(parse_approver, asked.approvers)),
             expires=asked.expires,
@@ -148,9 +155,14 @@ def _show_places(site: Site) -> None:
     say(
         screen,
         f"For life, all studies together may cost one {policy.unit.value} at most epsilon "
-        f"{policy.epsilon:g} at delta {policy.delta:g}; {policy.holdout:.0%} of the "
-        f"{policy.unit.value}s are held out for evaluation.",
+        f"{policy.epsilon:g} at delta {policy.delta:g}; {_describe_holdout(policy)}.",
     )
+
+
+def _describe_holdout(policy: Policy) -> str:
+    if policy.holdout == 0:
+        return f"no {policy.unit.value} is held out, so all take part in training"
+    return f"{policy.holdout:.0%} of the {policy.unit.value}s are held out for evaluation"
 
 
 def _show_next(site: Site) -> None:

@@ -45,7 +45,8 @@ def check_before_joining(folder: Path, study_file: Path) -> dict[str, str]:
             f"study {study.name!r} costs one {unit} at most epsilon {together:.4f} at delta "
             f"{policy.delta:g}; this site would then have spent {after:.4f} of {policy.epsilon:g}"
         )
-    rounds = "no adversarial round" if study.rounds == 0 else f"{study.rounds} adversarial rounds"
+    several = f"{study.rounds} adversarial round{'s' if study.rounds > 1 else ''}"
+    rounds = several if study.rounds else "no adversarial round"
     sentence = (
         f"This site will answer hello, send one noisy sketch, take part in {rounds}"
         f"{' and send noised counts of its hold-out' if study.evaluation else ''}: {cost}."

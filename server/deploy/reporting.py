@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from privacy import SitePlan, Unit
+from privacy import SitePlan
 from server.attestation.canaries import CanaryStatement
 from server.outcome import StudyOutcome
 from server.report import (
-    LOCAL_TRUST,
-    NOT_PROMISED,
-    Promise,
-    Release,
+    Images,
     Report,
     Site,
     build_audit,
@@ -20,14 +17,16 @@ from server.report import (
     build_cost,
     build_evaluation,
     build_gain,
+    build_promise,
     build_refusals,
     build_site_from_plan,
     build_sketch_noise,
     build_software,
     build_strategy,
+    describe_release,
 )
 from server.study import Study
-from synthesis.schema import Schema
+from synthesis.kinds import AnySchema
 
 
 def plan_sites(
@@ -47,11 +46,12 @@ def plan_sites(
 
 def make_report(
     study: Study,
-    schema: Schema,
+    schema: AnySchema,
     outcome: StudyOutcome,
     names: Mapping[int, str],
     num_rows: int,
     canaries: CanaryStatement | None = None,
+    images: Images | None = None,
 ) -> Report:
     """Put everything that a reader of the release may want to know into one value.
 
@@ -62,6 +62,7 @@ def make_report(
         names: of the sites, by node.
         num_rows: rows of the release.
         canaries: what is opened of the sites' canaries.
+        images: what the published images look like; None for a table.
     """
     plans = plan_sites(study, outcome, names)
     strategy = build_strategy(study, outcome, names)
@@ -72,15 +73,8 @@ def make_report(
         study=study.name,
         created=datetime.now(UTC),
         software=build_software(),
-        release=Release(rows=num_rows, columns=schema.names, label=schema.label),
-        promise=Promise(
-            epsilon=study.epsilon,
-            delta=study.delta,
-            unit=Unit(schema.unit.kind),
-            randomness="system",
-            trust_model=LOCAL_TRUST,
-            not_promised=NOT_PROMISED,
-        ),
+        release=describe_release(schema, num_rows),
+        promise=build_promise(study, schema, randomness="system"),
         sites=_list_sites(study, outcome, names, plans),
         refusals=build_refusals(outcome.left_out, names),
         gain=build_gain([plan.events() for plan in plans.values()], study.budget),
@@ -92,6 +86,7 @@ def make_report(
         never_together=outcome.apart,
         sketch_noise=build_sketch_noise(outcome),
         audit=build_audit(canaries, study),
+        images=images,
         cost=build_cost(outcome, names),
         limits=(
             "What each site spent is what the study planned. A site writes it into its own ledger, "

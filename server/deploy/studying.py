@@ -14,7 +14,7 @@ from typing import Any
 
 from privacy import PublicKey
 from server.app import Coordinator
-from server.attestation import Attestation, SiteEvents, sign_release
+from server.attestation import Attestation, SiteEvents
 from server.canaries import state_canaries
 from server.checkpoint import Checkpoint
 from server.deploy.folder import ServerFolder
@@ -23,22 +23,22 @@ from server.deploy.journal import EVENTS_FILE, Listener, StudyJournal
 from server.deploy.link import alone, open_run
 from server.deploy.registry import AdmittedSite, load_registry
 from server.deploy.reporting import make_report, plan_sites
+from server.kinds import check_kind
 from server.outcome import StudyOutcome
 from server.publication import Publication
-from server.release import check_output, clear_staging, staged_folder, write_release
+from server.publishing import publish
+from server.records import check_number, draw_records, most_suggested, picture_records
+from server.release import check_output, clear_staging
 from server.report import Report
 from server.study import Study
 from strategies.errors import StudyFailed
 from strategies.protocol import QUERY_SKETCH
 from strategies.receipts import ReceiptBook
 from synthesis import InputError
-from synthesis.sampling import sample_table
-from synthesis.schema import Schema
+from synthesis.kinds import AnySchema
 
 CHECKPOINT_FOLDER = "checkpoint"
 LONGEST_START_S = 60.0
-MOST_ROWS = 10_000_000
-"""Most rows of a release, unless more are asked for: sites suggest the number, under noise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +49,14 @@ class StudyOrder:
         study: its public settings.
         schema: the public schema.
         num_sites: how many sites to wait for while there is time; all admitted if None.
-        num_rows: rows of the release; about as many as the sites hold if None.
+        num_rows: records of the release; about as many as the sites hold if None.
         out: folder of the release, new or empty.
         grace_s: longest wait for sites that went away when all others have answered.
         publication: licence and creator of the release, where they are known.
     """
 
     study: Study
-    schema: Schema
+    schema: AnySchema
     num_sites: int | None
     num_rows: int | None
     out: Path
@@ -72,6 +72,9 @@ def run_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> Re
         StudyFailed: if the study cannot go on now; run it again when what is missing is there.
     """
     order.study.make_plan()
+    check_kind(order.study, order.schema)
+    if order.num_rows is not None:
+        check_number(order.schema, order.num_rows)
     server.load_signing_key()  # what is missing at the end had better be missed now
     with alone(server):
         clear_staging(order.out)
@@ -98,23 +101,24 @@ def _release(
     names: Mapping[int, str],
     journal: StudyJournal,
 ) -> Report:
-    estimated = min(max(1, round(outcome.estimated_rows)), MOST_ROWS)
+    study, schema = order.study, order.schema
+    estimated = min(max(1, round(outcome.estimated_rows)), most_suggested(schema))
     num_rows = order.num_rows or estimated
-    canaries = state_canaries(order.study, order.schema, outcome, names)
+    canaries = state_canaries(study, schema, outcome, names)
+    records = draw_records(outcome.generator, schema, num_rows, seed=study.seed)
+    images = picture_records(records, schema)
     report = order.publication.write_into(
-        make_report(order.study, order.schema, outcome, names, num_rows, canaries)
+        make_report(study, schema, outcome, names, num_rows, canaries, images)
     )
-    table = sample_table(outcome.table_generator, order.schema, num_rows, seed=order.study.seed)
-    with staged_folder(order.out) as staging:
-        write_release(
-            staging,
-            table=table,
-            generator=outcome.table_generator,
-            schema=order.schema,
-            report=report,
-            canaries=canaries,
-        )
-        sign_release(staging, report, _attest(server, order, outcome, names))
+    publish(
+        order.out,
+        _attest(server, order, outcome, names),
+        records=records,
+        generator=outcome.generator,
+        schema=schema,
+        report=report,
+        canaries=canaries,
+    )
     journal({"event": "released", "rows": num_rows})
     return report
 

@@ -9,6 +9,7 @@ from server.planning.concerns import find_concerns, find_own_concern
 from server.planning.cost import Cost, UnitCosts, estimate_cost
 from server.planning.expectation import MEASURES, Band, Point, Reference, load_reference
 from server.planning.forecast import Forecast, make_forecast
+from server.planning.images import ImageCircumstances, ImageForecast, forecast_images
 from server.planning.noise import SketchNoise, compute_noise
 from server.planning.split import choose_adversarial_share, parse_open_study, settle_share
 
@@ -18,6 +19,8 @@ __all__ = [
     "Circumstances",
     "Cost",
     "Forecast",
+    "ImageCircumstances",
+    "ImageForecast",
     "Point",
     "Reference",
     "SketchNoise",
@@ -27,6 +30,7 @@ __all__ = [
     "estimate_cost",
     "find_concerns",
     "find_own_concern",
+    "forecast_images",
     "load_reference",
     "make_forecast",
     "parse_open_study",

@@ -26,12 +26,7 @@ class Circumstances:
     basis: str
 
     def __post_init__(self) -> None:
-        if not self.units or min(self.units) < 1:
-            raise InputError(
-                f"rows must be at least 1 for every site, got {', '.join(map(str, self.units))}; "
-                "declare an order of magnitude.",
-                argument="rows",
-            )
+        check_units(self.units)
 
     @cached_property
     def architecture(self) -> GeneratorSettings:
@@ -57,3 +52,13 @@ class Circumstances:
     def noun(self) -> str:
         """What is counted: rows or persons."""
         return "persons" if self.schema.unit.kind == "person" else "rows"
+
+
+def check_units(units: tuple[int, ...]) -> None:
+    """Raise InputError unless something is declared for every site."""
+    if not units or min(units) < 1:
+        raise InputError(
+            f"rows must be at least 1 for every site, got {', '.join(map(str, units))}; declare "
+            "an order of magnitude.",
+            argument="rows",
+        )

@@ -12,11 +12,13 @@ from privacy import SitePlan
 from server.planning.circumstances import Circumstances
 from server.planning.cost import UnitCosts
 from server.planning.expectation import STRONG_SIGNAL
+from server.planning.images import find_own_image_concern
 from server.planning.noise import SketchNoise, compute_noise, find_worthwhile
 from server.study import Study
 from strategies.wire_field import MOST_ELEMENTS
+from synthesis.images.schema import ImageSchema
+from synthesis.kinds import AnySchema
 from synthesis.layout import PAIR_SCALE
-from synthesis.schema import Schema
 
 HOPELESS_SIGNAL = 1.0
 """Below this the noise of a table's total is larger than the whole study."""
@@ -45,15 +47,17 @@ def find_concerns(
     )
 
 
-def find_own_concern(study: Study, plan: SitePlan, schema: Schema, units: int) -> str | None:
+def find_own_concern(study: Study, plan: SitePlan, schema: AnySchema, units: int) -> str | None:
     """Return why a site should not take part, or None. For the site's own screen only.
 
     Args:
         study: the settings; other sites are taken to have its ``nominal_rows``.
         plan: what the site would spend.
         schema: the public schema.
-        units: rows, or persons, that the site trains on; private.
+        units: rows, persons or images that the site trains on; private.
     """
+    if isinstance(schema, ImageSchema):
+        return find_own_image_concern(study, plan, schema, units)
     if units < 1:
         return None
     where = Circumstances(schema=schema, units=(units,), basis="the site's own")

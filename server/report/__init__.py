@@ -12,6 +12,7 @@ from server.report.build import (
     build_history,
     build_pictures,
     build_policy,
+    build_promise,
     build_receipt,
     build_round,
     build_site,
@@ -38,6 +39,7 @@ from server.report.evaluation import (
 )
 from server.report.evidence import SITE_MARK, Attack, Attacks, Audit, SiteAudit
 from server.report.gain import Belief, Gain, Rates, build_gain
+from server.report.image_grids import build_images
 from server.report.images import Copies, Grid, ImageFigures, ImageRow, Images
 from server.report.model import FORMAT, STAMP, Report, report_from_json, report_to_json
 from server.report.page import render_html
@@ -122,8 +124,10 @@ __all__ = [
     "build_event",
     "build_gain",
     "build_history",
+    "build_images",
     "build_pictures",
     "build_policy",
+    "build_promise",
     "build_receipt",
     "build_refusals",
     "build_round",

@@ -75,12 +75,14 @@ def find_usefulness_words(report: Report) -> Iterator[str]:
                 )
         yield "Groups were not looked at: each more count of real rows would cost budget."
     else:
+        things = "images" if report.is_of_images else "rows"
         yield (
-            "Not measured: nobody may see the real rows of all sites. A site can compare the "
-            "release with its own rows, on its own screen."
+            f"Not measured: nobody may see the real {things} of all sites. A site can compare the "
+            f"release with its own {things}, on its own screen."
         )
     if report.sketch_noise is not None and report.sketch_noise.is_drowned:
-        yield "At this noise the table is mostly noise; see below."
+        whole = "images are" if report.is_of_images else "table is"
+        yield f"At this noise the {whole} mostly noise; see below."
 
 
 def describe_images(figures: ImageFigures) -> str:

@@ -71,9 +71,11 @@ def _loss(report: Report) -> Iterator[str]:
 def _unit(report: Report) -> Iterator[str]:
     if report.promise.unit is Unit.RECORD:
         yield f"{unit_words(report.promise).capitalize()}, whatever it holds."
+        things = "images" if report.is_of_images else "rows"
         yield (
-            "A person with several rows is protected less: what their rows cost adds up. Each "
-            "record counts once in the statistics and is clipped to a declared norm in training."
+            f"A person with several {things} is protected less: what their {things} cost adds up. "
+            "Each record counts once in the statistics and is clipped to a declared norm in "
+            "training."
         )
     else:
         yield f"{unit_words(report.promise).capitalize()}."
@@ -84,7 +86,7 @@ def _unit(report: Report) -> Iterator[str]:
 
 
 def _neighbours(report: Report) -> Iterator[str]:
-    yield f"{adjacency_words(report.promise).capitalize()}."
+    yield f"{adjacency_words(report.promise, report.is_of_images).capitalize()}."
     yield (
         "How many there are is therefore protected too. To exchange one for another is one removal "
         "and one addition, and can cost up to twice as much."
@@ -139,7 +141,12 @@ def _mechanism(report: Report) -> Iterator[str]:
 
 
 def _preprocessing(report: Report) -> Iterator[str]:
-    yield "No. Ranges, categories and bins come from the public schema, missing values included."
+    yield (
+        "No. Size and classes come from the public schema, and so do the coefficients that are "
+        "counted and their bound."
+        if report.is_of_images
+        else "No. Ranges, categories and bins come from the public schema, missing values included."
+    )
     is_measured = report.images is not None and report.images.figures is not None
     if report.utility or report.pictures or report.attacks or is_measured:
         yield (
@@ -240,7 +247,7 @@ def _command(report: Report) -> Iterator[str]:
 _QUESTIONS: dict[str, Callable[[Report], Iterator[str]]] = {
     "How large is the privacy loss?": _loss,
     "Whom does it protect, and how much may one contribute?": _unit,
-    "Which two tables must look alike?": _neighbours,
+    "Which two data sets must look alike?": _neighbours,
     "Is it the total over all releases from these data?": _total,
     "Which mechanism and accountant, and is the sampling the one accounted for?": _mechanism,
     "Was any pre-processing fitted on private data outside the budget?": _preprocessing,

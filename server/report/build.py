@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from privacy import Event as LedgerEvent
-from privacy import LedgerSummary, SampledGaussianEvent, SitePlan, compute_epsilon
+from privacy import LedgerSummary, SampledGaussianEvent, SitePlan, Unit, compute_epsilon
 from privacy import Policy as PolicyInForce
 from server.report.cost import Cost, Phase, Rejection, Round, Traffic
 from server.report.parts import (
@@ -14,6 +14,7 @@ from server.report.parts import (
     HeldReceipt,
     Pictures,
     Policy,
+    Promise,
     Release,
     Site,
     Spending,
@@ -21,12 +22,15 @@ from server.report.parts import (
     UtilityRow,
     Version,
 )
+from server.report.wording import LOCAL_TRUST, NOT_PROMISED, NOT_PROMISED_OF_IMAGES
+from synthesis.image_tables import CLASS, COLUMNS
 from synthesis.images.schema import ImageSchema
 from synthesis.kinds import AnySchema
 from synthesis.quality import Comparison, Quality
 
 if TYPE_CHECKING:  # reading a record takes no Flower
     from server.outcome import Attested, StudyOutcome
+    from server.study import Study
     from strategies.round_record import RoundRecord
 
 MOST_STUDIES = 20
@@ -208,8 +212,29 @@ def build_cost(
 def describe_release(schema: AnySchema, num_rows: int) -> Release:
     """Return what is published."""
     if isinstance(schema, ImageSchema):
-        return Release(rows=num_rows, columns=("image", "class"), label="class")
+        return Release(rows=num_rows, columns=COLUMNS, label=CLASS)
     return Release(rows=num_rows, columns=schema.names, label=schema.label)
+
+
+def build_promise(
+    study: "Study", schema: AnySchema, *, randomness: Literal["system", "seeded"]
+) -> Promise:
+    """Return what every site was promised in a study.
+
+    Args:
+        study: the public settings.
+        schema: the public schema.
+        randomness: where the noise came from.
+    """
+    is_of_images = isinstance(schema, ImageSchema)
+    return Promise(
+        epsilon=study.epsilon,
+        delta=study.delta,
+        unit=Unit(schema.unit.kind),
+        randomness=randomness,
+        trust_model=LOCAL_TRUST,
+        not_promised=NOT_PROMISED_OF_IMAGES if is_of_images else NOT_PROMISED,
+    )
 
 
 def build_software() -> tuple[Version, ...]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # reading a record takes no Flower
     from numpy.typing import NDArray
 
     from server.outcome import StudyOutcome
+    from synthesis.kinds import AnySchema
     from synthesis.schema import Schema
 
 
@@ -67,9 +68,11 @@ class Consistency(Part):
 
 
 def build_consistency(
-    outcome: StudyOutcome, schema: Schema, names: Mapping[int, str]
-) -> Consistency:
-    """Return how alike the sites of a finished study are.
+    outcome: StudyOutcome, schema: AnySchema, names: Mapping[int, str]
+) -> Consistency | None:
+    """Return how alike the sites of a finished study are; None for images.
+
+    Images are described together, whatever their site.
 
     Args:
         outcome: with a generator that names its sites.
@@ -78,7 +81,10 @@ def build_consistency(
     """
     from server.pooling.grouping import APART
     from server.pooling.share_tests import LEVEL
+    from synthesis.images.schema import ImageSchema
 
+    if isinstance(schema, ImageSchema):
+        return None
     groups = tuple(
         SiteGroup(sites=group.sites, share=group.share)
         for group in outcome.table_generator.settings.groups

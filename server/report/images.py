@@ -76,3 +76,8 @@ class Images(Part):
     """Pictures."""
     figures: ImageFigures | None = None
     """None where nobody may see all real images."""
+
+    @property
+    def shows_real(self) -> bool:
+        """Whether a real image is among the pictures."""
+        return any(grid.kind in ("real", "nearest") for grid in self.grids)

@@ -95,6 +95,11 @@ class Report(Part):
         return self.private and any(site.ledger_head is None for site in self.sites)
 
     @property
+    def is_of_images(self) -> bool:
+        """Whether what is published are images and no table."""
+        return self.images is not None
+
+    @property
     def worst_epsilon(self) -> float | None:
         """The most any unit of one site is exposed to; None without privacy."""
         if not self.private or self.promise.epsilon is None:
@@ -133,6 +138,17 @@ class Report(Part):
         if silent:
             raise ValueError(
                 f"sites {silent} must have a total and a budget; or set private to false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_images(self) -> Self:
+        if self.images is None or not self.private or self.promise.randomness == "seeded":
+            return self
+        if self.images.figures is not None or self.images.shows_real:
+            raise ValueError(
+                "images must show no real image and hold no figures outside of a simulation; "
+                "leave them out"
             )
         return self
 

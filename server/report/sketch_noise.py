@@ -36,8 +36,10 @@ class SketchNoise(Part):
         """Whether hardly anything in the release is more than noise."""
         return self.smallest_visible > DROWNED * self.units
 
-    def describe(self, unit: Unit) -> str:
+    def describe(self, unit: Unit, is_of_images: bool = False) -> str:
         """Return what a reader should know before trusting any pattern of the release."""
+        if is_of_images:
+            return self._describe_images()
         noun = "records" if unit is Unit.RECORD else "persons"
         told = (
             f"A count in the sketch of all sites has noise of standard deviation "
@@ -53,6 +55,20 @@ class SketchNoise(Part):
             f"be right, and no link between columns should be believed. More {noun}, fewer "
             "columns, coarser bins, fewer sites that are very small, or a larger epsilon would "
             "help."
+        )
+
+    def _describe_images(self) -> str:
+        told = (
+            f"The number of images of a class has noise of standard deviation "
+            f"{self.pooled_std:,.0f} in the sketch of all sites, beside about {self.units:,} "
+            f"images in all: a class with fewer than about {self.smallest_visible:,} images is "
+            "noise. What images of a class look like is told less well than their number."
+        )
+        if not self.is_drowned:
+            return told
+        return (
+            f"{told} So these images are mostly noise. More images, fewer classes, fewer sites "
+            "that are very small, or a larger epsilon would help."
         )
 
 

@@ -18,6 +18,11 @@ NOT_PROMISED = (
     "A site that breaks the rules can spoil the quality of the release.",
     "Rare words are safe only because categories come from a public schema that people agreed on.",
 )
+NOT_PROMISED_OF_IMAGES = (
+    "Facts about groups, or about a site as a whole, may show: that is what the images are for.",
+    *NOT_PROMISED[1:3],
+    "Several images of one person, or of one thing, are protected less: what they cost adds up.",
+)
 TRAINED_ON = {
     "real": "Real rows",
     "floor": "Real rows against real rows",
@@ -39,6 +44,7 @@ PURPOSES = {
     "evaluation-two-way": "evaluation: counts of pairs, hold-out units only",
     "evaluation-scores": "evaluation: scores of a classifier, hold-out units only",
 }
+PURPOSES_OF_IMAGES = PURPOSES | {"sketch": "sketch: noisy second moments of the images, once"}
 HOLD_OUT_FIGURES = {
     "one_way": (
         "One-way distance",
@@ -214,12 +220,19 @@ def unit_words(promise: Promise) -> str:
     return "one person, with all their rows of a site's table"
 
 
-def adjacency_words(promise: Promise) -> str:
-    """Say which two tables must look alike."""
+def adjacency_words(promise: Promise, is_of_images: bool = False) -> str:
+    """Say which two tables, or collections of images, must look alike."""
+    whole = "collection of images" if is_of_images else "table"
     thing = "record" if promise.unit is Unit.RECORD else "person"
+    thing = "image" if is_of_images else thing
     if promise.adjacency is Adjacency.ADD_OR_REMOVE_ONE:
-        return f"a site's table with the {thing} and without (add or remove one)"
-    return f"a site's table with the {thing} and with another in its place (replace one)"
+        return f"a site's {whole} with the {thing} and without (add or remove one)"
+    return f"a site's {whole} with the {thing} and with another in its place (replace one)"
+
+
+def purposes(is_of_images: bool) -> dict[str, str]:
+    """Return what each purpose of an event means."""
+    return PURPOSES_OF_IMAGES if is_of_images else PURPOSES
 
 
 def mechanism_words(event: Event) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import time
 
 import numpy as np
 
 from server.outcome import AnyGenerator, StudyOutcome
-from server.report import Copies, Grid, ImageFigures, ImageRow, Images, Phase
-from server.report.images import PNG_PREFIX
+from server.report import Copies, ImageFigures, ImageRow, Phase, build_images
 from simulations.images.sites import SimulatedImages
 from simulations.reporting import Assessment
 from synthesis.images.generator import ImageGenerator
-from synthesis.images.pictures import choose_shown, draw_grid
+from synthesis.images.pictures import choose_shown
 from synthesis.images.quality import (
     accuracy,
     extract_features,
@@ -53,18 +51,14 @@ def assess_images(
         rows.append(_score("sketch", sketch, sites, seed=seed))
     rows.append(_score("final" if outcome.rounds else "sketch", synthetic, sites, seed=seed))
     nearest = find_nearest(synthetic[:MOST_SEARCHED], train, sites.test, schema, seed=seed)
-    shown = choose_shown(synthetic, schema)
-    grids = {"synthetic": shown, "real": choose_shown(shuffled, schema)}
+    beside = {"real": choose_shown(shuffled, schema)}
     if outcome.rounds:
-        grids["sketch"] = choose_shown(sketch, schema)
-    grids["nearest"] = _find_nearest_images(shown, train)
-    images = Images(
-        shape=schema.shape,
-        classes=schema.classes,
-        grids=tuple(
-            Grid.model_validate({"kind": kind, "png": _to_text(draw_grid(codes, schema))})
-            for kind, codes in grids.items()
-        ),
+        beside["sketch"] = choose_shown(sketch, schema)
+    beside["nearest"] = _find_nearest_images(choose_shown(synthetic, schema), train)
+    images = build_images(
+        schema,
+        synthetic,
+        beside=beside,
         figures=ImageFigures(
             train_images=len(train),
             test_images=len(sites.test),
@@ -114,7 +108,3 @@ def _find_nearest_images(shown: Codes, train: Codes) -> Codes:
         found[place, :-1] = train[np.argmin(squares - 2 * real @ image), :-1]
     found[:, -1] = shown[:, -1]
     return found
-
-
-def _to_text(png: bytes) -> str:
-    return PNG_PREFIX + base64.b64encode(png).decode("ascii")

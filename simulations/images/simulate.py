@@ -6,39 +6,34 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from privacy import SigningKey
-from server.attestation import Attestation, SiteEvents, sign_release
-from server.image_release import write_image_release
+from server.attestation import Attestation, SiteEvents
 from server.outcome import StudyOutcome
 from server.publication import Publication
-from server.release import check_output, staged_folder
+from server.publishing import publish
+from server.release import check_output
 from server.report import Report
-from server.study import Study, parse_study
+from server.study import Study
 from simulations.events import Events, OnEvent
 from simulations.images.assessing import assess_images
+from simulations.images.settings import make_image_study
 from simulations.images.sites import SimulatedImages, found_image_sites, make_image_sites
 from simulations.reporting import find_events, make_report
 from simulations.settings import SimulationSettings, plan_of
-from simulations.simulate import COORDINATOR, SITES_FOLDER, run_study
-from simulations.site_files import SiteFile, read_site_files
+from simulations.simulate import COORDINATOR, run_study
+from simulations.site_files import SITES_FOLDER, SiteFile, read_site_files, write_site_files
 from simulations.sites import check_study
 from synthesis import InputError
+from synthesis.image_tables import parse_class, to_table
 from synthesis.images.generator import ImageGenerator
 from synthesis.images.sampling import sample_images
-from synthesis.kinds import IMAGES
 from synthesis.units import Codes
-
-USUAL = {"model": IMAGES, "generator_steps": 0, "max_grad_norm": 0.5}
-"""Settings of a study on images where nothing else is asked for."""
-ROUNDS = {"rounds": 4, "discriminator_steps": 50, "adversarial_share": 0.5}
-"""Rounds where nothing is said of them and sites are large."""
-NO_ROUNDS = {"rounds": 0, "adversarial_share": 0.0}
-LARGE_SITE = 3000
-"""Images that a site is expected to hold for rounds to be worth their share of the budget."""
-USUAL_EXPECTED_BATCH = 600
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,6 +57,22 @@ class ImageSimulationResult:
     _site_files: Mapping[Path, SiteFile] = field(repr=False)
     _key: SigningKey = field(default_factory=SigningKey.generate, repr=False)
 
+    def sample(self, num_rows: int, *, where: Sequence[str] = (), seed: int = 0) -> pd.DataFrame:
+        """Draw more images, as a table with the columns ``image`` and ``class``; free.
+
+        Args:
+            num_rows: images to draw, >= 1.
+            where: nothing, or ``class=NAME``.
+            seed: the same seed gives the same images.
+
+        Raises:
+            InputError: if the number or the condition is not possible.
+        """
+        schema, generator = self._sites.schema, self.outcome.generator
+        assert isinstance(generator, ImageGenerator)
+        only = parse_class(where)
+        return to_table(sample_images(generator, schema, num_rows, seed=seed, only=only), schema)
+
     def save(self, folder: str | Path) -> Path:
         """Write the release folder as one whole, signed, and return its path.
 
@@ -69,29 +80,22 @@ class ImageSimulationResult:
             InputError: if the folder exists and is not empty.
         """
         target = Path(folder)
-        assert isinstance(self.outcome.generator, ImageGenerator)
-        with staged_folder(target) as staging:
-            write_image_release(
-                staging,
-                codes=self.synthetic,
-                generator=self.outcome.generator,
-                schema=self._sites.schema,
-                report=self.report,
-            )
-            for path, file in self._site_files.items():
-                file.write(staging / SITES_FOLDER / path)
-            sign_release(
-                staging,
-                self.report,
-                Attestation(
-                    key=self._key,
-                    coordinator=COORDINATOR,
-                    study=self.study,
-                    schema_digest=self._sites.schema.digest(),
-                    seed=self._seed,
-                    sites=self._events,
-                ),
-            )
+        publish(
+            target,
+            Attestation(
+                key=self._key,
+                coordinator=COORDINATOR,
+                study=self.study,
+                schema_digest=self._sites.schema.digest(),
+                seed=self._seed,
+                sites=self._events,
+            ),
+            records=self.synthetic,
+            generator=self.outcome.generator,
+            schema=self._sites.schema,
+            report=self.report,
+            put_beside=partial(write_site_files, self._site_files),
+        )
         return target
 
 
@@ -168,18 +172,7 @@ def _prepare(
     sites = make_image_sites(settings)
     given = {**content, **settings.ask_for_most(content, len(sites.tables))}
     per_site = sites.num_units // len(sites.tables)
-    digits = 10 ** (len(str(max(1, per_site))) - 1)
-    nominal = max(1, round(per_site / digits) * digits)
-    declared = {
-        "name": f"simulation-{settings.seed}",
-        "nominal_rows": nominal,
-        "sample_rate": min(1.0, USUAL_EXPECTED_BATCH / nominal),
-        "seed": settings.seed,
-    }
-    rounds = ROUNDS if nominal >= LARGE_SITE else NO_ROUNDS
-    if given.keys() & {"rounds", "adversarial_share"}:
-        rounds = {"discriminator_steps": ROUNDS["discriminator_steps"]}
-    study = parse_study(declared | USUAL | rounds | given)
+    study = make_image_study(given, images_per_site=per_site, seed=settings.seed)
     check_study(study, sites)
     for epsilon in settings.site_epsilons or (study.epsilon,):
         plan_of(study, epsilon)

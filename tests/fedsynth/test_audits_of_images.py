@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from command_line import CommandLine
 from digit_images import DIGITS, read_digit_codes
@@ -11,9 +12,10 @@ from digit_images import DIGITS, read_digit_codes
 from synthesis.images.generator import ImageGenerator, ImageGeneratorSettings
 from synthesis.images.model_files import save_image_generator
 from synthesis.images.saving import save_images
+from synthesis.images.sketch import ImageLayout
 from synthesis.kinds import dump_any_schema
 
-STUDY = 'model = "images"\nmax_grad_norm = 3.0\nnominal_rows = 400\n'
+STUDY = 'model = "images"\nrounds = 5\nmax_grad_norm = 3.0\nnominal_rows = 400\n'
 
 
 @pytest.fixture
@@ -61,10 +63,9 @@ def test_the_step_audit_knows_the_demonstrations_of_images(shell: CommandLine) -
         ("audit step --study study.toml --schema visits.toml", "model must be 'mixture' for"),
         ("audit step --study auto.toml --schema images.toml", "adversarial_share must be a number"),
         ("audit rehearse study.toml --schema images.toml", "'digits' describes images: canaries"),
+        ("plan auto.toml --schema images.toml --rows 9", "adversarial_share must be a number"),
+        ("plan visits-study.toml --schema images.toml --rows 9", "model must be 'images' for"),
         ("audit rehearse demo.toml", "'digits' describes images: canaries"),
-        ("plan study.toml --schema images.toml --rows 400 --sites 3", "'digits' describes images"),
-        ("plan demo.toml", "'digits' describes images"),
-        ("schema check images.toml digits.npz", "images.toml describes images; 'fedsynth site"),
         (
             "audit rows release --members digits.npz --others digits.npz",
             "release must be of a table, and release is of images",
@@ -74,6 +75,7 @@ def test_the_step_audit_knows_the_demonstrations_of_images(shell: CommandLine) -
 def test_what_is_for_tables_says_so_in_a_sentence(
     shell: CommandLine, words: str, said: str
 ) -> None:
+    (shell.home / "visits-study.toml").write_text("rounds = 1\n")
     (shell.home / "auto.toml").write_text('model = "images"\nadversarial_share = "auto"\n')
     before = shell.files()
     ended = shell.run(*words.split())
@@ -81,6 +83,65 @@ def test_what_is_for_tables_says_so_in_a_sentence(
     assert said in ended.err
     assert len(ended.err.strip().splitlines()) == 1
     assert shell.files() == before
+
+
+def test_a_study_on_images_is_planned_with_its_noise_and_traffic(shell: CommandLine) -> None:
+    words = ("plan", "study.toml", "--schema", "images.toml", "--rows", "400", "--sites", "3")
+    ended = shell.run(*words)
+    assert (ended.code, ended.err) == (0, "")
+    said = " ".join(ended.out.split())
+    for told in ("3 sites of 400 images each", "21,450 numbers, 85.8 kB", "is not foretold"):
+        assert told in said
+    assert "epsilon 1 is too small for much here" in said
+    assert "The rounds take 10% of the budget" in said
+    forecast = json.loads(shell.run(*words, "--json").out)["forecast"]
+    noise = forecast["noise"]
+    assert noise["pooled_std"] == pytest.approx(noise["site_std"] * 3**0.5)
+    assert (forecast["units"], forecast["unit"]) == ([400] * 3, "image")
+
+
+def test_the_noise_of_a_plan_is_that_of_the_sketch(shell: CommandLine) -> None:
+    words = ("plan", "study.toml", "--schema", "images.toml", "--rows", "400", "--json")
+    content = json.loads(shell.run(*words).out)
+    (sketch,) = (event for event in content["events"] if event["purpose"] == "sketch")
+    layout = ImageLayout.from_schema(DIGITS)
+    noise_std = sketch["noise_multiplier"] * layout.sensitivity
+    rng, none = np.random.default_rng(0), np.zeros(layout.dimension)
+    drawn = [
+        layout.estimate_rows(none + 1e7 + rng.normal(0, noise_std, none.shape)) for _ in range(200)
+    ]
+    expected = content["forecast"]["noise"]["site_std"] * DIGITS.num_classes**0.5
+    assert np.std(drawn) == pytest.approx(expected, rel=0.2)
+
+
+def test_a_demonstration_of_images_is_planned_as_it_would_be_simulated(shell: CommandLine) -> None:
+    (shell.home / "sketch.toml").write_text('epsilon = 10.0\n[simulation]\ndemo = "digits"\n')
+    content = json.loads(shell.run("plan", "sketch.toml", "--json").out)
+    assert content["study"]["rounds"] == 0 and content["study"]["model"] == "images"
+    assert content["forecast"]["units"] == [360] * 4  # 1,438 images
+    assert content["study"]["nominal_rows"] == 400
+    assert content["forecast"]["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("study", "words", "warned"),
+    [
+        ("epsilon = 0.1", "--rows 400", "hopeless here"),
+        ("epsilon = 20", "--rows 400,500", None),
+        ("epsilon = 20\nminimum_sites = 3", "--rows 400 --sites 2", "minimum_sites is 3"),
+        ("epsilon = 20\ndelta = 0.001", "--rows 4000", "delta 0.001 is not below 1/images"),
+    ],
+)
+def test_a_plan_warns_of_what_is_in_vain(
+    shell: CommandLine, study: str, words: str, warned: str | None
+) -> None:
+    (shell.home / "own.toml").write_text(f'model = "images"\n{study}\n')
+    ended = shell.run("plan", "own.toml", "--schema", "images.toml", *words.split())
+    assert ended.code == 0
+    if warned is None:
+        assert "Warning" not in ended.out
+    else:
+        assert warned in " ".join(ended.out.split())
 
 
 def test_a_study_on_images_is_planned_without_a_schema(shell: CommandLine) -> None:

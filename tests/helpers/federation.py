@@ -27,7 +27,7 @@ from fedsynth.commands import app
 from privacy import Ledger
 from server.deploy.folder import load_server
 from server.deploy.processes import Running, start_server, stop_server
-from synthesis.schema import Schema, dump_schema
+from synthesis.kinds import AnySchema, dump_any_schema
 from synthesis.tables import write_table
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +67,7 @@ class Federation:
         folder: Path,
         *,
         bin_folder: Path = CHECKOUT,
-        schema: Schema = SCHEMA,
+        schema: AnySchema = SCHEMA,
         host: str = HOST,
     ) -> None:
         need("nginx")
@@ -88,7 +88,7 @@ class Federation:
             self.environment["PYTHONPATH"] = str(ROOT)
         self.processes: list[subprocess.Popen[bytes]] = []
         self._parts: Running = {}
-        (folder / "schema.toml").write_text(dump_schema(schema), encoding="utf-8")
+        (folder / "schema.toml").write_text(dump_any_schema(schema), encoding="utf-8")
 
     def cli(self, *words: str | Path, code: int | None = 0, timeout: float = 120) -> str:
         """Run one command to its end and return what it said; ``code`` is what it must end with."""

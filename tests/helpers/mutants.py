@@ -203,6 +203,13 @@ MUTANTS = (
         new="    if False and not _is_approved(",
         tests=("tests/privacy/test_approvals.py",),
     ),
+    Mutant(
+        name="real-images-in-a-release-of-real-sites",
+        file="server/report/model.py",
+        old="if self.images.figures is not None or self.images.shows_real:",
+        new="if self.images.figures is not None:",
+        tests=("tests/server/test_records.py",),
+    ),
 )
 
 
