@@ -28,10 +28,11 @@ from flwr.clientapp import ClientApp
 from torch import nn
 
 from client.answering import answer_once
+from client.autoencoding import train_autoencoder
 from client.canaries import NUMBER, describe_canaries, find_opening
 from client.evaluating import release_evaluation
 from client.hello import answer_hello
-from client.incoming import build_generator, read_arrays, read_groups
+from client.incoming import build_autoencoder, build_generator, read_arrays, read_groups
 from client.kept import KeptAnswers
 from client.patience import patience_of
 from client.phases import close_study, open_phase
@@ -61,6 +62,7 @@ from strategies.protocol import (
 )
 from strategies.wire_format import format_of, pack
 from synthesis import InputError
+from synthesis.kinds import VAE
 
 SITES_DIR = "sites-dir"
 """Key of the run's settings that names the folder of all sites, in a simulation."""
@@ -95,6 +97,10 @@ def train(site: Site, request: StudyRequest, message: Message) -> RecordDict:
     """Run one adversarial round; answer with the local generator, or with the discriminator."""
     config = message.content.config_records[CONFIG]
     server_round = int(str(config[protocol.SERVER_ROUND]))
+    if request.model == VAE:
+        vae = build_autoencoder(read_arrays(message, ARRAYS), site.schema)
+        trained = train_autoencoder(site, request, vae, server_round=server_round)
+        return _answer_with(ARRAYS, trained, message)
     generator = build_generator(
         read_arrays(message, ARRAYS),
         site.schema,

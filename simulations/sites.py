@@ -168,6 +168,7 @@ def write_sites(
             unit=Unit(sites.schema.unit.kind),
             holdout=holdout,
             max_rounds=study.rounds,
+            models=(study.model,),
         )
         home = site_folder(folder, partition)
         found_site(

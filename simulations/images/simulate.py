@@ -28,11 +28,13 @@ from simulations.sites import check_study
 from synthesis import InputError
 from synthesis.images.generator import ImageGenerator
 from synthesis.images.sampling import sample_images
-from synthesis.kinds import IMAGES
+from synthesis.kinds import IMAGES, VAE
 from synthesis.units import Codes
 
 USUAL = {"model": IMAGES, "rounds": 0, "adversarial_share": 0.0}
 """Settings of a study on images where nothing else is asked for."""
+USUAL_OF_VAE = {"model": VAE, "rounds": 4, "adversarial_share": 0.3, "max_grad_norm": 1000.0}
+"""The same where an autoencoder is asked for; its losses are sums over pixels, hence the clip."""
 USUAL_EXPECTED_BATCH = 600
 
 
@@ -171,7 +173,10 @@ def _prepare(
         "sample_rate": min(1.0, USUAL_EXPECTED_BATCH / nominal),
         "seed": settings.seed,
     }
-    usual = USUAL if not given.keys() & {"rounds", "adversarial_share"} else {"model": IMAGES}
+    if given.get("model") == VAE:
+        usual = USUAL_OF_VAE
+    else:
+        usual = USUAL if not given.keys() & {"rounds", "adversarial_share"} else {"model": IMAGES}
     study = parse_study(declared | usual | given)
     check_study(study, sites)
     for epsilon in settings.site_epsilons or (study.epsilon,):

@@ -28,6 +28,7 @@ from synthesis.adversarial import improve_generator
 from synthesis.architecture import GeneratorSettings
 from synthesis.discriminator import Discriminator
 from synthesis.generator import Generator
+from synthesis.kinds import VAE
 from synthesis.mixing.site_shares import weigh_sites
 from synthesis.rows import to_one_hot
 from synthesis.sampling import sample_table
@@ -191,8 +192,9 @@ BY_STRATEGY: dict[str, Callable[[Setting], Made]] = {
     "fedavg, one group": partial(_federate, max_site_groups=1),
     "similarity": partial(_federate, strategy="similarity"),
     "similarity, one group": partial(_federate, strategy="similarity", max_site_groups=1),
+    "vae": partial(_federate, model=VAE),
     "mdgan": partial(_federate, strategy="mdgan"),
     "mdgan, one group": partial(_federate, strategy="mdgan", max_site_groups=1),
 }
-"""Studies with other strategies, and with one group of sites, where these differ most; run only
+"""Studies with other strategies, another generator family, and one group of sites, where these differ most; run only
 when they are named, for ``fedsynth`` is the study that a user gets."""
