@@ -12,7 +12,6 @@ from synthesis.kinds import AnySchema
 from synthesis.kinds.vae import AnyVae, VaeKind
 from synthesis.schema import Schema, parse_schema
 from synthesis.units import Codes
-from synthesis.vae.images import ImageVae
 
 IMAGES = ImageSchema(name="small", height=8, width=8, classes=("a", "b"))
 TABLE: Schema = parse_schema(

@@ -196,5 +196,5 @@ BY_STRATEGY: dict[str, Callable[[Setting], Made]] = {
     "mdgan": partial(_federate, strategy="mdgan"),
     "mdgan, one group": partial(_federate, strategy="mdgan", max_site_groups=1),
 }
-"""Studies with other strategies, another generator family, and one group of sites, where these differ most; run only
-when they are named, for ``fedsynth`` is the study that a user gets."""
+"""Studies with other strategies, with one group of sites where these differ most, and with the
+other generator family; run only when they are named, for ``fedsynth`` is what a user gets."""

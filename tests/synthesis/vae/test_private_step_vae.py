@@ -70,7 +70,7 @@ def test_the_audit_of_a_study_tries_its_autoencoder_and_finds_no_violation(schem
 
 @BOTH
 def test_an_audit_finds_a_loss_that_looks_at_other_records(schema, monkeypatch) -> None:
-    kind, bound = make_bound(schema)
+    _, bound = make_bound(schema)
     exact = type(bound).forward
 
     def mixed(self: nn.Module, rows: Tensor) -> Tensor:
