@@ -88,7 +88,8 @@ class ImageBound(nn.Module):
         mean, log_variance = self._encode(images, classes)
         drawn = cut(self._decode(draw_latent(mean, log_variance, noise), classes))
         errors = (drawn - images).square().flatten(1).sum(1) / (2.0 * PIXEL_VARIANCE)
-        return errors + compute_divergence(mean, log_variance)
+        losses: Tensor = errors + compute_divergence(mean, log_variance)
+        return losses
 
     def _encode(self, images: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance of each posterior, ``(n, directions)`` each."""
