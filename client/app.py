@@ -25,12 +25,14 @@ from flwr.app import (
     RecordDict,
 )
 from flwr.clientapp import ClientApp
+from torch import nn
 
 from client.answering import answer_once
+from client.autoencoding import train_autoencoder
 from client.canaries import NUMBER, describe_canaries, find_opening
 from client.evaluating import release_evaluation
 from client.hello import answer_hello
-from client.incoming import build_generator, read_arrays, read_groups
+from client.incoming import build_autoencoder, build_generator, read_arrays, read_groups
 from client.kept import KeptAnswers
 from client.patience import patience_of
 from client.phases import close_study, open_phase
@@ -60,6 +62,7 @@ from strategies.protocol import (
 )
 from strategies.wire_format import format_of, pack, pack_answer
 from synthesis import InputError
+from synthesis.kinds import VAE
 
 SITES_DIR = "sites-dir"
 """Key of the run's settings that names the folder of all sites, in a simulation."""
@@ -94,26 +97,35 @@ def train(site: Site, request: StudyRequest, message: Message) -> RecordDict:
     """Run one adversarial round; answer with the local generator, or with the discriminator."""
     config = message.content.config_records[CONFIG]
     server_round = int(str(config[protocol.SERVER_ROUND]))
+    if request.model == VAE:
+        vae = build_autoencoder(read_arrays(message, ARRAYS), site.schema)
+        trained = train_autoencoder(site, request, vae, server_round=server_round)
+        return _answer_with_change(trained, vae, message)
     generator = build_generator(
         read_arrays(message, ARRAYS),
         site.schema,
         read_groups(str(config[protocol.GROUP_SHARES])),
     )
-    asked = format_of(message.content.array_records[ARRAYS])
     if request.returns_discriminator:
         judge = train_judge(site, request, generator, server_round=server_round)
-        record, weights = DISCRIMINATOR, pack(weights_of(judge), asked)
-    else:
-        local = train_round(
-            site,
-            request,
-            generator,
-            server_round=server_round,
-            pooled_sketch=read_arrays(message, POOLED_SKETCH).get(STATISTICS),
-            pooled_noise_std=float(str(config[protocol.POOLED_NOISE_STD])),
-        )
-        record, weights = ARRAYS, pack_answer(weights_of(local), weights_of(generator), asked)
-    return RecordDict({record: weights, CONFIG: ConfigRecord()})
+        asked = format_of(message.content.array_records[ARRAYS])
+        return RecordDict({DISCRIMINATOR: pack(weights_of(judge), asked), CONFIG: ConfigRecord()})
+    local = train_round(
+        site,
+        request,
+        generator,
+        server_round=server_round,
+        pooled_sketch=read_arrays(message, POOLED_SKETCH).get(STATISTICS),
+        pooled_noise_std=float(str(config[protocol.POOLED_NOISE_STD])),
+    )
+    return _answer_with_change(local, generator, message)
+
+
+def _answer_with_change(local: nn.Module, received: nn.Module, message: Message) -> RecordDict:
+    """Return what a round made of the network that came, in the format in which that came."""
+    asked = format_of(message.content.array_records[ARRAYS])
+    weights = pack_answer(weights_of(local), weights_of(received), asked)
+    return RecordDict({ARRAYS: weights, CONFIG: ConfigRecord()})
 
 
 def evaluate(site: Site, request: StudyRequest, message: Message) -> RecordDict:

@@ -25,6 +25,8 @@ from synthesis.generator import Generator
 from synthesis.images.generator import MOST_HIDDEN, ImageGenerator, ImageGeneratorSettings
 from synthesis.images.schema import ImageSchema
 from synthesis.kinds import AnySchema
+from synthesis.kinds.vae import AnyVae, VaeKind
+from synthesis.vae.images import VAE_HIDDEN
 
 _WIDEST = 4096
 _MOST_PROBABILITIES = 50_000_000
@@ -153,6 +155,24 @@ def _build_image_generator(weights: Mapping[str, Tensor], schema: ImageSchema) -
     except ValueError as error:
         raise MalformedRequest(f"the generator cannot draw: {error}") from None
     return generator
+
+
+def build_autoencoder(weights: Mapping[str, Tensor], schema: AnySchema) -> AnyVae:
+    """Build the autoencoder that the weights are of.
+
+    Raises:
+        MalformedRequest: if a weight is missing, or the shapes fit none for this schema.
+    """
+    hidden = VAE_HIDDEN
+    if isinstance(schema, ImageSchema):
+        hidden = _build_image_generator(_without_encoder(weights), schema).settings.hidden
+    vae = VaeKind(schema).make(torch.Generator().manual_seed(0), hidden=hidden)
+    _load(vae, weights)
+    return vae
+
+
+def _without_encoder(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: each for name, each in weights.items() if not name.startswith("encoder.")}
 
 
 def build_score_network(weights: Mapping[str, Tensor], layout: EvaluationLayout) -> ScoreNetwork:

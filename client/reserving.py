@@ -21,7 +21,8 @@ from privacy import (
 )
 from privacy.policy import check_study as check_policy
 from strategies import protocol
-from synthesis.kinds import IMAGES, kind_of, model_of
+from synthesis.images.schema import ImageSchema
+from synthesis.kinds import VAE, kind_of, models_of
 
 MOST_NUMBERS_IN_A_BATCH = 100_000_000
 HUGE = 1e5
@@ -100,7 +101,7 @@ def _check_before_accounting(site: Site, request: StudyRequest) -> None:
 
     What is in the ledger was allowed when it was reserved, and goes on.
     """
-    if request.evaluation and request.model == IMAGES:
+    if request.evaluation and isinstance(site.schema, ImageSchema):
         raise MalformedRequest("evaluation under noise is for tables; images have none.")
     width = kind_of(site.schema).width
     if request.expected_batch_size * width > MOST_NUMBERS_IN_A_BATCH:
@@ -110,7 +111,9 @@ def _check_before_accounting(site: Site, request: StudyRequest) -> None:
     check_canaries(site.config.canaries, site.schema)  # at hello, before another site spends
     policy = site.ledger.policy
     check_policy(policy, _with_huge_noise(request), rounds=request.rounds, model=request.model)
-    if request.model != model_of(site.schema):
+    if request.model == VAE and (site.missing or request.returns_discriminator):
+        raise MalformedRequest("autoencoders need every column, and there is no discriminator.")
+    if request.model not in models_of(site.schema):
         raise MalformedRequest("model must be the one for the kind of data that this site has.")
     # A study costs what it asks for, so what asks for too much need not be calibrated.
     if request.budget.epsilon > policy.study_limit and request.budget.delta >= policy.delta:

@@ -36,6 +36,7 @@ from synthesis.kinds import AnySchema, kind_of
 from synthesis.layout import SketchLayout
 from synthesis.schema import Schema
 from synthesis.targets import make_targets
+from synthesis.units import Units
 
 MAX_POOLED_NOISE = 1e12
 
@@ -64,7 +65,7 @@ def train_round(
         AlreadyReleased: if this round was run before, or a later one has begun.
         MalformedRequest: if the round was not planned, or the pooled sketch is missing or odd.
     """
-    plan, reservation = _reserve_round(site, request, server_round)
+    plan, reservation = reserve_round(site, request, server_round)
     state = StudyState(site.folder, request.study)
     pooled = _find_pooled_sketch(site.schema, state, pooled_sketch)
     penalty = _sketch_loss(site.schema, pooled, pooled_noise_std) if pooled is not None else None
@@ -105,12 +106,17 @@ def train_judge(
         AlreadyReleased: if this round was run before, or a later one has begun.
         MalformedRequest: if the round was not planned.
     """
-    plan, reservation = _reserve_round(site, request, server_round)
+    plan, reservation = reserve_round(site, request, server_round)
     begin_phase(site, reservation, round_phase(server_round))
     return _improve_discriminator(site, request, plan, generator, server_round)
 
 
-def _reserve_round(site: Site, request: StudyRequest, server_round: int) -> tuple[SitePlan, str]:
+def reserve_round(site: Site, request: StudyRequest, server_round: int) -> tuple[SitePlan, str]:
+    """Return the plan of the study that a round belongs to, and its reservation.
+
+    Raises:
+        MalformedRequest: if the round was not planned.
+    """
     if not 1 <= server_round <= request.rounds:
         raise MalformedRequest("server-round must be one of the rounds that were reserved.")
     return reserve_study(site, request)
@@ -169,6 +175,18 @@ def choose_generator_steps(
     return usual.slowed(signal=signal, noise=noise)
 
 
+def find_training_event(plan: SitePlan) -> SampledGaussianEvent:
+    """Return what the ledger holds for the private steps of all rounds.
+
+    Raises:
+        ValueError: if the plan has no rounds.
+    """
+    events = [event for event in plan.events() if isinstance(event, SampledGaussianEvent)]
+    if len(events) != 1:
+        raise ValueError("the plan has no adversarial rounds.")
+    return events[0]
+
+
 def _make_trainer(
     site: Site,
     request: StudyRequest,
@@ -177,12 +195,9 @@ def _make_trainer(
     server_round: int,
 ) -> PrivateTrainer:
     """Return the trainer of one round, for the event that stands in the ledger."""
-    events = [event for event in plan.events() if isinstance(event, SampledGaussianEvent)]
-    if len(events) != 1:
-        raise ValueError("the plan has no adversarial rounds.")
     kind = kind_of(site.schema)
     return PrivateTrainer(
-        events[0],
+        find_training_event(plan),
         discriminator,
         kind.make_optimizer,
         width=kind.width,
@@ -203,17 +218,29 @@ def _train_discriminator(
     to_rows: Callable[[NDArray[np.integer]], Tensor],
     picks: RandomStream,
 ) -> None:
-    """Run the round's steps; each sampled unit brings one of its rows at random.
+    units = read_training_units(site, request)
+    take_rows = take_one_row_each(units, to_rows, picks)
+    trainer.train(units.n_units, take_rows, draw_fakes, steps=request.discriminator_steps)
+
+
+def take_one_row_each(
+    units: Units, to_rows: Callable[[NDArray[np.integer]], Tensor], picks: RandomStream
+) -> Callable[[Tensor], Tensor]:
+    """Return what gives one row for each unit of a batch: one of its own rows, at random.
 
     So a person with many rows moves a step by no more than one clip.
+
+    Args:
+        units: of the site.
+        to_rows: from codes to rows, each by itself.
+        picks: draws which row of a person it is.
     """
-    units = read_training_units(site, request)
 
     def take_rows(chosen: Tensor) -> Tensor:
         draws = picks.uniform((len(chosen),))
         return to_rows(units.codes[units.choose_rows(chosen.numpy(), draws)])
 
-    trainer.train(units.n_units, take_rows, draw_fakes, steps=request.discriminator_steps)
+    return take_rows
 
 
 def _find_pooled_sketch(

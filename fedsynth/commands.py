@@ -93,6 +93,10 @@ def simulate(
     rounds: Annotated[
         int | None, typer.Option(help="Adversarial rounds; 0 is the sketch alone. (default: 5)")
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Generator: mixture (tables), images, or vae. (default: by the data)"),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Makes it repeatable. (default: 0)")] = None,
     rows: SyntheticRows = None,
     out: Annotated[Path, typer.Option(help="New or empty folder for the release.")] = DEFAULT_OUT,
@@ -118,7 +122,7 @@ def simulate(
         "canaries": canaries,
         "attacks": attacks,
     }
-    changes = {"epsilon": epsilon, "delta": delta, "rounds": rounds}
+    changes = {"epsilon": epsilon, "delta": delta, "rounds": rounds, "model": model}
     simulate_to_folder(screen, study, changes, simulation, out=out)
 
 

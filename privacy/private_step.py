@@ -1,4 +1,4 @@
-"""The private step: one DP-SGD update of a discriminator, whose sensitivity is exactly one clip.
+"""The private step: one DP-SGD update of a network, whose sensitivity is exactly one clip.
 
 Guarantee. Unit: one row of ``real``. Adjacency: add or remove one. Mechanism: the sum of clipped
 per-record gradients plus Gaussian noise of standard deviation ``noise_multiplier * max_grad_norm``,
@@ -21,11 +21,11 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from privacy.book_keeping import BookKeeper, PerRecordGradients
 from privacy.checks import MAX_CLIP, MIN_CLIP
 from privacy.random_stream import RandomStream
+from privacy.record_losses import RecordLosses, judge_rows, take_losses
 from privacy.record_probes import check_layers
 from privacy.stream_optimizer import StreamNoiseOptimizer
 
@@ -42,8 +42,10 @@ class PrivateStep:
         noise_multiplier: noise standard deviation over clip, >= 0; zero only in sensitivity tests.
         max_grad_norm: L2 clip of one row's gradient, in [1e-6, 1e6].
         expected_batch_size: declared, public divisor of the gradient sum, > 0. Never the true size.
-        fake_batch_size: declared number of fakes of every step, > 0.
+        fake_batch_size: declared number of fakes of every step, > 0; 0 for a network that says its
+            own losses.
         stream: source of the noise; operating-system entropy in deployment.
+        losses: what is made smaller, from the outputs for real rows and fakes.
 
     Raises:
         ValueError: if a number is out of range or a layer mixes records (such as BatchNorm).
@@ -59,12 +61,15 @@ class PrivateStep:
         expected_batch_size: int,
         fake_batch_size: int,
         stream: RandomStream,
+        losses: RecordLosses = judge_rows,
     ) -> None:
-        _check_numbers(noise_multiplier, max_grad_norm, expected_batch_size, fake_batch_size)
+        _check_numbers(noise_multiplier, max_grad_norm, expected_batch_size)
+        _check_fakes(fake_batch_size, losses)
         check_layers(discriminator)
         self.discriminator = discriminator
         self.fake_batch_size = fake_batch_size
         self.max_grad_norm = max_grad_norm
+        self._losses = losses
         self._books = BookKeeper(discriminator)
         self.optimizer = StreamNoiseOptimizer(
             make_optimizer(list(discriminator.parameters())),
@@ -98,10 +103,13 @@ class PrivateStep:
         Private until the optimiser has added its noise. A record whose input or gradient is not
         finite contributes zero.
         """
-        rows = torch.cat([real, fake]).detach()
-        targets = torch.cat([rows.new_ones(len(real)), rows.new_zeros(len(fake))])
+        others = fake if self.fake_batch_size else fake.new_zeros(1, real.shape[1])
+        rows = torch.cat([real, others]).detach()
+        targets = torch.cat([rows.new_ones(len(real)), rows.new_zeros(len(others))])
         # (n_real + n_fake,); zero times a number is zero, and isfinite(rows).all() is slow.
         usable = (0.0 * rows).sum(dim=1) == 0
+        if not self.fake_batch_size:  # a row of zeros in every batch, so that an empty one is none
+            usable[-1] = False
         gradients = self._differentiate(rows, targets, usable)
         norms = gradients.norms()
         if not norms.max().isfinite():  # not a number is the largest of all
@@ -123,14 +131,11 @@ class PrivateStep:
         if not usable.all():
             rows = torch.where(usable[:, None], rows, 0.0)
         with self._books.watch() as book:
-            logits = self.discriminator(rows).reshape(len(rows))
-        losses = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-        return self._books.differentiate(losses, book)
+            outputs = self.discriminator(rows).reshape(len(rows))
+        return self._books.differentiate(self._losses(outputs, targets), book)
 
 
-def _check_numbers(
-    noise_multiplier: float, max_grad_norm: float, expected_batch_size: int, fake_batch_size: int
-) -> None:
+def _check_numbers(noise_multiplier: float, max_grad_norm: float, expected_batch_size: int) -> None:
     if not (noise_multiplier >= 0 and math.isfinite(noise_multiplier)):
         raise ValueError(f"noise_multiplier must be finite and >= 0, got {noise_multiplier}.")
     if not MIN_CLIP <= max_grad_norm <= MAX_CLIP:
@@ -138,8 +143,16 @@ def _check_numbers(
             f"max_grad_norm must be between {MIN_CLIP:g} and {MAX_CLIP:g}, got {max_grad_norm}; "
             "outside, float32 rounds the noise or the gradients away."
         )
-    if expected_batch_size < 1 or fake_batch_size < 1:
-        raise ValueError(
-            "expected_batch_size and fake_batch_size must be >= 1, "
-            f"got {expected_batch_size} and {fake_batch_size}."
-        )
+    if expected_batch_size < 1:
+        raise ValueError(f"expected_batch_size must be >= 1, got {expected_batch_size}.")
+
+
+def _check_fakes(fake_batch_size: int, losses: RecordLosses) -> None:
+    if losses is take_losses:
+        if fake_batch_size != 0:
+            raise ValueError(
+                "fake_batch_size must be 0 for a network that says its own losses, got "
+                f"{fake_batch_size}; it models real rows alone."
+            )
+    elif fake_batch_size < 1:
+        raise ValueError(f"fake_batch_size must be >= 1, got {fake_batch_size}.")

@@ -19,6 +19,7 @@ from privacy.events import SampledGaussianEvent
 from privacy.known_mistakes import refuse_loader, refuse_mistakes
 from privacy.private_step import OptimizerFactory, PrivateStep
 from privacy.randomness import Randomness
+from privacy.record_losses import RecordLosses, judge_rows, take_losses
 from privacy.record_probes import (
     check_gradients,
     check_layers,
@@ -37,7 +38,7 @@ _DECLARED = "declare a public number, never one computed from the rows held"
 
 
 class PrivateTrainer:
-    """Trains a discriminator for the steps of one event, and refuses what would break its promise.
+    """Trains a network for the steps of one event, and refuses what would break its promise.
 
     Everything is checked before a row is touched. Noise, rate and steps come from the event alone.
 
@@ -49,11 +50,13 @@ class PrivateTrainer:
         width: encoded width of a row.
         max_grad_norm: L2 clip of one row's gradient, in [1e-6, 1e6].
         expected_batch_size: declared divisor of the gradient sum, a whole number >= 1.
-        fake_batch_size: declared number of fakes of every step, a whole number >= 1.
+        fake_batch_size: declared number of fakes of every step, a whole number >= 1; 0 for a
+            network that says its own losses.
         randomness: source of noise and coins; seeded in simulations only.
         path: names this training among the streams, such as ``("site", "study", 1)``. A seeded
             path must never be used twice.
         simulation: whether this is a simulation, in which noise may be seeded.
+        losses: what is made smaller; those of a discriminator by default.
         known_mistakes: nothing; :mod:`privacy.known_mistakes` lists what is refused and why.
 
     Raises:
@@ -74,13 +77,15 @@ class PrivateTrainer:
         randomness: Randomness,
         path: tuple[str | int, ...],
         simulation: bool,
+        losses: RecordLosses = judge_rows,
         **known_mistakes: object,
     ) -> None:
         refuse_mistakes(known_mistakes, owner="PrivateTrainer()")
         _check_event(event)
         _check_randomness(randomness, simulation)
         check_positive_int(expected_batch_size, name="expected_batch_size", hint=_DECLARED)
-        check_positive_int(fake_batch_size, name="fake_batch_size", hint=_DECLARED)
+        if losses is not take_losses or fake_batch_size != 0:
+            check_positive_int(fake_batch_size, name="fake_batch_size", hint=_DECLARED)
         check_layers(discriminator)
         check_one_logit_per_row(discriminator, check_positive_int(width, name="width"))
         check_rows_apart(discriminator, width)
@@ -97,6 +102,7 @@ class PrivateTrainer:
             expected_batch_size=expected_batch_size,
             fake_batch_size=fake_batch_size,
             stream=randomness.stream(*path, "noise"),
+            losses=losses,
         )
 
     @property

@@ -15,6 +15,7 @@ from flwr.serverapp import Grid, ServerApp
 from privacy import SeededRandomness
 from server import lacking
 from server.acceptance import check_acceptance, find_least_noise
+from server.autoencoding import finish_rounds, start_rounds
 from server.canaries import CanaryAuditor
 from server.central_steps import make_central_steps
 from server.checkpoint import Checkpoint
@@ -22,7 +23,7 @@ from server.conversation import Conversation, OnEvent
 from server.evaluating import Evaluator
 from server.fitting import fit_once
 from server.fitting_images import fit_images_once
-from server.kinds import check_kind, layout_of, unit_scale
+from server.kinds import check_kind, layout_of, most_groups, unit_scale
 from server.outcome import AnyGenerator, Attested, Evaluation, StudyOutcome
 from server.pooling import (
     Missing,
@@ -129,7 +130,9 @@ class Coordinator:
             ask_groups(self._layout, pooled, groups),
             lambda: make_central_steps(self.study, self._layout, fitted, groups, epsilons),
         )
-        generator = self._rounds.run(grid, strategy, fitted, noise_std)
+        begun = start_rounds(self.study, self.schema, fitted)
+        trained = self._rounds.run(grid, strategy, begun, noise_std)
+        generator = finish_rounds(self.study, self.schema, trained, fitted)
         evaluation = self._evaluate(grid, list(sketches.valid), generator, rows)
         canaries = self._auditor.open_coins(grid, sketches, fitted, missing)
         self._close(grid, list(hello))
@@ -184,7 +187,7 @@ class Coordinator:
             partial(self._auditor.find_contributions, missing=missing),
             self._rule,
             least_noise=find_least_noise(self.study),
-            most_groups=self.study.max_site_groups,
+            most_groups=most_groups(self.study),
             rng=SeededRandomness(self.study.seed).numpy("pool"),
             missing=missing,
         )

@@ -16,6 +16,7 @@ from synthesis.images.gaussians import estimate_gaussians
 from synthesis.images.generator import ImageGenerator, ImageGeneratorSettings
 from synthesis.images.schema import ImageSchema
 from synthesis.images.sketch import ImageLayout
+from synthesis.kinds import IMAGES
 
 
 def fit_images_once(
@@ -51,7 +52,7 @@ def fit_images_once(
         started = time.monotonic()
         noise_std = pooled.noise_variance**0.5 * layout.sensitivity
         generator.start_at(estimate_gaussians(layout, pooled.values, noise_std))
-        if study.rounds > 0:
+        if study.rounds > 0 and study.model == IMAGES:
             rng = SeededRandomness(study.seed).torch("labels")
             teach_labels(generator, schema, rng=rng)
         seconds = time.monotonic() - started

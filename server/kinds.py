@@ -6,7 +6,7 @@ from server.study import Study
 from synthesis import InputError
 from synthesis.images.schema import ImageSchema
 from synthesis.images.sketch import CONSTANT, DIAGONAL, ImageLayout
-from synthesis.kinds import AnySchema, model_of
+from synthesis.kinds import VAE, AnySchema, model_of, models_of
 from synthesis.layout import PAIR_SCALE, SketchLayout
 
 MDGAN = "mdgan"
@@ -14,13 +14,14 @@ MDGAN = "mdgan"
 
 def check_kind(study: Study, schema: AnySchema) -> None:
     """Raise InputError unless a study can be run on data of this schema."""
-    model = model_of(schema)
-    if study.model != model:
+    if study.model not in models_of(schema):
         raise InputError(
-            f"model must be {model!r} for the schema {schema.name!r}, got {study.model!r}; correct "
-            "it in the study.",
+            f"model must be {model_of(schema)!r} or {VAE!r} for the schema {schema.name!r}, got "
+            f"{study.model!r}; correct it in the study.",
             argument="model",
         )
+    if study.model == VAE:
+        _check_vae(study)
     if study.strategy == MDGAN and isinstance(schema, ImageSchema):
         raise InputError(
             f"strategy must be another than {MDGAN} in a study on images: their generator is not "
@@ -33,6 +34,26 @@ def check_kind(study: Study, schema: AnySchema) -> None:
             "out.",
             argument="evaluation",
         )
+
+
+def _check_vae(study: Study) -> None:
+    if study.rounds == 0:
+        raise InputError(
+            f"rounds must be at least 1 with model {VAE!r}, got 0: it is trained in rounds; the "
+            "sketch alone is what the other models begin with.",
+            argument="rounds",
+        )
+    if study.strategy == MDGAN:
+        raise InputError(
+            f"strategy must be another than {MDGAN} with model {VAE!r}: an autoencoder has no "
+            "discriminator; use fedavg.",
+            argument="strategy",
+        )
+
+
+def most_groups(study: Study) -> int:
+    """Return how many groups of sites a study describes apart; autoencoders take all together."""
+    return 1 if study.model == VAE else study.max_site_groups
 
 
 def layout_of(schema: AnySchema) -> SketchLayout | ImageLayout:

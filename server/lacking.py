@@ -17,7 +17,7 @@ from strategies.rules import HeldRule, MdGan, Rule
 from strategies.validation import Reply
 from synthesis.coverage import Coverage, coverage_of
 from synthesis.images.sketch import ImageLayout
-from synthesis.kinds import AnySchema
+from synthesis.kinds import VAE, AnySchema
 from synthesis.layout import SketchLayout
 from synthesis.schema import Schema
 
@@ -58,6 +58,11 @@ def check_missing(hello: Mapping[int, Reply], study: Study, schema: AnySchema, r
             )
     if not missing:
         return
+    if study.model == VAE:
+        raise StudyFailed(
+            f"{_FREE}an autoencoder reads all columns, and some sites lack columns; use the model "
+            "mixture."
+        )
     if isinstance(rule, MdGan):
         raise StudyFailed(
             f"{_FREE}strategy {study.strategy} takes discriminators of all columns, and some sites "

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 
 from flwr.app import ArrayRecord
 from flwr.serverapp import Grid
+from torch import nn
 
 from server.central_steps import CentralSteps
 from server.checkpoint import Checkpoint
 from server.conversation import OnEvent
-from server.outcome import AnyGenerator
 from server.pooling import SiteWeight, settings_of_all
 from server.question import settings_of
 from server.study import Study
@@ -82,14 +82,14 @@ class Rounds:
         )
 
     def run(
-        self, grid: Grid, strategy: FederatedGenerator, fitted: AnyGenerator, noise_std: float
-    ) -> AnyGenerator:
+        self, grid: Grid, strategy: FederatedGenerator, fitted: nn.Module, noise_std: float
+    ) -> nn.Module:
         """Return what the rounds make of a generator; itself where the study has none.
 
         Args:
             grid: of the sites.
             strategy: as ``make_strategy`` gave it.
-            fitted: to the sketch.
+            fitted: to the sketch, or an autoencoder of that.
             noise_std: of every entry of the pooled sketch.
 
         Raises:

@@ -49,7 +49,7 @@ class Study(BaseModel):
         epsilon: what each site may spend on this study, > 0.
         delta: failure probability, in (1e-10, 1).
         model: generator family: ``mixture`` for tables, a mixture of products behind one network,
-            or ``images``.
+            ``images``, or for both ``vae``, an autoencoder that the rounds train privately.
         adversarial_share: part of the budget, counted as 1 / noise squared, for the adversarial
             rounds; 0 is the sketch alone and must be asked for.
         rounds: adversarial rounds.
@@ -84,7 +84,7 @@ class Study(BaseModel):
     name: Annotated[str, Field(pattern=r"^[\w.+:-]{1,100}$")] = "study"
     epsilon: Annotated[float, Field(gt=0, le=MAX_EPSILON)] = 1.0
     delta: Annotated[float, Field(gt=LOWEST_DELTA, lt=1)] = 1e-5
-    model: Literal["mixture", "images"] = MIXTURE
+    model: Literal["mixture", "images", "vae"] = MIXTURE
     adversarial_share: Annotated[float, Field(ge=0, le=0.95)] = 0.1
     rounds: Annotated[int, Field(ge=0, le=10_000)] = 5
     discriminator_steps: Annotated[int, Field(ge=1, le=10_000)] = 12

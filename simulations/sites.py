@@ -168,6 +168,7 @@ def write_sites(
             unit=Unit(sites.schema.unit.kind),
             holdout=holdout,
             max_rounds=study.rounds,
+            models=(study.model,),
         )
         home = site_folder(folder, partition)
         found_site(
@@ -264,8 +265,7 @@ def _check_names(names: tuple[str, ...], settings: SimulationSettings) -> None:
 
 
 def _check_rows(schema: Schema, table: pd.DataFrame, *, partition_column: str | None) -> None:
-    allowed = [partition_column] if partition_column else []
-    violations = check_table(schema, table, allow=allowed)
+    violations = check_table(schema, table, allow=[partition_column] if partition_column else [])
     if violations:
         shown = "; ".join(v.sentence().rstrip(".") for v in violations[:_SHOWN_VIOLATIONS])
         more = len(violations) - _SHOWN_VIOLATIONS

@@ -13,7 +13,7 @@ from server.attestation.checks import shown
 from server.attestation.folder import FolderContent
 from server.attestation.predicate import Predicate, SiteClaim
 from server.attestation.verdict import Check
-from synthesis.kinds import IMAGES
+from synthesis.kinds import IMAGES, VAE
 
 REPORT_FILE: Final = "report.json"
 TABLE_FILE: Final = "synthetic.parquet"
@@ -64,7 +64,7 @@ def check_report(
             f"{REPORT_FILE} and the statement differ in {what}"
             for what in _differences(report, predicate)
         ]
-    is_of_images = predicate.study.settings.get("model") == IMAGES
+    is_of_images = _is_of_images(predicate, content)
     name, count = (IMAGES_FILE, _count_images) if is_of_images else (TABLE_FILE, _count_rows)
     rows = count(folder / name) if name in content.digests else None
     if rows is None:
@@ -76,6 +76,12 @@ def check_report(
         found=f"{REPORT_FILE} and {name} beside the statement",
         problems=tuple(problems),
     )
+
+
+def _is_of_images(predicate: Predicate, content: FolderContent) -> bool:
+    """Return which of the two a release holds; an autoencoder is for both."""
+    model = predicate.study.settings.get("model")
+    return model == IMAGES or (model == VAE and IMAGES_FILE in content.digests)
 
 
 def read_report(folder: Path, content: FolderContent) -> object:

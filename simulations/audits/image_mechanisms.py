@@ -13,7 +13,7 @@ from synthesis.images.schema import ImageSchema
 from synthesis.kinds.images import ImageKind
 from synthesis.units import Codes, Units
 
-__all__ = ["make_image_sketch", "make_image_step"]
+__all__ = ["draw_images", "make_image_sketch", "make_image_step"]
 
 _MOST_IMAGES = 8
 _LOOKS = 4
@@ -33,7 +33,7 @@ def make_image_sketch(schema: ImageSchema) -> Mechanism:
         claimed=kind.layout.sensitivity,
         release=release,
         draw_records=_several(schema, _MOST_IMAGES),
-        draw_adversary=lambda rng: _draw_images(schema, 1, rng),
+        draw_adversary=lambda rng: draw_images(schema, 1, rng),
     )
 
 
@@ -60,13 +60,13 @@ def make_image_step(
         return kind.to_rows(_to_codes(images), rng)
 
     def draw_adversary(rng: torch.Generator) -> Tensor:
-        row = to_rows(_draw_images(schema, 1, rng), rng)
+        row = to_rows(draw_images(schema, 1, rng), rng)
         return row if _toss(rng) else spoil_a_row(kind.width, rng)
 
     rng = randomness.torch(*path, "fakes")
     return make_discriminator_step(
         kind.make_discriminator(randomness.torch(*path, "weights")),
-        to_rows(_draw_images(schema, batch, rng), rng),
+        to_rows(draw_images(schema, batch, rng), rng),
         clip=clip,
         stream=randomness.stream(*path, "no-noise"),
         draw_records=lambda rng: to_rows(several(rng), rng),
@@ -77,12 +77,12 @@ def make_image_step(
 def _several(schema: ImageSchema, most: int) -> Draw:
     def draw(rng: torch.Generator) -> Tensor:
         number = int(torch.randint(0, most + 1, (1,), generator=rng))
-        return _draw_images(schema, number, rng)
+        return draw_images(schema, number, rng)
 
     return draw
 
 
-def _draw_images(schema: ImageSchema, number: int, rng: torch.Generator) -> Tensor:
+def draw_images(schema: ImageSchema, number: int, rng: torch.Generator) -> Tensor:
     """Draw codes ``(number, num_pixels + 1)``: white, black, random or black-and-white images."""
     values = torch.rand(number, schema.num_pixels, generator=rng)
     looks = torch.randint(_LOOKS, (number, 1), generator=rng)

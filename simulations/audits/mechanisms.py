@@ -29,6 +29,7 @@ from synthesis.units import Units
 __all__ = [
     "MOST_ROWS",
     "Mechanism",
+    "draw_table_codes",
     "make_counts",
     "make_discriminator_step",
     "make_step",
@@ -180,7 +181,7 @@ def _few_rows(sizes: tuple[int, ...]) -> Draw:
     def draw(rng: torch.Generator) -> Tensor:
         number = _draw(0, _MOST_RECORDS, rng)
         persons = torch.randint(0, 3, (number, 1), generator=rng)
-        return torch.cat([persons, _codes(sizes, number, rng)], dim=1)
+        return torch.cat([persons, draw_table_codes(sizes, number, rng)], dim=1)
 
     return draw
 
@@ -190,7 +191,7 @@ def _one_unit(sizes: tuple[int, ...], *, is_person: bool) -> Draw:
 
     def draw(rng: torch.Generator) -> Tensor:
         number = _draw(1, _MOST_ROWS_OF_A_PERSON, rng) if is_person else 1
-        codes = _codes(sizes, number, rng)
+        codes = draw_table_codes(sizes, number, rng)
         if _draw(0, 1, rng):
             codes = codes[:1].expand(number, -1)
         return torch.cat([torch.full((number, 1), _NEW_PERSON), codes], dim=1)
@@ -219,10 +220,11 @@ def spoil_a_row(width: int, rng: torch.Generator) -> Tensor:
 
 
 def _real_rows(sizes: tuple[int, ...], number: int, rng: torch.Generator) -> Tensor:
-    return to_one_hot(_codes(sizes, number, rng).numpy(), sizes)
+    return to_one_hot(draw_table_codes(sizes, number, rng).numpy(), sizes)
 
 
-def _codes(sizes: tuple[int, ...], number: int, rng: torch.Generator) -> Tensor:
+def draw_table_codes(sizes: tuple[int, ...], number: int, rng: torch.Generator) -> Tensor:
+    """Draw rows of codes ``(number, columns)``, each code of a column as likely as any other."""
     return (torch.rand(number, len(sizes), generator=rng) * torch.tensor(sizes)).long()
 
 

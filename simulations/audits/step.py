@@ -12,9 +12,10 @@ from privacy.audits.sensitivity import SensitivityResult, measure_sensitivity
 from server.study import Study
 from simulations.audits.image_mechanisms import make_image_sketch, make_image_step
 from simulations.audits.mechanisms import MOST_ROWS, Mechanism, make_counts, make_step
+from simulations.audits.vae_mechanisms import make_vae_step
 from synthesis import InputError
 from synthesis.images.schema import ImageSchema
-from synthesis.kinds import AnySchema
+from synthesis.kinds import VAE, AnySchema
 
 __all__ = ["CLIPS", "TRIALS", "Measured", "StepAudit", "audit_step"]
 
@@ -24,7 +25,7 @@ MOST_TRIALS = 1_000_000
 
 _SMALL_BATCH = 16
 _NETWORKS = 4
-"""Fresh discriminators among which the trials of a step are shared."""
+"""Fresh networks among which the trials of a step are shared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +109,8 @@ def audit_step(
 
     Args:
         schema: decides which counts there are and how wide the discriminator is.
-        study: whose clip and batch are tried too, or None.
+        study: whose clip and batch are tried too, and whose steps where they are those of
+            autoencoders, or None.
         trials: pairs of neighbouring tables for each of sketch, counts and steps, shared among
             units and clips. A step with a study's own batch gets fewer, the more rows it has.
         seed: repeats the audit.
@@ -151,9 +153,10 @@ def _measure_steps(
         batch = min(study.expected_batch_size, MOST_ROWS)
         own = max(20, trials * _SMALL_BATCH // (batch + _SMALL_BATCH))
         plans.append((study.max_grad_norm, batch, min(trials, own)))
+    make = _make_step if study is None or study.model != VAE else _make_vae_step
     for number, (clip, batch, share) in enumerate(plans):
         steps = [
-            _make_step(schema, clip, batch, randomness, ("step", str(number), str(network)))
+            make(schema, clip, batch, randomness, ("step", str(number), str(network)))
             for network in range(_NETWORKS)
         ]
         yield _measure(steps, share, randomness)
@@ -165,6 +168,12 @@ def _make_step(
     if isinstance(schema, ImageSchema):
         return make_image_step(schema, clip=clip, batch=batch, randomness=randomness, path=path)
     return make_step(schema, clip=clip, batch=batch, randomness=randomness, path=path)
+
+
+def _make_vae_step(
+    schema: AnySchema, clip: float, batch: int, randomness: SeededRandomness, path: tuple[str, ...]
+) -> Mechanism:
+    return make_vae_step(schema, clip=clip, batch=batch, randomness=randomness, path=path)
 
 
 def _measure(alike: list[Mechanism], trials: int, randomness: SeededRandomness) -> Measured:

@@ -7,7 +7,10 @@ from typing import Any
 
 from server.image_defaults import EXPECTED_BATCH
 from server.study import Study, parse_study
-from synthesis.kinds import IMAGES
+from synthesis.kinds import IMAGES, VAE
+
+OF_VAE = {"rounds": 4, "adversarial_share": 0.3, "max_grad_norm": 1000.0}
+"""Settings where an autoencoder is asked for; its losses are sums over pixels, hence the clip."""
 
 
 def make_image_study(content: Mapping[str, Any], *, images_per_site: int, seed: int) -> Study:
@@ -33,4 +36,5 @@ def make_image_study(content: Mapping[str, Any], *, images_per_site: int, seed: 
         "sample_rate": min(1.0, EXPECTED_BATCH / nominal),
         "seed": seed,
     }
-    return parse_study(declared | dict(content))
+    usual = OF_VAE if content.get("model") == VAE else {}
+    return parse_study(declared | usual | dict(content))

@@ -21,7 +21,7 @@ from synthesis import InputError
 from synthesis.images.reading import check_images, read_image_units
 from synthesis.images.saving import save_images
 from synthesis.images.schema import ImageSchema
-from synthesis.kinds import IMAGES, load_any_schema
+from synthesis.kinds import load_any_schema
 from synthesis.units import Codes
 
 IMAGES_FILE = "images.npz"
@@ -111,7 +111,7 @@ def found_image_sites(
             delta=study.delta,
             unit=Unit.RECORD,
             max_rounds=study.rounds,
-            models=(IMAGES,),
+            models=(study.model,),
         )
         found_site(
             folder,

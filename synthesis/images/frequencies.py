@@ -91,6 +91,18 @@ class Frequencies:
         images: Tensor = torch.einsum("ki,nckl,lj->ncij", down, found, across)
         return images
 
+    def to_weighted(self, images: Tensor) -> Tensor:
+        """Return scaled coefficients ``(n, size)`` of images ``(n, channels, height, width)``.
+
+        Up to rounding as ``to_coefficients``; for networks, and never for a sketch, whose sums must
+        be exact.
+        """
+        down, across = (_cosines(n, k) for n, k in zip(self.shape[1:], self.kept, strict=True))
+        found = torch.einsum("ki,ncij,lj->nckl", down, images, across) * self._weights
+        flat: Tensor = found.flatten(1) / self.bound
+        norms: Tensor = torch.linalg.vector_norm(flat, dim=1, keepdim=True)
+        return flat / norms.clamp(min=1.0)
+
     @cached_property
     def _frequency(self) -> Tensor:
         down, across = (torch.arange(kept, dtype=torch.float32) for kept in self.kept)

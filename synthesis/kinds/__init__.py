@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 __all__ = [
     "IMAGES",
     "TABLES",
+    "VAE",
     "AnySchema",
     "dump_any_schema",
     "kind_of",
     "load_any_schema",
     "model_of",
+    "models_of",
     "parse_any_schema",
 ]
 
@@ -27,11 +29,18 @@ TABLES = "mixture"
 """Generator family of tables, as studies and policies call it."""
 IMAGES = "images"
 """Generator family of images."""
+VAE = "vae"
+"""Generator family of variational autoencoders, for both."""
 
 
 def model_of(schema: AnySchema) -> str:
-    """Return the generator family for what a schema describes."""
+    """Return the usual generator family for what a schema describes."""
     return IMAGES if isinstance(schema, ImageSchema) else TABLES
+
+
+def models_of(schema: AnySchema) -> tuple[str, ...]:
+    """Return every generator family that there is for what a schema describes."""
+    return model_of(schema), VAE
 
 
 def kind_of(schema: AnySchema, missing: Sequence[int] = ()) -> "Kind":

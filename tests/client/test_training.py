@@ -19,6 +19,7 @@ from client.sketching import release_sketch
 from client.training import train_round
 from privacy import AlreadyReleased, Part, State, trainer
 from privacy.private_step import PrivateStep
+from privacy.record_losses import judge_rows
 from strategies.protocol import ARRAYS
 from synthesis import InputError
 from synthesis.adversarial import GeneratorStepSettings
@@ -219,6 +220,7 @@ def test_every_step_of_a_round_uses_the_noise_clip_and_sizes_of_the_plan(
             "max_grad_norm": 1.0,
             "expected_batch_size": 8,
             "fake_batch_size": 8,
+            "losses": judge_rows,
         }
     ]
     assert len(steps) == 3

@@ -59,8 +59,14 @@ def test_the_step_audit_knows_the_demonstrations_of_images(shell: CommandLine) -
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("audit step --study tiny.toml --schema images.toml", "model must be 'images' for"),
-        ("audit step --study study.toml --schema visits.toml", "model must be 'mixture' for"),
+        (
+            "audit step --study tiny.toml --schema images.toml",
+            "model must be 'images' or 'vae' for",
+        ),
+        (
+            "audit step --study study.toml --schema visits.toml",
+            "model must be 'mixture' or 'vae' for",
+        ),
         ("audit step --study auto.toml --schema images.toml", "adversarial_share must be a number"),
         ("audit rehearse study.toml --schema images.toml", "'digits' describes images: canaries"),
         ("plan auto.toml --schema images.toml --rows 9", "adversarial_share must be a number"),

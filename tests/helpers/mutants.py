@@ -105,6 +105,13 @@ MUTANTS = (
         tests=("tests/client/test_training.py",),
     ),
     Mutant(
+        name="ledger-write-of-autoencoders-dropped",
+        file="client/autoencoding.py",
+        old="    begin_phase(site, reservation, round_phase(server_round))\n    units = ",
+        new="    begin_phase, round_phase\n    units = ",
+        tests=("tests/client/test_autoencoding.py",),
+    ),
+    Mutant(
         name="kept-answer-found-for-any-question",
         file="client/kept.py",
         old='            if facts["question"] != _digest(message):\n',

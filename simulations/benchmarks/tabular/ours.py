@@ -20,6 +20,7 @@ from synthesis.adversarial import improve_generator
 from synthesis.architecture import GeneratorSettings
 from synthesis.discriminator import Discriminator, make_discriminator_optimizer
 from synthesis.generator import Generator
+from synthesis.kinds import VAE
 from synthesis.rows import to_one_hot
 from synthesis.sampling import sample_table
 from synthesis.units import Units
@@ -143,8 +144,9 @@ BY_STRATEGY: dict[str, Callable[[Setting], Made]] = {
     "fedavg, one group": partial(federate, max_site_groups=1),
     "similarity": partial(federate, strategy="similarity"),
     "similarity, one group": partial(federate, strategy="similarity", max_site_groups=1),
+    "vae": partial(federate, model=VAE),
     "mdgan": partial(federate, strategy="mdgan"),
     "mdgan, one group": partial(federate, strategy="mdgan", max_site_groups=1),
 }
-"""Studies with other strategies, and with one group of sites, where these differ most; run only
-when they are named, for ``fedsynth`` is the study that a user gets."""
+"""Studies with other strategies, with one group of sites where these differ most, and with the
+other generator family; run only when they are named, for ``fedsynth`` is what a user gets."""
