@@ -28,6 +28,8 @@ from strategies.errors import StudyFailed
 from synthesis import InputError
 
 DELTA = 1e-5
+_UNKNOWN = "unknown"
+_DIRTY = "-dirty"
 
 
 def main(
@@ -54,7 +56,7 @@ def main(
         rows = source or Source.of_census()
         missing = [case for case in _cases(given, rows.name) if case not in done]
         with tempfile.TemporaryDirectory(prefix="fedsynth-") as folder:
-            fits = Fits(folder=given.keep or Path(folder), code=_commit())
+            fits = find_fits(_commit(), given.keep, Path(folder))
             for number, case in enumerate(missing, start=1):
                 sys.stderr.write(f"{number} of {len(missing)}: {_words(case)}\n")
                 add_line(given.out, _run(case, rows, fits, study or {}))
@@ -102,6 +104,12 @@ def _cases(given: argparse.Namespace, data: str) -> Iterator[Case]:
         )
 
 
+def find_fits(commit: str, keep: Path | None, passing: Path) -> Fits:
+    """Return where fits are: for later calls only where the commit says all of the code."""
+    is_known = commit != _UNKNOWN and not commit.endswith(_DIRTY)
+    return Fits(folder=keep if keep is not None and is_known else passing, code=commit)
+
+
 def _words(case: Case) -> str:
     return (
         f"{case.sites} sites, epsilon {case.epsilon:g}, seed {case.seed}, {case.partition}: "
@@ -111,13 +119,13 @@ def _words(case: Case) -> str:
 
 def _commit() -> str:
     """Return what git says of the code, or that nothing does."""
-    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    command = ["git", "describe", "--always", f"--dirty={_DIRTY}", "--exclude", "*"]
     try:
         said = subprocess.run(
             command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return _UNKNOWN
     return said.stdout.strip()
 
 
@@ -134,7 +142,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--partitions", nargs="+", default=list(PARTITIONS), metavar="PARTITION")
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES), metavar="STRATEGY")
     parser.add_argument(
-        "--keep", type=Path, help="folder for fits, which later calls of the same commit use"
+        "--keep",
+        type=Path,
+        help="folder for fits, for later calls of the same commit without changes",
     )
     return parser
 
