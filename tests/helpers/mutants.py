@@ -170,9 +170,10 @@ MUTANTS = (
     Mutant(
         name="row-count-sent",
         file="client/app.py",
-        old="record: weights, CONFIG: ConfigRecord()}",
-        new="record: weights, CONFIG: ConfigRecord("
-        '{"num-examples": site.read_units("training").n_units})}',
+        old="    return _answer_with_change(local, generator, message)\n",
+        new="    content = _answer_with_change(local, generator, message)\n"
+        '    content[CONFIG]["num-examples"] = site.read_units("training").n_units\n'
+        "    return content\n",
         tests=("tests/client/test_client_app.py", "tests/client/test_what_leaves.py"),
     ),
     Mutant(
