@@ -70,7 +70,10 @@ def test_the_step_audit_knows_the_demonstrations_of_images(shell: CommandLine) -
         ("audit step --study auto.toml --schema images.toml", "adversarial_share must be a number"),
         ("audit rehearse study.toml --schema images.toml", "'digits' describes images: canaries"),
         ("plan auto.toml --schema images.toml --rows 9", "adversarial_share must be a number"),
-        ("plan visits-study.toml --schema images.toml --rows 9", "model must be 'images' or 'vae' for"),
+        (
+            "plan visits-study.toml --schema images.toml --rows 9",
+            "model must be 'images' or 'vae' for",
+        ),
         ("audit rehearse demo.toml", "'digits' describes images: canaries"),
         (
             "audit rows release --members digits.npz --others digits.npz",
