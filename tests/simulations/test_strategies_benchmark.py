@@ -156,6 +156,7 @@ def test_a_partition_that_cannot_be_is_refused(
         deal(source, partition, num_sites=sites, seed=0)
 
 
+@pytest.mark.slow
 def test_usual_strategies_share_their_fit_and_no_row_changes_by_it(
     source: Source, tmp_path: Path, count_fits: list[int]
 ) -> None:
@@ -181,6 +182,7 @@ def test_the_time_of_a_shared_fit_is_counted(
     assert 1000 < make_rows(setting, "mdgan", fits).processor_s < 2000
 
 
+@pytest.mark.slow
 def test_a_fit_is_shared_with_the_same_sketches_and_code_alone(
     source: Source, tmp_path: Path, count_fits: list[int]
 ) -> None:
@@ -209,6 +211,7 @@ def test_every_rule_has_rounds_and_one_group_is_the_only_other_thing(name: str) 
     assert ("proximal" in content) == (name == "fedprox")
 
 
+@pytest.mark.slow
 def test_a_call_runs_what_the_file_lacks_and_no_more(
     source: Source, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -89,6 +89,7 @@ def test_the_report_fits_its_schema_and_shows_real_and_synthetic_images(release)
     assert find_errors(content) == []
 
 
+@pytest.mark.slow
 def test_a_round_works_too_and_is_in_the_report(tmp_path: Path) -> None:
     result = run(ONE_ROUND, tmp_path / "release", sites=2)
     images = result.report.images

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from server.attestation import verify_release
 from simulations.images import run_image_simulation
@@ -16,6 +17,7 @@ from synthesis.vae.images import VAE_HIDDEN
 ASKED = {"model": "vae", "epsilon": 10.0, "rounds": 2, "discriminator_steps": 6}
 
 
+@pytest.mark.slow
 def test_autoencoders_end_in_a_release_like_any_other(tmp_path: Path) -> None:
     settings = SimulationSettings(demo="digits", rows=300)
     result = run_image_simulation(ASKED, settings, out=tmp_path / "release")
