@@ -103,13 +103,13 @@ class PrivateStep:
         Private until the optimiser has added its noise. A record whose input or gradient is not
         finite contributes zero.
         """
-        others = fake if self.fake_batch_size else fake.new_zeros(1, real.shape[1])
-        rows = torch.cat([real, others]).detach()
-        targets = torch.cat([rows.new_ones(len(real)), rows.new_zeros(len(others))])
-        # (n_real + n_fake,); zero times a number is zero, and isfinite(rows).all() is slow.
+        # A row of zeros that weighs nothing is in every batch. Unusable rows are replaced by such,
+        # so whether weights are refused must not depend on whether one of those was in the batch.
+        rows = torch.cat([real, fake, fake.new_zeros(1, fake.shape[1])]).detach()
+        targets = torch.cat([rows.new_ones(len(real)), rows.new_zeros(len(fake) + 1)])
+        # (n_real + n_fake + 1,); zero times a number is zero, and isfinite(rows).all() is slow.
         usable = (0.0 * rows).sum(dim=1) == 0
-        if not self.fake_batch_size:  # a row of zeros in every batch, so that an empty one is none
-            usable[-1] = False
+        usable[-1] = False
         gradients = self._differentiate(rows, targets, usable)
         norms = gradients.norms()
         if not norms.max().isfinite():  # not a number is the largest of all

@@ -37,7 +37,8 @@ from synthesis.evaluation import (
 from synthesis.generator import Generator
 from synthesis.images.generator import ImageGenerator, ImageGeneratorSettings
 from synthesis.images.schema import ImageSchema
-from synthesis.kinds import AnySchema, kind_of
+from synthesis.kinds import VAE, AnySchema, kind_of
+from synthesis.kinds.vae import VaeKind
 from synthesis.layout import Counts
 from synthesis.schema import Schema
 
@@ -154,6 +155,9 @@ def _train(schema: AnySchema, wire_format: WireFormat, request: StudyRequest) ->
     if request.returns_discriminator:
         judge = weights_of(kind_of(schema).make_discriminator(rng))
         return RecordDict({DISCRIMINATOR: pack(judge, wire_format), CONFIG: ConfigRecord()})
+    if request.model == VAE:
+        vae = weights_of(VaeKind(schema).make(rng))
+        return RecordDict({ARRAYS: pack(vae, wire_format), CONFIG: ConfigRecord()})
     generator: torch.nn.Module = (
         ImageGenerator(ImageGeneratorSettings.for_schema(schema), rng=rng)
         if isinstance(schema, ImageSchema)

@@ -121,6 +121,27 @@ def test_broken_weights_are_named_instead_of_trained_on() -> None:
         make_step(discriminator).step(draw_fakes(2), draw_fakes())
 
 
+class OneOver(nn.Module):
+    """One over a weighted sum: of a row of zeros, no finite number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(WIDTH, 1, bias=False)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return 1.0 / self.layer(rows).reshape(len(rows))
+
+
+@pytest.mark.parametrize("poison", [None, math.nan])
+def test_whether_weights_are_refused_does_not_tell_whether_a_record_was_there(poison) -> None:
+    """A coordinator may choose the weights that a round begins with."""
+    real = draw_fakes(4, seed=3)
+    if poison is not None:
+        real[1, 0] = poison
+    with pytest.raises(ValueError, match="start from fresh ones"):
+        make_step(OneOver()).step(real, draw_fakes())
+
+
 def updates(noise: float, clip: float, real: Tensor, steps: int, seed: int = 1) -> Tensor:
     """What each step adds to the weights, with the network put back in between."""
     discriminator = make_discriminator(hidden=40)
