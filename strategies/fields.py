@@ -194,8 +194,9 @@ _TRAIN: Final = (
         TRAIN,
         Direction.UP,
         "generator trained against a discriminator that saw records under DP-SGD only (mechanism "
-        "'training'), and against private sketches; in 8 bits, how far it is from the one that "
-        "came; unless the discriminator was asked for",
+        "'training'), and against private sketches; of images, with that discriminator in it; or "
+        "an autoencoder as DP-SGD left it (the same mechanism, reserved before the records were "
+        "read); in 8 bits, how far it is from what came; unless the discriminator was asked for",
         optional=True,
     ),
     weights(

@@ -34,16 +34,18 @@ def sizes_of(content: RecordDict) -> dict[tuple[str, str], int]:
     }
 
 
-@pytest.fixture(scope="module", params=["fedavg", "mdgan"])
+@pytest.fixture(scope="module", params=["fedavg", "mdgan", "vae"])
 def study(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Recorder, tuple[Leaving, ...]]:
     """A whole study, and what the rehearsal at one of its sites said before."""
     home = tmp_path_factory.mktemp("preview")
     for number in (1, 2):
-        write_site(home / f"site-{number}", seed=number, holdout=0.2)
+        models = ("mixture", "vae")
+        write_site(home / f"site-{number}", seed=number, holdout=0.2, models=models)
     shutil.copytree(home / "site-1", home / "before")
-    settings = make_study(evaluation=True, strategy=request.param)
+    more = {"model": "vae"} if request.param == "vae" else {"strategy": request.param}
+    settings = make_study(evaluation=True, **more)
     asked = StudyRequest.from_config(settings_of(settings))
     with rehearse(load_site(home / "before", is_simulated=True)) as site:
         replies = preview_replies(site, settings, asked)
