@@ -37,6 +37,7 @@ from strategies.rules import RULES
 from synthesis import InputError
 from synthesis.schema import load_schema
 
+DOCS = Path(__file__).parents[2] / "docs"
 QUICK = {"fit_steps": 10, "rounds": 1, "discriminator_steps": 2, "generator_steps": 2}
 
 
@@ -119,12 +120,10 @@ def test_rows_are_dealt_as_a_simulation_deals_them(
 
 @pytest.mark.parametrize("sites", [4, 16])
 def test_groups_of_the_census_share_all_rows_by_education_alone(sites: int) -> None:
-    source = Source.of_census()
-    dealt = deal(source, "groups", num_sites=sites, seed=0)
+    dealt = deal(source := Source.of_census(), "groups", num_sites=sites, seed=0)
     assert sum(map(len, dealt.tables)) == len(source.train)
     levels = [set(table["education"]) for table in dealt.tables]
-    assert len(levels) == sites
-    assert sum(map(len, levels)) == 16
+    assert (len(levels), sum(map(len, levels))) == (sites, 16)
     assert set.union(*levels) == set(source.train["education"])
 
 
@@ -260,8 +259,7 @@ def test_what_cannot_be_run_is_said_in_a_sentence(
 
 @pytest.mark.parametrize("text", ["not json\n", '{"strategy": "x"}\n', "[1]\n", "3\n"])
 def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path: Path, text: str) -> None:
-    out = tmp_path / "o.jsonl"
-    out.write_text(text)
+    (out := tmp_path / "o.jsonl").write_text(text)
     with pytest.raises(SystemExit, match="must hold"):
         benchmark.main(["--out", str(out), "--table"])
     assert out.read_text() == text
@@ -275,15 +273,14 @@ def test_fits_of_code_that_no_commit_names_are_not_kept() -> None:
 
 
 def test_the_published_tables_are_those_of_the_published_lines() -> None:
-    docs = Path(__file__).parents[2] / "docs"
-    lines = read_lines(docs / "data" / "strategies.jsonl")
+    lines = read_lines(DOCS / "data" / "strategies.jsonl")
     assert len({line.case for line in lines}) == len(lines) > 0
-    assert format_tables(lines) in (docs / "strategies.md").read_text(encoding="utf-8")
+    assert format_tables(lines) in (DOCS / "strategies.md").read_text(encoding="utf-8")
 
 
 def test_a_line_comes_back_as_it_was() -> None:
-    line = make_line("fedavg", "iid", 0, None)
-    assert Line.from_dict(json.loads(json.dumps(line.to_dict()))) == line
+    content = json.dumps(make_line("fedavg", "iid", 0, None).to_dict())
+    assert Line.from_dict(json.loads(content)) == make_line("fedavg", "iid", 0, None)
 
 
 def test_tables_hold_mean_spread_and_number_of_runs() -> None:
