@@ -29,6 +29,10 @@ from privacy.record_losses import RecordLosses, judge_rows, take_losses
 from privacy.record_probes import check_layers
 from privacy.stream_optimizer import StreamNoiseOptimizer
 
+_WITHIN = 1 - 4e-6
+"""Part of the clip that is used: norms and sums are rounded to float32, and what one record adds
+must stay within the clip all the same."""
+
 OptimizerFactory = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 
 
@@ -121,7 +125,7 @@ class PrivateStep:
                     "discriminator must give finite gradients on a row of zeros, and it does not; "
                     "its weights are broken: start from fresh ones."
                 )
-        clip = (self.max_grad_norm / (norms + 1e-6)).clamp(max=1.0) * usable
+        clip = (_WITHIN * self.max_grad_norm / (norms + 1e-6)).clamp(max=1.0) * usable
         self.optimizer.zero_grad(set_to_none=True)
         for parameter, summed in gradients.weigh(clip).items():
             parameter.grad = summed

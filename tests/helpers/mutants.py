@@ -78,7 +78,7 @@ MUTANTS = (
     Mutant(
         name="clip-tripled",
         file="privacy/private_step.py",
-        old="clip = (self.max_grad_norm / (norms + 1e-6))",
+        old="clip = (_WITHIN * self.max_grad_norm / (norms + 1e-6))",
         new="clip = (3 * self.max_grad_norm / (norms + 1e-6))",
         tests=("tests/privacy/test_private_step_mutants.py",),
     ),
