@@ -43,7 +43,7 @@ def check(found: dict[str, Any], *, kills: int) -> None:
 
 
 def test_a_killed_site_is_never_under_counted_and_ends_the_study(tmp_path: Path) -> None:
-    check(crash(tmp_path, kills=10), kills=24)
+    check(crash(tmp_path, kills=len(PHASES)), kills=14 + len(PHASES))
 
 
 @pytest.mark.slow

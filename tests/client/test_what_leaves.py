@@ -55,9 +55,18 @@ class Captured:
                 yield message.metadata.dst_node_id - 101, reply
 
 
-@pytest.fixture(scope="module", params=["fedavg", "mdgan"])
-def captured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Captured:
-    return Captured(tmp_path_factory.mktemp("study"), strategy=request.param)
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Captured]:
+    """One of each kind of answer to a round."""
+    return {
+        strategy: Captured(tmp_path_factory.mktemp(strategy), strategy=strategy)
+        for strategy in ("fedavg", "mdgan")
+    }
+
+
+@pytest.fixture(params=["fedavg", "mdgan"])
+def captured(request: pytest.FixtureRequest, studies: dict[str, Captured]) -> Captured:
+    return studies[request.param]
 
 
 def test_the_study_asked_every_site_everything_once(captured: Captured) -> None:
@@ -75,21 +84,26 @@ def test_every_message_that_leaves_obeys_the_table(captured: Captured) -> None:
         assert find_problem(message.content, kind, Direction.DOWN) is None
 
 
-def test_the_table_lists_nothing_that_is_never_sent(tmp_path: Path) -> None:
+def test_the_table_lists_nothing_that_is_never_sent(
+    studies: dict[str, Captured], tmp_path: Path
+) -> None:
     """A row that no real message uses is a door nobody watches.
 
     Receipts come back with the first question of a second study, counts are sent where they are
     public, coins where canaries were planted, missing columns where there are any, and a round has
     one of two answers.
     """
-    central = Captured(tmp_path / "central", strategy="mdgan")
-    usual = Captured(tmp_path / "usual")
     public = Captured(
         tmp_path / "public", "first", "second", epsilon=3.0, row_count_public=True, canaries=50
     )
     lacking = Captured(tmp_path / "lacking", evaluation=False, lacking={0: ("colour",)})
     sent: set[tuple[str, Direction, str, str]] = set()
-    for message, reply in [*central.seen, *usual.seen, *public.seen, *lacking.seen]:
+    for message, reply in [
+        *studies["mdgan"].seen,
+        *studies["fedavg"].seen,
+        *public.seen,
+        *lacking.seen,
+    ]:
         kind = message.metadata.message_type
         for direction, content in (
             (Direction.DOWN, message.content),

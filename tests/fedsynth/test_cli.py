@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from command_line import CommandLine, write_inputs
+from stages import but_for
 from visits import write_visits
 
 import fedsynth
@@ -74,9 +75,8 @@ def test_simulate_writes_a_release_and_says_what_it_did(shell: CommandLine) -> N
     assert list(shell.scratch.glob("fedsynth-*")) == []
 
 
-def test_no_row_of_a_site_is_in_the_release_folder(shell: CommandLine) -> None:
-    shell.simulate("--out", "release")
-    files = {p.name for p in (shell.home / "release" / "sites").rglob("*") if p.is_file()}
+def test_no_row_of_a_site_is_in_the_release_folder(made: Path) -> None:
+    files = {p.name for p in (made / "sites").rglob("*") if p.is_file()}
     assert files == {"ledger.sqlite", "schema.toml", "site.toml"}
 
 
@@ -92,11 +92,14 @@ def test_the_report_names_sites_by_their_column(shell: CommandLine) -> None:
         assert {event["state"] for event in site["events"]} == {"done"}
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_does_not(shell: CommandLine) -> None:
-    for name, seed in (("one", "3"), ("two", "3"), ("other", "4")):
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
+    shell: CommandLine, made: Path
+) -> None:
+    for name, seed in (("again", "0"), ("other", "4")):
         assert shell.simulate("--out", name, "--seed", seed).code == 0
     one, two, other = (
-        (shell.home / name / "synthetic.parquet").read_bytes() for name in ("one", "two", "other")
+        (folder / "synthetic.parquet").read_bytes()
+        for folder in (made, shell.home / "again", shell.home / "other")
     )
     assert one == two
     assert one != other
@@ -132,7 +135,9 @@ def test_options_go_before_the_file(shell: CommandLine) -> None:
     assert report["release"]["rows"] == 30
 
 
-@pytest.mark.parametrize("partition", ["iid", "dirichlet", "column:ward", "column:sick"])
+@pytest.mark.parametrize(
+    "partition", but_for(["iid", "dirichlet", "column:ward", "column:sick"], "dirichlet")
+)
 def test_every_partition_works(shell: CommandLine, partition: str) -> None:
     shell.write_rows("visits.csv", ward=["east", "west"] * 30)
     ended = shell.simulate("--partition", partition, "--out", "release")
@@ -157,8 +162,10 @@ def test_names_that_look_like_markup_are_shown_as_they_are(shell: CommandLine) -
     assert "Ledger of [/red]" in ledger.out
 
 
-def test_a_release_gives_more_rows_and_its_ledger_is_checked(shell: CommandLine) -> None:
-    shell.simulate("--out", "release")
+def test_a_release_gives_more_rows_and_its_ledger_is_checked(
+    shell: CommandLine, made: Path
+) -> None:
+    shutil.copytree(made, shell.home / "release")
     words = ["sample", "release", "--rows", "40", "--seed", "7", "--where", "sick=yes"]
     for name in ("a.csv", "b.csv"):
         ended = shell.run(*words, "--where", "age>=50", "--out", name)

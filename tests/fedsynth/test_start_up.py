@@ -11,6 +11,7 @@ import pytest
 from command_line import CommandLine
 from founded_site import FoundedSite
 from signed_release import make_canaries, make_release_report, write_signed
+from stages import but_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,6 +20,7 @@ TABLES = {"numpy", "pydantic", "pandas", "pyarrow"}
 COUNTING = FORMS | {"dp_accounting", "scipy"}  # what counts epsilon
 THIRD_OPINION = COUNTING | {"opacus", "torch"}  # PRV, which ledgers show too
 CALLING = FORMS | {"flwr", "grpc", "httpx", "sqlalchemy"}  # what asks a coordinator's processes
+DEMO = '[simulation]\ndemo = "adult"\n'
 HEAVY = TABLES | THIRD_OPINION | CALLING | {"jinja2", "matplotlib", "ray", "sklearn", "torchvision"}
 
 PROBE = """
@@ -77,7 +79,7 @@ def test_the_help_of_every_command_imports_nothing_heavy() -> None:
     assert said.count("Usage: ") > 30
 
 
-@pytest.mark.parametrize("study", ["", '[simulation]\ndemo = "adult"\n'])
+@pytest.mark.parametrize("study", but_for(["", DEMO], DEMO))
 def test_a_plan_imports_only_what_counts(shell: CommandLine, study: str) -> None:
     (shell.home / "study.toml").write_text(study)
     assert loaded("plan", "study.toml") == COUNTING

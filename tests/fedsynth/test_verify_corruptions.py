@@ -14,7 +14,7 @@ from corruptions import CORRUPTIONS
 
 import fedsynth
 
-FEW, MANY = 12, 1000
+FEW, MANY = 5, 1000
 
 
 @pytest.fixture(scope="module")

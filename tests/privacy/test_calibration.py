@@ -37,7 +37,7 @@ def test_gaussian_noise_agrees_with_pinned_values(epsilon: float, noise: float) 
         (ONE, 0.1, 60, 0.3),
         (TEN, 0.1, 300, 0.3),
         (Budget(epsilon=0.1, delta=1e-6), 0.05, 100, 0.5),
-        (ONE, 0.5, 1000, 0.01),
+        pytest.param(ONE, 0.5, 1000, 0.01, marks=pytest.mark.slow),
         (ONE, 0.5, 10, 0.99),
         (ONE, 1.0, 1, 0.5),
         (Budget(epsilon=3, delta=1e-9), 0.1, 20, 0.6),

@@ -23,6 +23,7 @@ from strategies.aggregation import pool_by_noise
 from strategies.protocol import CONFIG, EVALUATION, NOISE_OF, QUERY_EVALUATE
 
 LAST = 103
+NO_ROUNDS = {"rounds": 0, "adversarial_share": 0.0}  # an evaluation needs a sketch alone
 Twist = Callable[[RecordDict], None]
 
 
@@ -43,8 +44,23 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_study_ends_with_figures_of_its_hold_outs(home: Path) -> None:
-    found = evaluation_of(run(home))
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Evaluation]:
+    """A study that nothing disturbs, for those that only look at it."""
+    home = tmp_path_factory.mktemp("whole")
+    write_sites(home, holdout=0.5)
+    return home, evaluation_of(run(home))
+
+
+@pytest.fixture(scope="module")
+def without_last(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    home = tmp_path_factory.mktemp("without-last")
+    write_sites(home, holdout=0.5)
+    return evaluation_of(run(home, fault_of=lost(LAST)))
+
+
+def test_a_study_ends_with_figures_of_its_hold_outs(whole: tuple[Path, Evaluation]) -> None:
+    home, found = whole
     assert found.nodes == (101, 102, 103) and not found.rejected
     assert found.figures is not None
     sites = [load_site(home / f"site-{number + 1}", is_simulated=True) for number in range(3)]
@@ -66,12 +82,9 @@ def test_a_study_without_an_evaluation_asks_for_none(home: Path) -> None:
     assert load_site(home / "site-1", is_simulated=True).ledger.entries()[-1].state is State.DONE
 
 
-def test_the_same_seed_gives_the_same_figures(tmp_path: Path) -> None:
-    found = []
-    for name in ("a", "b"):
-        write_sites(tmp_path / name, holdout=0.5)
-        found.append(evaluation_of(run(tmp_path / name)).figures)
-    assert found[0] == found[1]
+def test_the_same_seed_gives_the_same_figures(whole: tuple[Path, Evaluation], home: Path) -> None:
+    _, found = whole
+    assert evaluation_of(run(home)).figures == found.figures
 
 
 def lost(*nodes: int) -> Callable[[Message], Fault | None]:
@@ -83,8 +96,8 @@ def lost(*nodes: int) -> Callable[[Message], Fault | None]:
     return find
 
 
-def test_a_site_that_does_not_answer_is_left_out(home: Path) -> None:
-    found = evaluation_of(run(home, fault_of=lost(LAST)))
+def test_a_site_that_does_not_answer_is_left_out(without_last: Evaluation) -> None:
+    found = without_last
     assert found.nodes == (101, 102)
     assert dict(found.rejected) == {LAST: "node-unavailable"}
     assert found.figures is not None
@@ -147,7 +160,7 @@ def drop(content: RecordDict) -> None:
     ],
 )
 def test_nonsense_is_left_out(home: Path, purpose: str, change, code: str) -> None:
-    found = evaluation_of(run(home, Twisted(change_counts(purpose, change)), rounds=1))
+    found = evaluation_of(run(home, Twisted(change_counts(purpose, change)), **NO_ROUNDS))
     assert found.nodes == (101, 102)
     assert dict(found.rejected) == {LAST: code}
     assert found.figures is not None
@@ -156,12 +169,12 @@ def test_nonsense_is_left_out(home: Path, purpose: str, change, code: str) -> No
 @pytest.mark.parametrize("value", [0.0, -1.0, 1.0, 1e300, float("nan")])
 def test_noise_that_the_plan_does_not_have_is_left_out(home: Path, value: float) -> None:
     """A site that states less would outweigh the others."""
-    found = evaluation_of(run(home, Twisted(state_noise(value)), rounds=1))
+    found = evaluation_of(run(home, Twisted(state_noise(value)), **NO_ROUNDS))
     assert found.nodes == (101, 102)
 
 
 def test_a_missing_release_is_left_out(home: Path) -> None:
-    found = evaluation_of(run(home, Twisted(drop), rounds=1))
+    found = evaluation_of(run(home, Twisted(drop), **NO_ROUNDS))
     assert dict(found.rejected) == {LAST: "missing-key"}
 
 
@@ -177,9 +190,9 @@ def test_pooling_lets_no_site_drown_the_others() -> None:
     assert noise_std == pytest.approx(1.0, rel=1e-6)
 
 
-def test_the_report_says_what_was_found_and_what_was_not(home: Path) -> None:
+def test_the_report_says_what_was_found_and_what_was_not(without_last: Evaluation) -> None:
     exact = ExactFigures(one_way=0.1, two_way=0.2, auc=0.7)
-    found = evaluation_of(run(home, fault_of=lost(LAST)))
+    found = without_last
     part = build_evaluation(found, {LAST: "east"}, exact)
     assert (part.asked, part.answered) == (3, 2)
     assert part.rejected[0].site == "east"

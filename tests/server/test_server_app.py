@@ -70,7 +70,7 @@ def fault_on(kind: str, fault: Fault, node: int = LAST) -> Callable[[Message], F
 @pytest.mark.parametrize("kind", [QUERY_HELLO, QUERY_SKETCH, TRAIN])
 @pytest.mark.parametrize("fault", [Fault.LOST, Fault.LATE])
 def test_a_site_that_dies_is_done_without(home: Path, kind: str, fault: Fault) -> None:
-    outcome = run(make_grid(home, fault_of=fault_on(kind, fault)), minimum_sites=2)
+    outcome = run(make_grid(home, fault_of=fault_on(kind, fault)), minimum_sites=2, rounds=1)
     assert all(record.changed for record in outcome.rounds)
     assert all(record.valid == (101, 102) for record in outcome.rounds)
     assert outcome.nodes == ((101, 102, 103) if kind == TRAIN else (101, 102))
@@ -80,7 +80,7 @@ def test_a_site_that_dies_is_done_without(home: Path, kind: str, fault: Fault) -
 def test_a_site_that_is_never_online_is_done_without(home: Path) -> None:
     grid = make_grid(home)
     grid.offline.add(LAST)
-    outcome = run(grid, minimum_sites=2, deadline_s=0.3)
+    outcome = run(grid, minimum_sites=2, deadline_s=0.3, rounds=1)
     assert outcome.nodes == (101, 102)
     assert spent(home)["site-3"] == 0.0
 
@@ -103,7 +103,7 @@ def test_a_site_whose_budget_runs_out_after_hello_is_done_without(home: Path) ->
             load_site(home / "site-3", is_simulated=True).ledger.reserve("another-study", other)
         return app(message, context)
 
-    outcome = run(make_grid(home, client=come_first), minimum_sites=2)
+    outcome = run(make_grid(home, client=come_first), minimum_sites=2, rounds=1)
     assert outcome.nodes == (101, 102)
     only_the_other = compute_epsilon(other, 1e-5)
     assert spent(home)["site-3"] == pytest.approx(only_the_other)
@@ -161,7 +161,8 @@ def state_noise(value: float) -> Callable[[RecordDict], None]:
     ],
 )
 def test_a_bad_generator_is_not_counted(home: Path, twist, code: str) -> None:
-    outcome = run(make_grid(home, client=Twisted(TRAIN, twist)), minimum_sites=2)
+    outcome = run(make_grid(home, client=Twisted(TRAIN, twist)), minimum_sites=2, rounds=1)
+    assert len(outcome.rounds) == 1
     for record in outcome.rounds:
         assert record.valid == (101, 102)
         assert dict(record.rejected) == {LAST: code}
@@ -181,7 +182,8 @@ def test_a_bad_generator_is_not_counted(home: Path, twist, code: str) -> None:
     ],
 )
 def test_a_bad_sketch_is_not_counted(home: Path, twist) -> None:
-    outcome = run(make_grid(home, client=Twisted(QUERY_SKETCH, twist)), minimum_sites=2)
+    client = Twisted(QUERY_SKETCH, twist)
+    outcome = run(make_grid(home, client=client), minimum_sites=2, rounds=0, adversarial_share=0)
     assert outcome.nodes == (101, 102)
     assert set(outcome.noise_multipliers) == {101, 102}
     assert torch.isfinite(weights_of(outcome)).all()
@@ -231,18 +233,23 @@ def test_the_sketch_alone_gives_its_generator(home: Path) -> None:
     assert all(0.99 < epsilon <= 1 for epsilon in spent(home).values())
 
 
-def test_rounds_change_the_generator(home: Path) -> None:
-    outcome = run(make_grid(home))
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> StudyOutcome:
+    home = tmp_path_factory.mktemp("undisturbed")
+    write_sites(home)
+    return run(make_grid(home))
+
+
+def test_rounds_change_the_generator(undisturbed: StudyOutcome) -> None:
+    outcome = undisturbed
     sketch = torch.cat([p.detach().flatten() for p in outcome.sketch_generator.parameters()])
     assert not torch.equal(weights_of(outcome), sketch)
 
 
-def test_the_same_seeds_give_the_same_generator_bit_for_bit(tmp_path: Path) -> None:
-    found = []
-    for name in ("a", "b"):
-        write_sites(tmp_path / name)
-        found.append(weights_of(run(make_grid(tmp_path / name))))
-    assert torch.equal(*found)
+def test_the_same_seeds_give_the_same_generator_bit_for_bit(
+    undisturbed: StudyOutcome, home: Path
+) -> None:
+    assert torch.equal(weights_of(run(make_grid(home))), weights_of(undisturbed))
 
 
 def test_progress_is_told_in_order(tmp_path: Path) -> None:

@@ -52,9 +52,9 @@ def draw_table(rows: int = 3000) -> pd.DataFrame:
     )
 
 
-def simulate(folder: Path, missing, **more) -> SimulationResult:
+def simulate(folder: Path, missing, *, study=STUDY, rows: int = 3000, **more) -> SimulationResult:
     folder.mkdir(exist_ok=True)
-    draw_table().to_csv(folder / "rows.csv", index=False)
+    draw_table(rows).to_csv(folder / "rows.csv", index=False)
     (folder / "schema.toml").write_text(dump_schema(SCHEMA))
     settings = SimulationSettings.model_validate(
         {
@@ -65,7 +65,7 @@ def simulate(folder: Path, missing, **more) -> SimulationResult:
         }
         | more
     )
-    return run_simulation(STUDY, settings, out=folder / "release")
+    return run_simulation(study, settings, out=folder / "release")
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_pairs_never_seen_together_are_in_the_report(tmp_path: Path) -> None:
     missing = dict.fromkeys(["north", "east"], ("scan",)) | dict.fromkeys(
         ["south", "west"], ("blood",)
     )
-    result = simulate(tmp_path, missing)
+    result = simulate(tmp_path, missing, study=STUDY | {"fit_steps": 10}, rows=600)
     assert result.report.never_together == (("scan", "blood"),)
     assert "Never seen together" in render_html(result.report)
     assert verify_release(tmp_path / "release").holds

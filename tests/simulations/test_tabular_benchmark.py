@@ -55,10 +55,11 @@ def make_setting(
 
 @pytest.mark.parametrize("method", list(benchmark.METHODS))
 def test_every_method_makes_as_many_valid_rows_as_there_are_real_ones(
-    files: tuple[Path, Path], method: str
+    files: tuple[Path, Path], method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setting = make_setting(files)
     made = benchmark.METHODS[method](setting)
+    monkeypatch.setitem(benchmark.METHODS, method, lambda setting: made)  # not a second time
     assert len(made.table) == len(setting.sites.train)
     assert list(made.table.columns) == ["age", "ward", "sick"]
     run = benchmark.run_method(setting, method)

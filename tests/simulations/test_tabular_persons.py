@@ -58,9 +58,12 @@ def statistics_of(setting: Setting, method: str, patch: pytest.MonkeyPatch) -> l
         for method in benchmark.METHODS
     ],
 )
-def test_every_method_makes_as_many_rows_as_persons_have(setting: Setting, method: str) -> None:
-    run = benchmark.run_method(setting, method)
+def test_every_method_makes_as_many_rows_as_persons_have(
+    setting: Setting, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = benchmark.METHODS[method](setting)
+    monkeypatch.setitem(benchmark.METHODS, method, lambda setting: made)  # not a second time
+    run = benchmark.run_method(setting, method)
     assert len(made.table) == len(setting.sites.train) > setting.sites.num_units
     assert list(made.table.columns) == ["age", "ward", "sick"]
     assert (run.method == "real rows") == (run.two_way == 0)
