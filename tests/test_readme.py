@@ -26,6 +26,7 @@ fit_steps = 3
 
 [simulation]
 rows = 500
+attacks = false
 """
 # `fedsynth` as the installed command runs it, without an installation.
 FEDSYNTH = [sys.executable, "-c", "from fedsynth.cli import main; main()"]
@@ -57,12 +58,14 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def make_small(words: list[str]) -> list[str]:
+    words = ["3000" if word == "300000" else word for word in words]
     return ["simulate", "small.toml", *words[1:]] if words[0] == "simulate" else words
 
 
 def run_block(block: Block, folder: Path) -> None:
     if block.language == "python":
         code = block.code.replace("fedsynth.simulate(", "fedsynth.simulate('small.toml', ")
+        code = code.replace("300_000", "3_000")
         commands = [[sys.executable, "-c", code]]
     else:
         assert all(words[0] == "fedsynth" for words in block.commands)

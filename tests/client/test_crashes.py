@@ -56,10 +56,11 @@ def test_a_site_that_breaks_the_rule_is_found(tmp_path: Path, mutant: str, probl
 
 
 @pytest.mark.slow
-def test_200_random_kills_and_one_at_every_point(tmp_path: Path) -> None:
-    found = crash(tmp_path, kills=200, points="every")
+@pytest.mark.parametrize("kills", [40, pytest.param(200, marks=pytest.mark.long)])
+def test_random_kills_and_one_at_every_point(tmp_path: Path, kills: int) -> None:
+    found = crash(tmp_path, kills=kills, points="every")
     print(json.dumps(found))
-    check(found, kills=200)
-    assert found["random"] >= 200
-    assert found["twice"] >= 50
-    assert all(found["phases"][phase] >= 10 for phase in PHASES)  # none was spared
+    check(found, kills=kills)
+    assert found["random"] >= kills
+    assert found["twice"] >= kills // 4
+    assert all(found["phases"][phase] >= kills // 20 for phase in PHASES)  # none was spared

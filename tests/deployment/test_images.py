@@ -24,7 +24,7 @@ from synthesis.images.reading import read_image_units
 from synthesis.images.saving import save_images
 from synthesis.units import Codes
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 SITES = ("north", "south")
 SCANS, VAULT = "scans-of-the-north", "vault-of-the-south"
 BROKEN = "a-file-that-takes-no-part"

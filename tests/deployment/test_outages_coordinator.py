@@ -22,10 +22,11 @@ _RUN = ("server", "run", "--schema", "schema.toml", "--server", "coordinator")
 class Lives:
     """One study and the coordinator's lives in it, one after the other."""
 
-    def __init__(self, lab: Federation, study: Path) -> None:
+    def __init__(self, lab: Federation, study: Path, rows: int = ROWS) -> None:
         self.lab = lab
         self.study = study
         self.name = study.stem
+        self.rows = str(rows)
 
     def end_at(self, what: str, number: signal.Signals, **facts: object) -> int:
         """Run until an event of this life is written, send a signal, and return the exit code."""
@@ -38,7 +39,7 @@ class Lives:
 
     def end_when(self, is_so: Callable[[], bool], number: signal.Signals, what: str) -> int:
         """Run until something is so, send a signal, and return the exit code."""
-        process = self.lab.run(self.study, "--rows", str(ROWS))
+        process = self.lab.run(self.study, "--rows", self.rows)
         wait_for(lambda: is_so() or process.poll() is not None, what)
         assert process.poll() is None, f"ended before {what}: {self.lab.said(f'{self.name}.out')}"
         process.send_signal(number)
@@ -49,6 +50,27 @@ class Lives:
         return (folder / f"{name}.safetensors").exists()
 
 
+def test_a_coordinator_that_dies_before_its_fit_and_in_a_round_ends_the_study_all_the_same(
+    tmp_path: Path,
+) -> None:
+    with federation(tmp_path) as lab:
+        lives = Lives(lab, lab.write_study("lives", fit_steps=400, deadline_s=60.0), rows=300)
+        joined = [lab.join(name, lives.study) for name in SITES if lab.add_site(name)]
+        assert lives.end_at("budget", signal.SIGKILL) == -signal.SIGKILL
+        assert lives.has_kept("query.sketch")
+        assert not lives.has_kept("fit")
+        assert lives.end_at("round-started", signal.SIGTERM, server_round=2) == 143
+        assert lives.has_kept("round-00001")
+        last = lab.run(lives.study, "--rows", lives.rows)
+        assert lab.end(last) == 0, lab.said("lives.out")
+        assert [lab.end(process, 60) for process in joined] == [0, 0]
+        assert [path.name for path in (lab.server / "releases").iterdir()] == ["lives"]
+        for name in SITES:
+            assert_paid_once(lab, name, "lives")
+            assert not [event for event in lab.site_events(name) if event["event"] == "restart"]
+
+
+@pytest.mark.long
 def test_a_coordinator_that_dies_in_every_phase_ends_the_study_all_the_same(
     tmp_path: Path,
 ) -> None:

@@ -81,7 +81,11 @@ class Site:
 
 @pytest.mark.parametrize(
     "runs",
-    [pytest.param(40, id="few"), pytest.param(1000, id="all", marks=pytest.mark.slow)],
+    [
+        pytest.param(40, id="few"),
+        pytest.param(300, id="many", marks=pytest.mark.slow),
+        pytest.param(1000, id="all", marks=[pytest.mark.slow, pytest.mark.long]),
+    ],
 )
 def test_no_honest_run_raises_an_alarm(tmp_path: Path, runs: int) -> None:
     seen = set()

@@ -82,7 +82,7 @@ def run(
     checkpoint = Checkpoint(home / "study", receipts=home / "receipts.json")
     grid = grids(client, 3, run_config={"sites-dir": str(home / "sites")})
     return Coordinator(
-        make_study(evaluation=True),
+        make_study(evaluation=True, rounds=1),
         SCHEMA,
         num_sites=3,
         receipts=ReceiptBook(checkpoint.find_receipts()),
@@ -98,7 +98,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def text_of(outcome: StudyOutcome) -> str:
-    stated = state_canaries(make_study(evaluation=True), SCHEMA, outcome, NAMES)
+    stated = state_canaries(make_study(evaluation=True, rounds=1), SCHEMA, outcome, NAMES)
     assert stated is not None
     return stated.to_text()
 
@@ -118,8 +118,8 @@ def test_every_site_is_audited_by_the_coins_it_keeps(
         assert planted.commitment == kept.commit()
         assert planted.public_key == site.public_key
         assert planted.scores.shape == (NUMBER,)
-    stated = state_canaries(make_study(evaluation=True), SCHEMA, outcome, NAMES)
-    audit = build_audit(stated, make_study(evaluation=True))
+    stated = state_canaries(make_study(evaluation=True, rounds=1), SCHEMA, outcome, NAMES)
+    audit = build_audit(stated, make_study(evaluation=True, rounds=1))
     assert audit is not None
     assert [site.site for site in audit.sites] == ["east", "north", "south"]
     assert all(site.right is not None and not site.refutes for site in audit.sites)
@@ -135,7 +135,7 @@ def test_where_nobody_plants_nobody_is_asked(tmp_path: Path) -> None:
 
     outcome = run(tmp_path, note)
     assert outcome.canaries == {} and QUERY_OPEN not in kinds
-    study = make_study(evaluation=True)
+    study = make_study(evaluation=True, rounds=1)
     assert state_canaries(study, SCHEMA, outcome, NAMES) is None
     assert build_audit(None, study) is None
 
@@ -183,7 +183,7 @@ def test_a_site_that_does_not_open_what_it_committed_to_is_named_and_ends_nothin
         102: True,
         103: False,
     }
-    study = make_study(evaluation=True)
+    study = make_study(evaluation=True, rounds=1)
     audit = build_audit(state_canaries(study, SCHEMA, outcome, NAMES), study)
     assert audit is not None
     (closed,) = [site for site in audit.sites if site.right is None]

@@ -64,8 +64,8 @@ SPOILT = {
 @pytest.mark.parametrize("code", SPOILT)
 def test_a_discriminator_that_is_not_one_does_not_count(tmp_path: Path, code: str) -> None:
     write_sites(tmp_path)
-    outcome = run(tmp_path, SPOILT[code])
-    assert [dict(record.rejected) for record in outcome.rounds] == [{102: code}] * 2
+    outcome = run(tmp_path, SPOILT[code], rounds=1)
+    assert [dict(record.rejected) for record in outcome.rounds] == [{102: code}]
     assert all(record.changed for record in outcome.rounds)
     assert torch.isfinite(weights_of(outcome)).all()
 

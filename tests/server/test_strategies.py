@@ -119,7 +119,8 @@ def test_strategies_give_different_generators(tmp_path: Path) -> None:
     """So the name in a study reaches the round."""
     found = []
     for name in RULES:
-        study = study_of(name, minimum_sites=7, epsilon=20.0, max_site_groups=1)
+        few = {"discriminator_steps": 1, "generator_steps": 1}
+        study = study_of(name, minimum_sites=7, epsilon=20.0, max_site_groups=1, **few)
         outcome = run(write_unlike(tmp_path / name, 7), study, 7)
         found.append(weights_of(outcome).numpy().tobytes())
     assert len(set(found)) == len(RULES)

@@ -157,6 +157,7 @@ def test_attacks_can_be_left_out_and_are_where_too_few_rows_are_held_out(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_rows_of_a_site_are_not_held_against_those_of_others(tmp_path: Path) -> None:
     result = simulate(tmp_path, partition="dirichlet")
     assert result.report.attacks is not None

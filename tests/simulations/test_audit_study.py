@@ -34,7 +34,7 @@ def simulate(folder: Path, **more: Any) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("epsilon", [1.0, 3.0])
+@pytest.mark.parametrize("epsilon", [1.0, pytest.param(3.0, marks=pytest.mark.long)])
 def test_a_study_with_canaries_is_not_refuted(tmp_path: Path, epsilon: float) -> None:
     release = simulate(tmp_path, epsilon=epsilon)
     verdict, audit = verify_release(release), fedsynth.audit_study(release)

@@ -15,7 +15,7 @@ from synthesis.schema.reading import Rule
 from synthesis.tables import read_table
 
 TINY = "rounds = 1\ndiscriminator_steps = 2\ngenerator_steps = 2\nfit_steps = 8\n"
-QUICK = {"holes"}  # it has all kinds of absence; the others wait for the slow stage
+MARKS = {"holes": [], "wide": [pytest.mark.slow, pytest.mark.long]}
 ALONE = """
 from pathlib import Path
 import fedsynth
@@ -41,7 +41,7 @@ def simulate(home: Path, name: str) -> int:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in TABLES],
+    [pytest.param(name, marks=MARKS.get(name, pytest.mark.slow)) for name in TABLES],
 )
 def test_an_awkward_table_ends_in_a_release_that_fits_its_schema(tmp_path, name) -> None:
     assert simulate(tmp_path, name) < 2 << 30

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,10 @@ def test_a_missed_limit_is_told(
 
 @pytest.mark.slow
 @pytest.mark.alone
-def test_a_ledger_of_ten_thousand_events_keeps_the_limits(tmp_path: Path) -> None:
+def test_a_ledger_of_ten_thousand_events_keeps_the_limits() -> None:
     """By the clock as well, unless so much else is running that the clock says nothing."""
-    timings = ledger.measure_all(tmp_path)
+    with tempfile.TemporaryDirectory() as folder:  # on a disk, where tmp_path may lie in memory
+        timings = ledger.measure_all(Path(folder))
     assert not [timing for timing in timings if timing.processor_s > timing.limit_s]
     if os.getloadavg()[0] <= (os.cpu_count() or 1):
         assert not [timing for timing in timings if timing.wall_s > timing.limit_s]

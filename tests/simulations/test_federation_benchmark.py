@@ -20,6 +20,11 @@ def test_rounds_take_little_beside_training_and_send_little_beside_weights() -> 
     assert 1.0 <= found.wire < 1.05
     assert 1.0 <= found.first_wire < 1.05
     assert found.round_s > 0
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_in_eight_bits_a_round_sends_half() -> None:
     in_eight_bits = measure_overhead(rounds=2, wire_format=WireFormat.INT8)
     assert 0.51 < in_eight_bits.wire < 0.53
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -95,9 +96,19 @@ def test_independent_columns_make_women_husbands(adult: Demo) -> None:
     }
 
 
+SHORT = "rounds = 0\nadversarial_share = 0.0\nfit_steps = 600\n[simulation]\nattacks = false\n"
+
+
 @pytest.mark.slow
-def test_four_sites_at_epsilon_1_keep_every_landmark(adult: Demo) -> None:
-    result = fedsynth.simulate(demo="adult", epsilon=1.0, sites=4)
+@pytest.mark.parametrize(
+    "study",
+    [pytest.param(SHORT, id="short"), pytest.param("", id="usual", marks=pytest.mark.long)],
+)
+def test_four_sites_at_epsilon_1_keep_every_landmark(
+    adult: Demo, tmp_path: Path, study: str
+) -> None:
+    (tmp_path / "study.toml").write_text(study)
+    result = fedsynth.simulate(tmp_path / "study.toml", demo="adult", epsilon=1.0, sites=4)
     found = find_adult_landmarks(adult.schema, adult.train, result.synthetic)
     assert [str(each) for each in found if not each.is_kept] == []
     spoiled = result.synthetic.copy()

@@ -62,7 +62,9 @@ def check_release(release: Path, num_sites: int, train_rows: int) -> None:
     [
         ("penguins.csv", "penguins.toml", "island", 3, 277),
         ("indomethacin.csv", "indomethacin.toml", "site", 4, 484),
-        ("covid.csv.gz", "covid.toml", "clinic_name", 88, 12454),
+        pytest.param(
+            *("covid.csv.gz", "covid.toml", "clinic_name", 88, 12454), marks=pytest.mark.long
+        ),
     ],
 )
 def test_a_table_by_its_natural_sites_gives_a_valid_release(
@@ -72,7 +74,7 @@ def test_a_table_by_its_natural_sites_gives_a_valid_release(
 
 
 @pytest.mark.slow
-@pytest.mark.alone
+@pytest.mark.long
 def test_both_backends_agree_up_to_floating_point(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     words = ("penguins.csv", "penguins.toml", "island")

@@ -18,14 +18,17 @@ from synthesis import InputError
 EPSILONS = (0.3, 1.0, 3.0, 10.0)
 
 
-def simulate(out: Path | None = None, **more: Any) -> SimulationResult:
-    return fedsynth.simulate(rounds=0, attacks=False, out=out, **more)
+def simulate(out: Path | None = None, study: Path | None = None, **more: Any) -> SimulationResult:
+    return fedsynth.simulate(study, rounds=0, attacks=False, out=out, **more)
 
 
 @pytest.mark.slow
-def test_together_they_are_better_than_all_at_the_least(tmp_path: Path) -> None:
-    together = simulate(tmp_path / "out", site_epsilons=EPSILONS)
-    least = simulate(epsilon=EPSILONS[0])
+@pytest.mark.parametrize("fit_steps", [300, pytest.param(1500, marks=pytest.mark.long)])
+def test_together_they_are_better_than_all_at_the_least(tmp_path: Path, fit_steps: int) -> None:
+    study = tmp_path / "study.toml"
+    study.write_text(f"fit_steps = {fit_steps}\n")
+    together = simulate(tmp_path / "out", study, site_epsilons=EPSILONS)
+    least = simulate(study=study, epsilon=EPSILONS[0])
     found, worse = (result.report.utility.rows[-1] for result in (together, least))  # type: ignore[union-attr]
     assert found.two_way < 0.7 * worse.two_way
     assert found.boosting_auc > worse.boosting_auc + 0.01  # type: ignore[operator]

@@ -62,9 +62,13 @@ def only(generator: Generator, number: int) -> Generator:
     return generator.regrouped(shares)
 
 
-def test_each_group_meets_its_own_sketch_and_the_mixture_that_of_all() -> None:
+@pytest.fixture(scope="module")
+def joined() -> Generator:
+    return fit()
+
+
+def test_each_group_meets_its_own_sketch_and_the_mixture_that_of_all(joined: Generator) -> None:
     groups, whole = make_groups()
-    joined = fit()
     assert [group.sites for group in joined.settings.groups] == [("site 0",), ("site 1",)]
     assert compute_loss(joined, SketchLoss(whole)) < 1.3
     for number, each in enumerate(groups):
@@ -84,15 +88,13 @@ def test_one_group_is_fitted_as_ever() -> None:
         assert torch.equal(joined.state_dict()[name], weight)
 
 
-def test_the_same_seed_gives_the_same_generator() -> None:
-    one, other = fit(), fit()
-    for name, weight in one.state_dict().items():
-        assert torch.equal(weight, other.state_dict()[name])
-
-
-def test_progress_goes_up_to_its_end() -> None:
+def test_the_same_seed_gives_the_same_generator_and_progress_goes_up_to_its_end(
+    joined: Generator,
+) -> None:
     told: list[tuple[int, int]] = []
-    fit(on_step=lambda done, total: told.append((done, total)))
+    again = fit(on_step=lambda done, total: told.append((done, total)))
+    for name, weight in joined.state_dict().items():
+        assert torch.equal(weight, again.state_dict()[name])
     done = [each for each, _ in told]
     assert {total for _, total in told} == {2 * STEPS.steps + COMMON_STEPS}
     assert done == sorted(done)
