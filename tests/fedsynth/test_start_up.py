@@ -100,6 +100,7 @@ def test_a_site_that_spent_nothing_imports_no_accountant(shell: CommandLine) -> 
         assert loaded("site", *words, "--site", "north") <= FORMS
 
 
+@pytest.mark.slow
 def test_a_site_imports_no_table_to_tell_what_was_spent(shell: CommandLine) -> None:
     site = FoundedSite(shell)
     site.spend()
@@ -117,12 +118,14 @@ def test_a_ledger_is_shown_with_a_third_opinion_and_nothing_more(shell: CommandL
     assert loaded("audit", "ledger", site.path) == THIRD_OPINION
 
 
+@pytest.mark.slow
 def test_a_coordinator_imports_only_what_calls_its_processes(shell: CommandLine) -> None:
     shell.run("server", "init", "hub", "--name", "Hub", "--host", "localhost")
     assert loaded("server", "status", "--server", "hub", code=1) <= CALLING
     assert loaded("server", "sites", "--server", "hub") <= CALLING
 
 
+@pytest.mark.slow
 def test_a_reader_of_a_release_without_canaries_waits_for_no_models(shell: CommandLine) -> None:
     folder = shell.home / "release"
     write_signed(folder, make_release_report())

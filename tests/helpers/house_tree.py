@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 # Folder -> dotted prefixes of ours that its modules may import, besides the folder itself.
@@ -82,7 +82,14 @@ def all_modules(root: Path) -> list[Module]:
 
 
 def _modules_under(root: Path, folder: str) -> list[Module]:
-    return [Module(root, path) for path in sorted((root / folder).rglob("*.py"))]
+    paths = sorted((root / folder).rglob("*.py"))
+    return [_module(root, path, path.stat().st_mtime_ns) for path in paths]
+
+
+@cache
+def _module(root: Path, path: Path, changed: int) -> Module:
+    """A file that did not change is parsed for one rule and read by all."""
+    return Module(root, path)
 
 
 def imports_of(module: Module, known: frozenset[str]) -> Iterator[Import]:

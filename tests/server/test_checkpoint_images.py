@@ -44,6 +44,7 @@ def weights_of(outcome: StudyOutcome) -> torch.Tensor:
     return torch.cat([each.flatten() for each in outcome.generator.state_dict().values()])
 
 
+@pytest.mark.slow
 def test_a_coordinator_that_died_resumes_from_what_it_kept(tmp_path: Path) -> None:
     write_image_sites(tmp_path / "whole" / "sites")
     expected, names = live(tmp_path / "whole")

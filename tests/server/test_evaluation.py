@@ -147,18 +147,25 @@ def drop(content: RecordDict) -> None:
     content.array_records[EVALUATION].pop("evaluation-scores")
 
 
-@pytest.mark.parametrize("purpose", NOISE_OF)
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        (lambda counts: np.append(counts[1:], np.float32(np.nan)), "not-finite"),
-        (lambda counts: np.append(counts[1:], np.float32(np.inf)), "not-finite"),
-        (lambda counts: np.append(counts[1:], np.float32(1e30)), "norm-too-large"),
-        (lambda counts: counts[:-1], "wrong-shape"),
-        (lambda counts: counts.reshape(1, -1), "wrong-shape"),
-        (lambda counts: counts.astype(np.float64), "wrong-dtype"),
-    ],
-)
+NONSENSE: list[tuple[Callable[[np.ndarray], np.ndarray], str]] = [
+    (lambda counts: np.append(counts[1:], np.float32(np.nan)), "not-finite"),
+    (lambda counts: np.append(counts[1:], np.float32(np.inf)), "not-finite"),
+    (lambda counts: np.append(counts[1:], np.float32(1e30)), "norm-too-large"),
+    (lambda counts: counts[:-1], "wrong-shape"),
+    (lambda counts: counts.reshape(1, -1), "wrong-shape"),
+    (lambda counts: counts.astype(np.float64), "wrong-dtype"),
+]
+# By default every kind of nonsense in one release, and every release with two kinds.
+CASES = [
+    pytest.param(
+        purpose, *kind, marks=[] if number % len(NOISE_OF) == place else [pytest.mark.slow]
+    )
+    for place, purpose in enumerate(NOISE_OF)
+    for number, kind in enumerate(NONSENSE)
+]
+
+
+@pytest.mark.parametrize(("purpose", "change", "code"), CASES)
 def test_nonsense_is_left_out(home: Path, purpose: str, change, code: str) -> None:
     found = evaluation_of(run(home, Twisted(change_counts(purpose, change)), **NO_ROUNDS))
     assert found.nodes == (101, 102)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import date
 
 from example_report import example_report
-from report_states import without_pictures
 
 from server.report import Report, render_html
 
 
 def example() -> Report:
-    return without_pictures(example_report())
+    return example_report().model_copy(update={"pictures": None})
 
 
 def deployed_page() -> str:

@@ -193,7 +193,7 @@ def test_a_report_says_when_more_sites_differ_than_the_strategy_stands(tmp_path:
     assert "unlike each other" in many
 
 
-@pytest.mark.parametrize("attack", but_for(ATTACKS, "random weights"))
+@pytest.mark.parametrize("attack", but_for(ATTACKS))
 def test_every_attack_of_the_benchmark_passes_all_checks(tmp_path: Path, attack: str) -> None:
     """Or it would be a rejected reply that is measured, and not a bad one."""
     rounds = 2 if attack == "stale update" else 1  # which sends that of an earlier round

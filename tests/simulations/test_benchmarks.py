@@ -39,6 +39,7 @@ def test_a_ledger_of_ten_thousand_events_keeps_the_limits() -> None:
         assert not [timing for timing in timings if timing.wall_s > timing.limit_s]
 
 
+@pytest.mark.slow
 def test_a_start_that_takes_ten_times_as_long_is_found(tmp_path: Path) -> None:
     """Loose bounds, in processor time and in starts of Python, for busy machines too."""
     found = startup.measure_all(tmp_path, repeats=1)

@@ -11,6 +11,7 @@ from simulations.benchmarks.sampler import measure_ratio
 from simulations.benchmarks.sampler.__main__ import main
 
 
+@pytest.mark.slow
 def test_drawing_takes_less_than_the_networks_would() -> None:
     """About a third where this was written, so a slip to ten times as much is caught."""
     assert measure_ratio(1 << 16, repeats=3, summary=min, clock=process_time) < 1

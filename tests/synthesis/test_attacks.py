@@ -47,6 +47,7 @@ def test_a_table_that_remembers_its_rows_is_attacked_in_every_way() -> None:
     assert {trial.kind for trial in trials} == {"membership", "attribute", "singling-out", "copies"}
 
 
+@pytest.mark.slow
 def test_a_release_that_gives_nothing_away_is_called_attacked_in_few_runs() -> None:
     """At most 5 % of runs; of 100 runs more than 10 have an alarm then with a chance of 1 %."""
     alarms, p_values = 0, []

@@ -71,6 +71,7 @@ def fit(loss: SketchLoss, layout: SketchLayout, noise_std: float, seed: int) -> 
     return fit_generator(start, loss, FitSettings(steps=300))
 
 
+@pytest.mark.slow
 def test_with_the_price_a_noisy_sketch_is_fitted_closer_to_the_truth(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

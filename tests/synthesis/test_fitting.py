@@ -240,6 +240,7 @@ def test_one_member_is_fitted_to_the_sketch_as_it_is() -> None:
     assert perturb(targets, 1, np.random.default_rng(0)) == [targets]
 
 
+@pytest.mark.slow
 def test_a_mixture_of_members_strays_less_than_one() -> None:
     layout = make_layout()
     exact = make_targets(layout, compute_sketch(layout, CODES_2000), 100.0)

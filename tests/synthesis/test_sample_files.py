@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from small_disk import small_disk
+from stages import but_for
 from tiny_world import make_generator
 
 from simulations.benchmarks.sampler import draw_apart, make_adult_generator
@@ -98,7 +99,7 @@ def test_pandas_alone_reads_the_same(tmp_path: Path) -> None:
     assert len(pd.read_csv(tmp_path / "rows.csv.gz")) == 250
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", but_for(ENDINGS, ".csv.gz"))
 def test_workers_write_the_same_bytes(tmp_path: Path, ending: str) -> None:
     sample = make_sample(530)
     alone, together = tmp_path / f"one{ending}", tmp_path / f"two{ending}"

@@ -56,6 +56,7 @@ def test_fakes_have_every_class_but_their_own() -> None:
     assert int(pairs[~torch.eye(5, dtype=torch.bool)].min()) > 100
 
 
+@pytest.mark.slow
 def test_before_the_rounds_the_labeller_learns_what_the_generator_draws() -> None:
     generator, _ = make_generator(scale=0.3)
     assert not generator.is_labelling
