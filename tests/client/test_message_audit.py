@@ -103,12 +103,21 @@ def check_leaving(message: Message, counts: set[int], home: Path) -> None:
             check_text(value.data.decode("latin-1"), where)
 
 
-@pytest.fixture(params=[SCHEMA, PERSONS], ids=["records", "persons"])
+@pytest.fixture
 def sites(request: pytest.FixtureRequest, tmp_path: Path) -> list[Site]:
     return make_home(tmp_path, request.param)
 
 
-@pytest.mark.parametrize("strategy", ["fedavg", "mdgan"])
+@pytest.mark.parametrize(
+    ("sites", "strategy"),
+    [
+        pytest.param(SCHEMA, "fedavg", id="records-fedavg"),
+        pytest.param(PERSONS, "mdgan", id="persons-mdgan"),
+        pytest.param(SCHEMA, "mdgan", id="records-mdgan", marks=pytest.mark.slow),
+        pytest.param(PERSONS, "fedavg", id="persons-fedavg", marks=pytest.mark.slow),
+    ],
+    indirect=["sites"],
+)
 def test_nothing_of_the_data_leaves_or_is_logged_in_a_whole_study(
     sites: list[Site], tmp_path: Path, caplog: pytest.LogCaptureFixture, strategy: str
 ) -> None:

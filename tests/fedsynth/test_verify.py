@@ -188,6 +188,7 @@ def test_what_is_no_release_is_one_sentence(shell: CommandLine) -> None:
         assert "Traceback" not in ended.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["release", "empty"])
 def test_it_waits_for_neither_torch_nor_flower(shell: CommandLine, name: str) -> None:
     code = (

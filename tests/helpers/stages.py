@@ -9,5 +9,10 @@ import pytest
 
 
 def but_for(every: Iterable[Any], *quick: Any) -> list[Any]:
-    """All of them; those that are not named are slow."""
-    return [each if each in quick else pytest.param(each, marks=pytest.mark.slow) for each in every]
+    """All of them, values or tuples of values; those that are not named are slow."""
+    return [
+        each
+        if each in quick
+        else pytest.param(*(each if isinstance(each, tuple) else (each,)), marks=pytest.mark.slow)
+        for each in every
+    ]

@@ -15,7 +15,7 @@ from synthesis.schema.reading import Rule
 from synthesis.tables import read_table
 
 TINY = "rounds = 1\ndiscriminator_steps = 2\ngenerator_steps = 2\nfit_steps = 8\n"
-MARKS = {"holes": [], "wide": [pytest.mark.slow, pytest.mark.long]}
+LONG = {"wide"}
 ALONE = """
 from pathlib import Path
 import fedsynth
@@ -39,9 +39,10 @@ def simulate(home: Path, name: str) -> int:
     return int(done.stdout.splitlines()[-1]) * 1024
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=MARKS.get(name, pytest.mark.slow)) for name in TABLES],
+    [pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in TABLES],
 )
 def test_an_awkward_table_ends_in_a_release_that_fits_its_schema(tmp_path, name) -> None:
     assert simulate(tmp_path, name) < 2 << 30
