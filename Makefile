@@ -20,7 +20,7 @@ help:
 	@echo "make demo       run the main job: four sites, one private synthetic census, into demo/"
 	@echo "make test       format, lint and type checks, then the default tests"
 	@echo "make test-slow  the heavier tests"
-	@echo "make test-long  faults of whole deployments, half an hour of them"
+	@echo "make test-long  faults of whole deployments and the heaviest tests, most of an hour"
 	@echo "make bench      speed and memory, one line of JSON for each part, in ten minutes"
 	@echo "make check      the format, lint and type checks alone"
 	@echo "make clean      remove .venv, caches and demo/"
