@@ -12,6 +12,7 @@ from server.study import Study
 from server.weights import load_weights, weights_of
 from strategies.aggregation import PooledSketch
 from synthesis.images.adversarial import teach_labels
+from synthesis.images.detailing import estimate_details, teach_details
 from synthesis.images.gaussians import estimate_gaussians
 from synthesis.images.generator import ImageGenerator, ImageGeneratorSettings
 from synthesis.images.schema import ImageSchema
@@ -52,6 +53,9 @@ def fit_images_once(
         started = time.monotonic()
         noise_std = pooled.noise_variance**0.5 * layout.sensitivity
         generator.start_at(estimate_gaussians(layout, pooled.values, noise_std))
+        details = estimate_details(layout, pooled.values, noise_std)
+        rng = SeededRandomness(study.seed).torch("details")
+        teach_details(generator, layout, details, steps=study.fit_steps, rng=rng)
         if study.rounds > 0 and study.model == IMAGES:
             rng = SeededRandomness(study.seed).torch("labels")
             teach_labels(generator, schema, rng=rng)

@@ -13,7 +13,12 @@ NO_ROUNDS: Final = MappingProxyType({"rounds": 0, "adversarial_share": 0.0})
 """The sketch alone."""
 _ROUNDS: Final = MappingProxyType({"rounds": 4, "adversarial_share": 0.5})
 _STEPS: Final = MappingProxyType(
-    {"discriminator_steps": 50, "generator_steps": 0, "max_grad_norm": 0.5}
+    {
+        "discriminator_steps": 50,
+        "fit_steps": 300,
+        "generator_steps": 0,
+        "max_grad_norm": 0.5,
+    }
 )
 
 

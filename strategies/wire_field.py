@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MOST_ELEMENTS = 100_000_000
-BLOCK = 64
+BLOCK = 16
 """Weights that share a scale where they travel in 8 bits."""
 
 

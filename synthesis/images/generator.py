@@ -2,9 +2,11 @@
 
 The first stage is linear and stands after the sketch: latent numbers times the factors of a class,
 plus its mean, back to pixels. A convolutional network then adds what second moments cannot say:
-edges, and where nothing is. It starts at zero, so that before the first round the generator is the
-sketch's. Last, where rounds were run, the discriminator that the sites trained says what class a
-drawn image shows, and the image is published with that class, not that which it was drawn for.
+edges, weave, and where nothing is; it learns it from the means of details in the same sketch. A
+second one, for rounds that move the generator, starts at zero, so that before the first round the
+generator is the sketch's. Last, where rounds were run, the discriminator that the sites trained
+says what class a drawn image shows, and the image is published with that class, not that which it
+was drawn for.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from torch.nn import functional
 from synthesis.images.discriminator import ImageDiscriminator
 from synthesis.images.frequencies import Frequencies
 from synthesis.images.gaussians import MOST_DIRECTIONS, ClassGaussians
+from synthesis.images.refiner import Refiner
 from synthesis.images.schema import ImageSchema
 
 HIDDEN = 32
@@ -105,6 +108,7 @@ class ImageGenerator(nn.Module):
         last = self.refine[-1]
         assert isinstance(last, nn.Conv2d)
         nn.init.zeros_(last.weight)
+        self.refiner = Refiner(channels, classes, rng=rng)
         self.labeller = ImageDiscriminator(settings.frequencies.shape, classes, rng=rng)
         self.register_buffer("labels_again", torch.zeros(1))
         self.register_buffer("shares", torch.full((classes,), 1.0 / classes))
@@ -131,21 +135,23 @@ class ImageGenerator(nn.Module):
             latent: standard normal numbers, ``(n, directions)``.
             labels: class of each image, ``(n,)``.
         """
+        return self.refine_rough(self.draw_rough(latent, labels), labels)
+
+    def draw_rough(self, latent: Tensor, labels: Tensor) -> Tensor:
+        """Return what the Gaussians say, without its haze; values may lie outside 0 to 1."""
         haze, contrast = self.curve
-        rough = (self._draw_rough(latent, labels) - haze) * contrast
-        if self._has_rounds_before_it():
-            return cut(rough)
-        refined: Tensor = rough + self.refine(rough)
-        return cut(refined)
+        rough: Tensor = (self._draw_hazy(latent, labels) - haze) * contrast
+        return rough
 
-    def _has_rounds_before_it(self) -> bool:
-        """Return whether the second stage still adds nothing, and nobody is about to train it."""
-        return not torch.is_grad_enabled() and not any(
-            bool(weight.any()) for weight in self.refine[-1].parameters()
-        )
+    def refine_rough(self, rough: Tensor, labels: Tensor) -> Tensor:
+        """Return the images of what ``draw_rough`` gave, with values from 0 to 1."""
+        if not _is_idle(self.refiner, self.refiner.last):
+            rough = rough + self.refiner(rough.clamp(-0.5, 1.5), labels)
+        if not _is_idle(self.refine, self.refine[-1]):
+            rough = rough + self.refine(rough)
+        return cut(rough)
 
-    def _draw_rough(self, latent: Tensor, labels: Tensor) -> Tensor:
-        """Return what the Gaussians say, not cut."""
+    def _draw_hazy(self, latent: Tensor, labels: Tensor) -> Tensor:
         factors = self.factors[labels]  # (n, directions, size)
         drawn = torch.baddbmm(self.means[labels, None], latent[:, None], factors).squeeze(1)
         return self.settings.frequencies.to_images(drawn)
@@ -159,7 +165,7 @@ class ImageGenerator(nn.Module):
         rng = torch.Generator().manual_seed(0)
         labels = torch.arange(_IMAGES_LOOKED_AT) % self.settings.num_classes
         latent = torch.randn(_IMAGES_LOOKED_AT, self.settings.directions, generator=rng)
-        rough = self._draw_rough(latent, labels).flatten(1)
+        rough = self._draw_hazy(latent, labels).flatten(1)
         subject = torch.quantile(rough, 0.95, dim=1).median().clamp(min=0.05)
         haze = HAZE * subject
         return torch.stack([haze, BRIGHTNESS / (subject - haze)])
@@ -184,6 +190,12 @@ class ImageGenerator(nn.Module):
         """Draw images as the rows that discriminators read, ``(num_rows, pixels + classes)``."""
         images, labels = self.draw(num_rows, rng)
         return to_rows(images, labels, self.settings.num_classes)
+
+
+def _is_idle(network: nn.Module, last: nn.Module) -> bool:
+    """Return whether a network adds nothing yet, and nobody is about to train it."""
+    is_trained = torch.is_grad_enabled() and any(p.requires_grad for p in network.parameters())
+    return not is_trained and not any(bool(weight.any()) for weight in last.parameters())
 
 
 def to_rows(images: Tensor, labels: Tensor, num_classes: int) -> Tensor:

@@ -212,6 +212,20 @@ MUTANTS = (
         tests=("tests/privacy/test_approvals.py",),
     ),
     Mutant(
+        name="details-of-images-without-sensitivity",
+        file="synthesis/images/sketch.py",
+        old="        together = math.hypot(DIAGONAL * (CONSTANT**2 + 1.0), DETAIL)\n",
+        new="        together = DIAGONAL * (CONSTANT**2 + 1.0)\n",
+        tests=("tests/synthesis/images/test_sketch.py",),
+    ),
+    Mutant(
+        name="details-of-images-without-bound",
+        file="synthesis/images/details.py",
+        old="            parts.append(whole / np.maximum(norms, _WHOLE))\n",
+        new="            parts.append(whole / np.maximum(norms * 0.5, _WHOLE))\n",
+        tests=("tests/synthesis/images/test_sketch.py",),
+    ),
+    Mutant(
         name="real-images-in-a-release-of-real-sites",
         file="server/report/model.py",
         old="if self.images.figures is not None or self.images.shows_real:",

@@ -143,7 +143,7 @@ BAD: list[Callable[[Path], Any]] = [
     write('"text"'),
     write("{}"),
     write("\x00"),
-    describe(format="fedsynth-image-generator/2"),
+    describe(format="fedsynth-image-generator/1"),
     describe(format=None),
     describe(schema=[]),
     describe(schema="any"),

@@ -14,9 +14,11 @@ from privacy.mechanisms import GRID
 from synthesis.images.schema import ImageSchema
 from synthesis.images.sketch import (
     CONSTANT,
+    DETAIL,
     DIAGONAL,
     OFF_DIAGONAL,
     ImageLayout,
+    compute_details,
     compute_features,
     compute_image_sketch,
 )
@@ -82,22 +84,24 @@ def test_an_image_is_described_to_the_bit_alike_whatever_is_beside_it(schema: Im
     layout = ImageLayout.from_schema(schema)
     number = 2000 if schema.num_pixels < 100 else 120
     pixels = draw_images(schema, ["random"] * number, 1)[:, :-1]
-    together = compute_features(layout, pixels)
-    alone = np.concatenate([compute_features(layout, each[None]) for each in pixels])
-    np.testing.assert_array_equal(alone, together)
-    for start, stop in pairwise((0, 2, 5, 12, 29, 62, number)):
-        part = compute_features(layout, np.ascontiguousarray(pixels[start:stop]))
-        np.testing.assert_array_equal(part, together[start:stop])
+    for describe in (compute_features, compute_details):
+        together = describe(layout, pixels)
+        alone = np.concatenate([describe(layout, each[None]) for each in pixels])
+        np.testing.assert_array_equal(alone, together)
+        for start, stop in pairwise((0, 2, 5, 12, 29, 62, number)):
+            part = describe(layout, np.ascontiguousarray(pixels[start:stop]))
+            np.testing.assert_array_equal(part, together[start:stop])
 
 
 @given(schemas, st.lists(st.sampled_from(LOOKS), min_size=1, max_size=6), seeds)
 def test_no_norm_is_above_the_one_that_the_sensitivity_is_of(schema, looks, seed) -> None:
-    phi = compute_features(
-        ImageLayout.from_schema(schema), draw_images(schema, looks, seed)[:, :-1]
-    )
-    squares = [math.fsum(row**2) for row in phi]  # of multiples of 2^-12: exact
-    assert max(squares) <= CONSTANT**2 + 1
+    layout, pixels = ImageLayout.from_schema(schema), draw_images(schema, looks, seed)[:, :-1]
+    phi, details = compute_features(layout, pixels), compute_details(layout, pixels)
+    # Of multiples of 2^-12: exact.
+    assert max(math.fsum(row**2) for row in phi) <= CONSTANT**2 + 1
+    assert max(math.fsum(row**2) for row in details) <= 1
     assert OFF_DIAGONAL**2 <= 2 * DIAGONAL**2
+    assert layout.sensitivity**2 >= (DIAGONAL * (CONSTANT**2 + 1)) ** 2 + DETAIL**2
     assert (phi[:, 0] == CONSTANT).all()
 
 
@@ -133,11 +137,12 @@ def test_more_images_than_are_summed_at_once_add_up_too() -> None:
 def test_a_flat_sketch_and_its_matrices_are_the_same(schema: ImageSchema, seed: int) -> None:
     layout = ImageLayout.from_schema(schema)
     flat = np.random.default_rng(seed).normal(size=layout.dimension)
-    matrices = layout.to_matrices(flat)
-    np.testing.assert_allclose(layout.to_flat(matrices), flat, rtol=1e-14)
+    matrices, details = layout.to_matrices(flat), layout.to_details(flat)
+    np.testing.assert_allclose(layout.to_flat(matrices, details), flat, rtol=1e-14)
     np.testing.assert_array_equal(matrices, matrices.transpose(0, 2, 1))
-    with pytest.raises(ValueError, match=r"sketch must have shape \(\d+,\), got \(\d+,\)"):
-        layout.to_matrices(flat[:-1])
+    for read in (layout.to_matrices, layout.to_details):
+        with pytest.raises(ValueError, match=r"sketch must have shape \(\d+,\), got \(\d+,\)"):
+            read(flat[:-1])
 
 
 def test_matrices_are_the_second_moments_of_each_class() -> None:
@@ -148,6 +153,15 @@ def test_matrices_are_the_second_moments_of_each_class() -> None:
     for number in range(schema.num_classes):
         own = phi[codes[:, -1] == number]
         np.testing.assert_allclose(matrices[number], own.T @ own, rtol=1e-13, atol=1e-13)
+
+
+def test_details_are_summed_by_class() -> None:
+    schema = SCHEMAS[5]
+    layout, codes = ImageLayout.from_schema(schema), draw_images(schema, LOOKS * 3, 4)
+    seen = compute_details(layout, codes[:, :-1])
+    found = layout.to_details(sketch_of(schema, codes))
+    for number in range(schema.num_classes):
+        np.testing.assert_array_equal(found[number], seen[codes[:, -1] == number].sum(axis=0))
 
 
 @given(schemas, st.lists(st.sampled_from(LOOKS), max_size=8), seeds)
