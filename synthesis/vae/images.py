@@ -49,8 +49,16 @@ class ImageVae(ImageGenerator):
     def decoder(self) -> ImageGenerator:
         """Return the generator alone, which is what is published."""
         alone = ImageGenerator(self.settings, rng=torch.Generator().manual_seed(0))
-        alone.load_state_dict({name: self.state_dict()[name] for name in alone.state_dict()})
+        mine, idle = self.state_dict(), alone.state_dict()
+        alone.load_state_dict(
+            {name: (idle if name.startswith("refiner.") else mine)[name] for name in idle}
+        )
         return alone
+
+    def refine_rough(self, rough: Tensor, labels: Tensor) -> Tensor:
+        """Return the images of what the first stage draws; the bound knows no refiner."""
+        refined: Tensor = rough + self.refine(rough)
+        return cut(refined)
 
 
 class ImageBound(nn.Module):

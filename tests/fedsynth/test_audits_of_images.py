@@ -99,7 +99,7 @@ def test_a_study_on_images_is_planned_with_its_noise_and_traffic(shell: CommandL
     ended = shell.run(*words)
     assert (ended.code, ended.err) == (0, "")
     said = " ".join(ended.out.split())
-    for told in ("3 sites of 400 images each", "21,450 numbers, 85.8 kB", "is not foretold"):
+    for told in ("3 sites of 400 images each", "28,650 numbers, 114.6 kB", "is not foretold"):
         assert told in said
     assert "epsilon 1 is too small for much here" in said
     assert "The rounds take 10% of the budget" in said

@@ -77,7 +77,7 @@ def test_check_shows_what_would_leave_and_changes_nothing(shell: CommandLine) ->
     before = shell.files()
     code, said = check(shell)
     assert code == 0 and shell.files() == before
-    for words in ("21,450 float32", "no record leaves", "epsilon 3.99", "sketch Gaussian"):
+    for words in ("28,650 float32", "no record leaves", "epsilon 3.99", "sketch Gaussian"):
         assert words in said
     assert "query.train" not in said and "evaluate" not in said
 

@@ -147,8 +147,17 @@ def test_classes_that_a_site_lacks_are_learned_from_the_others(
     drawn = np.bincount(lacking.synthetic[:, -1], minlength=10) / len(lacking.synthetic)
     assert (drawn > 0.05).all()
     assert accuracy_of(lacking) >= accuracy_of(release[0]) - 0.05
-    # Sketches are added up and each site's noise has its own seed, so where images lie is lost.
-    assert (lacking.synthetic == release[0].synthetic).mean() > 0.99
+
+
+def test_where_images_lie_is_lost_in_the_sum_of_sketches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each site's noise has its own seed, so the sum is the same up to the last bits of floats.
+
+    One step of the lesson is taken, for hundreds make much of last bits.
+    """
+    dealt = run(EPSILON | {"fit_steps": 1})
+    monkeypatch.setattr(simulate, "make_image_sites", lack_two_classes)
+    lacking = run(EPSILON | {"fit_steps": 1})
+    assert (lacking.synthetic == dealt.synthetic).mean() > 0.99
 
 
 @pytest.mark.parametrize(
