@@ -21,9 +21,10 @@ from synthesis.images.model_files import load_image_generator
 from synthesis.images.reading import read_image_units
 from synthesis.images.sampling import sample_images
 
-EPSILON = {"epsilon": 10.0}
+EPSILON = {"epsilon": 10.0, "fit_steps": 60}
 ONE_ROUND = {
     "epsilon": 10.0,
+    "fit_steps": 60,
     "adversarial_share": 0.3,
     "rounds": 1,
     "discriminator_steps": 3,

@@ -14,7 +14,13 @@ from synthesis.images.model_files import load_image_generator
 from synthesis.images.sampling import sample_images
 from synthesis.vae.images import VAE_HIDDEN
 
-ASKED = {"model": "vae", "epsilon": 10.0, "rounds": 2, "discriminator_steps": 6}
+ASKED = {
+    "model": "vae",
+    "epsilon": 10.0,
+    "fit_steps": 60,
+    "rounds": 2,
+    "discriminator_steps": 6,
+}
 
 
 @pytest.mark.slow
