@@ -36,9 +36,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone]
 SITES = ("north", "south")
 LONGEST_S = 240.0
 LONGEST_IDLE_S = 12.0
-# Mean of simulations with two sites, a hold-out of 0.1 and the settings of the study, seeds 0 to 2:
-# 0.8985, 0.8989, 0.9012. The noise of real sites has no seed, so no single run is the measure.
-SIMULATED_AUC = 0.8995
+# Mean of simulations with two sites, a hold-out of 0.1 and the settings of the study, seeds 0 to 3:
+# 0.9033, 0.9049, 0.9014, 0.9057. The noise of real sites has no seed, so no single run is the
+# measure.
+SIMULATED_AUC = 0.9038
 
 
 @dataclass(frozen=True, kw_only=True)
