@@ -19,8 +19,10 @@ from synthesis.mixing import Mixing
 def release(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[fedsynth.ImageSimulationResult, Path]:
-    folder = tmp_path_factory.mktemp("api") / "release"
-    result = fedsynth.simulate(demo="digits", sites=2, epsilon=10.0, rows=300, out=folder)
+    place = tmp_path_factory.mktemp("api")
+    study, folder = place / "study.toml", place / "release"
+    study.write_text('name = "api"\nmodel = "images"\nepsilon = 10.0\nfit_steps = 20\n')
+    result = fedsynth.simulate(study, demo="digits", sites=2, rows=300, out=folder)
     assert isinstance(result, fedsynth.ImageSimulationResult)
     return result, folder
 

@@ -7,14 +7,14 @@ mutant that no test notices makes the program end with 1.
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from forked_pytest import run_pytest
 
 ROOT = Path(__file__).parents[2]
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", "*.egg-info", "demo")
@@ -252,21 +252,12 @@ def is_caught(mutant: Mutant) -> bool:
                 f"mutant {mutant.name}: {mutant.file} was changed; bring it up to date"
             )
         path.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
-        ended = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutant.tests],
-            cwd=copy,
-            env=os.environ | {"PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if ended.returncode not in (0, 1):
-        raise RuntimeError(f"mutant {mutant.name}: the tests did not run:\n{ended.stdout[-2000:]}")
-    if ended.returncode == 1 and "error" in ended.stdout.splitlines()[-1]:
-        raise RuntimeError(
-            f"mutant {mutant.name}: the change is no Python:\n{ended.stdout[-2000:]}"
-        )
-    return ended.returncode == 1
+        code, said = run_pytest(copy, mutant.tests)
+    if code not in (0, 1):
+        raise RuntimeError(f"mutant {mutant.name}: the tests did not run:\n{said[-2000:]}")
+    if code == 1 and "error" in said.splitlines()[-1]:
+        raise RuntimeError(f"mutant {mutant.name}: the change is no Python:\n{said[-2000:]}")
+    return code == 1
 
 
 def main(names: Sequence[str]) -> int:
