@@ -39,6 +39,7 @@ from server.pooling import (
     weigh_sites,
 )
 from server.question import hello_of, settings_of
+from server.round_images import RoundImages
 from server.rounds import Rounds
 from server.study import Study
 from strategies import protocol
@@ -131,7 +132,8 @@ class Coordinator:
             lambda: make_central_steps(self.study, self._layout, fitted, groups, epsilons),
         )
         begun = start_rounds(self.study, self.schema, fitted)
-        trained = self._rounds.run(grid, strategy, begun, noise_std)
+        images = RoundImages(self.study, self.schema, fitted)
+        trained = self._rounds.run(grid, strategy, begun, noise_std, images.draw)
         generator = finish_rounds(self.study, self.schema, trained, fitted)
         evaluation = self._evaluate(grid, list(sketches.valid), generator, rows)
         canaries = self._auditor.open_coins(grid, sketches, fitted, missing)
@@ -149,6 +151,7 @@ class Coordinator:
             apart=lacking.name_apart(self._layout, pooled, self.schema),
             phases=tuple(self._conversation.phases),
             rounds=strategy.rounds,
+            round_images=images.drawn,
             evaluation=evaluation,
             left_out=dict(self._conversation.left_out),
             canaries=canaries,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -72,12 +73,20 @@ def draw_records(generator: AnyGenerator, schema: AnySchema, number: int, *, see
     return sample_table(generator, schema, number, seed=seed)
 
 
-def picture_records(records: Records, schema: AnySchema) -> Images | None:
-    """Return what published images look like, without any real one; None for a table."""
+def picture_records(
+    records: Records, schema: AnySchema, rounds: Sequence[Codes] = ()
+) -> Images | None:
+    """Return what published images look like, without any real one; None for a table.
+
+    Args:
+        records: what ``draw_records`` returned.
+        schema: public.
+        rounds: a few images of every class after each round.
+    """
     if not isinstance(schema, ImageSchema):
         return None
     assert isinstance(records, np.ndarray)
-    return build_images(schema, records)
+    return build_images(schema, records, rounds=rounds)
 
 
 def write_any_release(

@@ -10,7 +10,7 @@ from flwr.serverapp import Grid
 from torch import nn
 
 from server.central_steps import CentralSteps
-from server.checkpoint import Checkpoint
+from server.checkpoint import Checkpoint, Tensors
 from server.conversation import OnEvent
 from server.pooling import SiteWeight, settings_of_all
 from server.question import settings_of
@@ -82,7 +82,12 @@ class Rounds:
         )
 
     def run(
-        self, grid: Grid, strategy: FederatedGenerator, fitted: nn.Module, noise_std: float
+        self,
+        grid: Grid,
+        strategy: FederatedGenerator,
+        fitted: nn.Module,
+        noise_std: float,
+        look: Callable[[nn.Module], None],
     ) -> nn.Module:
         """Return what the rounds make of a generator; itself where the study has none.
 
@@ -91,6 +96,7 @@ class Rounds:
             strategy: as ``make_strategy`` gave it.
             fitted: to the sketch, or an autoencoder of that.
             noise_std: of every entry of the pooled sketch.
+            look: shown what every round left, of an earlier life too.
 
         Raises:
             StudyFailed: if no round counted.
@@ -98,14 +104,21 @@ class Rounds:
         if self._study.rounds == 0:
             return fitted
 
+        generator = copy.deepcopy(fitted)
+
         def keep(flower_round: int, arrays: ArrayRecord) -> None:
             if flower_round > 0:
                 record, state = strategy.rounds[-1], self._rule.state
                 self._checkpoint.keep_round(record, arrays_of(arrays), state)
                 self._checkpoint.keep_receipts(self._receipts.latest)
+                load_weights(generator, arrays_of(arrays))
+                look(generator)
 
-        generator = copy.deepcopy(fitted)
-        load_weights(generator, self._checkpoint.find_rounds().weights or weights_of(fitted))
+        weights: Tensors = weights_of(fitted)
+        for weights in self._checkpoint.find_rounds().weights:
+            load_weights(generator, weights)
+            look(generator)
+        load_weights(generator, weights)
         settings = settings_of(self._study)
         settings.update(settings_of_all(noise_std))
         result = strategy.start(

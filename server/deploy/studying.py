@@ -106,7 +106,7 @@ def _release(
     num_rows = order.num_rows or estimated
     canaries = state_canaries(study, schema, outcome, names)
     records = draw_records(outcome.generator, schema, num_rows, seed=study.seed)
-    images = picture_records(records, schema)
+    images = picture_records(records, schema, outcome.round_images)
     report = order.publication.write_into(
         make_report(study, schema, outcome, names, num_rows, canaries, images)
     )

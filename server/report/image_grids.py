@@ -1,10 +1,10 @@
 """From images to the part of a report that shows them."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from server.report.images import PNG_PREFIX, Grid, ImageFigures, Images
+from server.report.images import PNG_PREFIX, Grid, ImageFigures, Images, RoundGrid
 
 if TYPE_CHECKING:  # a report is read without what draws it
     from synthesis.images.schema import ImageSchema
@@ -17,6 +17,7 @@ def build_images(
     schema: "ImageSchema",
     synthetic: "Codes",
     *,
+    rounds: "Sequence[Codes]" = (),
     beside: "Mapping[str, Codes] | None" = None,
     figures: ImageFigures | None = None,
 ) -> Images:
@@ -25,6 +26,7 @@ def build_images(
     Args:
         schema: of the images.
         synthetic: the published images, ``(n, num_pixels + 1)``.
+        rounds: a few images of every class after each round.
         beside: further images by the kind of their picture; real ones in simulations alone.
         figures: measured against real images, in simulations alone.
     """
@@ -34,13 +36,23 @@ def build_images(
     return Images(
         shape=schema.shape,
         classes=schema.classes,
-        grids=tuple(_draw(kind, codes, schema) for kind, codes in shown.items()),
+        grids=tuple(
+            Grid.model_validate({"kind": kind, "png": _draw(codes, schema)})
+            for kind, codes in shown.items()
+        ),
+        rounds=tuple(
+            RoundGrid(server_round=number, png=_draw(codes, schema))
+            for number, codes in enumerate(rounds, start=1)
+        ),
         figures=figures,
     )
 
 
-def _draw(kind: str, codes: "Codes", schema: "ImageSchema") -> Grid:
+def _draw(codes: "Codes", schema: "ImageSchema") -> str:
+    import numpy as np
+
     from synthesis.images.pictures import draw_grid
 
-    png = base64.b64encode(draw_grid(codes, schema)).decode("ascii")
-    return Grid.model_validate({"kind": kind, "png": f"{PNG_PREFIX}{png}"})
+    per_class = int(np.bincount(codes[:, -1]).max())
+    png = base64.b64encode(draw_grid(codes, schema, per_class)).decode("ascii")
+    return f"{PNG_PREFIX}{png}"

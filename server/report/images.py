@@ -65,6 +65,15 @@ class Grid(Part):
     """The picture."""
 
 
+class RoundGrid(Part):
+    """What the generator drew after one round: a few images of every class, a line for each."""
+
+    server_round: Count
+    """From 1."""
+    png: Annotated[str, Field(pattern=r"^data:image/png;base64,[A-Za-z0-9+/=]+$")]
+    """The picture."""
+
+
 class Images(Part):
     """What the images of a release look like."""
 
@@ -74,6 +83,8 @@ class Images(Part):
     """Names of the classes, from the top of a grid to its foot."""
     grids: tuple[Grid, ...]
     """Pictures."""
+    rounds: tuple[RoundGrid, ...] = ()
+    """One picture per round, all from the same latent numbers."""
     figures: ImageFigures | None = None
     """None where nobody may see all real images."""
 

@@ -58,6 +58,7 @@ def assess_images(
     images = build_images(
         schema,
         synthetic,
+        rounds=outcome.round_images,
         beside=beside,
         figures=ImageFigures(
             train_images=len(train),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from image_sites import IMAGES, make_image_study, write_image_sites
@@ -59,3 +60,6 @@ def test_a_coordinator_that_died_resumes_from_what_it_kept(tmp_path: Path) -> No
     assert [record.valid for record in found.rounds] == [(101, 102, 103)] * 2
     again, _ = live(home)  # a study that has ended gives the same once more
     assert torch.equal(weights_of(again), weights_of(expected))
+    for each in (found, again):  # what was drawn after rounds of an earlier life is drawn anew
+        for drawn, first in zip(each.round_images, expected.round_images, strict=True):
+            np.testing.assert_array_equal(drawn, first)
