@@ -42,7 +42,8 @@ def partition_table(
         table: all rows of the simulation.
         num_sites: sites to make; a partition by column or by sizes has a number of its own.
         alpha: Dirichlet concentration, > 0; small values mean more skew.
-        label: column whose shares differ between sites under ``dirichlet`` without a name.
+        label: column whose shares differ between sites under ``dirichlet`` without a name, and
+            of whose values each site lacks some under ``lacking``.
         rng: source of the split.
 
     Raises:
@@ -52,6 +53,8 @@ def partition_table(
         return partition_iid(len(table), num_sites, rng)
     if spec.kind is PartitionKind.SIZES:
         return partition_by_sizes(len(table), spec.sizes, rng)
+    if spec.kind is PartitionKind.LACKING:
+        return partition_lacking(_column_of(table, label), num_sites, spec.lacking, rng)
     if spec.kind is PartitionKind.DIRICHLET:
         values = _column_of(table, spec.column or label)
         if spec.column is not None:
@@ -133,6 +136,41 @@ def partition_dirichlet(
         f"alpha={alpha} left a site without rows in {_MAX_DRAWS} draws of {num_sites} sites; "
         "raise alpha or ask for fewer sites.",
         argument="alpha",
+    )
+
+
+def partition_lacking(
+    values: Sequence[object] | pd.Series, num_sites: int, lacking: int, rng: np.random.Generator
+) -> Partition:
+    """Let every site lack some values, in turn, and deal the rows of each to the other sites.
+
+    Args:
+        values: the value of each row; missing counts as a value of its own.
+        num_sites: number of sites, at least 2 and at most one for each row.
+        lacking: values that a site lacks, >= 1; the first site lacks the first ones, and so on.
+        rng: source of the split.
+
+    Raises:
+        InputError: if a value would be at no site, or a site would have no row.
+    """
+    codes, levels = _factorize(_to_series(values))
+    _check_num_sites(num_sites, len(codes))
+    lacked = (np.arange(num_sites * lacking) % len(levels)).reshape(num_sites, lacking)
+    site_of_row = np.empty(len(codes), dtype=np.int64)
+    for level in range(len(levels)):
+        having = np.flatnonzero((lacked != level).all(axis=1))
+        if len(having) == 0:
+            break
+        members = rng.permutation(np.flatnonzero(codes == level))
+        site_of_row[members] = having[np.arange(len(members)) % len(having)]
+    else:
+        parts = [np.flatnonzero(site_of_row == site) for site in range(num_sites)]
+        if all(map(len, parts)):
+            return _numbered(parts)
+    raise InputError(
+        f"partition lacking:{lacking} must leave every value a site, and every site a row, and "
+        f"with {len(levels)} values and {num_sites} sites it does not; let sites lack fewer.",
+        argument="partition",
     )
 
 

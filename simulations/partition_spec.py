@@ -16,6 +16,7 @@ class PartitionKind(Enum):
     DIRICHLET = "dirichlet"
     COLUMN = "column"
     SIZES = "sizes"
+    LACKING = "lacking"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +28,13 @@ class PartitionSpec:
         column: whose values name the sites, or whose shares differ between them under
             ``PartitionKind.DIRICHLET``; None there stands for the label.
         sizes: of the sites, in proportion, under ``PartitionKind.SIZES``.
+        lacking: values of the label that every site lacks, under ``PartitionKind.LACKING``.
     """
 
     kind: PartitionKind
     column: str | None = None
     sizes: tuple[float, ...] = ()
+    lacking: int = 0
 
     @property
     def tells_sites(self) -> bool:
@@ -40,7 +43,7 @@ class PartitionSpec:
 
 
 def parse_partition(text: str) -> PartitionSpec:
-    """Read ``iid``, ``sizes:7,2,1``, ``dirichlet``, ``dirichlet:NAME`` or ``column:NAME``.
+    """Read ``iid``, ``sizes:7,2,1``, ``lacking:2``, ``dirichlet[:NAME]`` or ``column:NAME``.
 
     Raises:
         InputError: if the text is none of these.
@@ -52,10 +55,13 @@ def parse_partition(text: str) -> PartitionSpec:
         return PartitionSpec(kind=PartitionKind(kind))
     if kind == PartitionKind.SIZES.value and (sizes := _parse_sizes(column)):
         return PartitionSpec(kind=PartitionKind.SIZES, sizes=sizes)
+    if kind == PartitionKind.LACKING.value and column.isdecimal() and int(column) > 0:
+        return PartitionSpec(kind=PartitionKind.LACKING, lacking=int(column))
     raise InputError(
         f"partition must be iid, dirichlet, dirichlet:NAME or column:NAME, or sizes such as "
-        f"sizes:70,20,10, got {text!r}; write column:NAME with the column whose values name the "
-        "sites, or dirichlet:NAME with the one whose shares shall differ between them.",
+        f"sizes:70,20,10, or lacking:N, got {text!r}; write column:NAME with the column whose "
+        "values name the sites, dirichlet:NAME with the one whose shares shall differ between "
+        "them, or lacking:2 for sites that each have no row of two values of the label.",
         argument="partition",
     )
 

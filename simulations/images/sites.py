@@ -82,7 +82,7 @@ def make_image_sites(settings: SimulationSettings) -> SimulatedImages:
     spec = parse_partition(settings.partition)
     if spec.kind is PartitionKind.COLUMN or spec.column is not None:
         raise InputError(
-            f"partition must be iid, dirichlet or sizes:... for images, got "
+            f"partition must be iid, dirichlet, sizes:... or lacking:N for images, got "
             f"{settings.partition!r}: they have a class and no columns.",
             argument="partition",
         )

@@ -14,6 +14,7 @@ from simulations.partition import (
     partition_by_sizes,
     partition_dirichlet,
     partition_iid,
+    partition_lacking,
     partition_table,
 )
 from simulations.partition_spec import PartitionKind, PartitionSpec, parse_partition
@@ -245,3 +246,28 @@ def test_sizes_that_leave_a_site_without_rows() -> None:
         partition_by_sizes(10, (1000, 1), np.random.default_rng(0))
     with pytest.raises(InputError, match="at least 2"):
         partition_by_sizes(10, (1.0,), np.random.default_rng(0))
+
+
+@settings(max_examples=30, deadline=None)
+@given(num_sites=st.integers(3, 6), lacking=st.integers(1, 2), extra=st.integers(0, 40))
+def test_every_site_lacks_some_values_in_turn(num_sites: int, lacking: int, extra: int) -> None:
+    values = [number % 7 for number in range(100 + extra)]
+    made = partition_lacking(values, num_sites, lacking, rng())
+    check_whole(made, len(values))
+    for site, rows in enumerate(made.rows):
+        lacked = {(site * lacking + more) % 7 for more in range(lacking)}
+        assert {values[row] for row in rows} == set(range(7)) - lacked
+    whole = parse_partition(f"lacking:{lacking}")
+    assert (whole.lacking, whole.tells_sites) == (lacking, False)
+
+
+@pytest.mark.parametrize("text", ["lacking", "lacking:", "lacking:0", "lacking:x", "lacking:-1"])
+def test_lacking_nothing_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"or lacking:2 for sites that each have no row of two"):
+        parse_partition(text)
+
+
+@pytest.mark.parametrize(("values", "lacking"), [("aa", 1), ("abab", 2), ("abc" * 5, 3)])
+def test_a_value_that_no_site_would_have_is_refused(values: str, lacking: int) -> None:
+    with pytest.raises(InputError, match="let sites lack fewer"):
+        partition_lacking(list(values), 2, lacking, rng())

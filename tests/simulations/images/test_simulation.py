@@ -13,7 +13,7 @@ from report_schema import find_errors
 
 from server.attestation import verify_release
 from server.report.assessment import answer_questions
-from simulations.images import ImageSimulationResult, is_of_images, run_image_simulation, simulate
+from simulations.images import ImageSimulationResult, is_of_images, run_image_simulation
 from simulations.images.sites import SimulatedImages, make_image_sites
 from simulations.settings import SimulationSettings
 from synthesis import InputError
@@ -133,36 +133,22 @@ def test_a_study_over_other_partitions_makes_all_classes(partition: str) -> None
     assert set(result.synthetic[:, -1]) == set(range(10))
 
 
-def lack_two_classes(settings: SimulationSettings) -> SimulatedImages:
-    """Four sites, none of which has all digits: site k has neither 2k nor 2k + 1."""
-    dealt = make_image_sites(settings)
-    train, rng = dealt.train, np.random.default_rng(0)
-    allowed = np.array([[label // 2 != site for site in range(4)] for label in range(10)])
-    places = [rng.choice(np.flatnonzero(allowed[label])) for label in train[:, -1]]
-    tables = tuple(train[np.array(places) == site] for site in range(4))
-    for site, table in enumerate(tables):
-        assert not set(table[:, -1]) & {2 * site, 2 * site + 1}
-    return SimulatedImages(schema=dealt.schema, names=dealt.names, tables=tables, test=dealt.test)
-
-
-def test_classes_that_a_site_lacks_are_learned_from_the_others(
-    release, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(simulate, "make_image_sites", lack_two_classes)
-    lacking = run(EPSILON)
+def test_classes_that_a_site_lacks_are_learned_from_the_others(release) -> None:
+    lacking = run(EPSILON, partition="lacking:2")
+    for site, table in enumerate(lacking._sites.tables):
+        assert set(range(10)) - set(table[:, -1]) == {2 * site, 2 * site + 1}
     drawn = np.bincount(lacking.synthetic[:, -1], minlength=10) / len(lacking.synthetic)
     assert (drawn > 0.05).all()
     assert accuracy_of(lacking) >= accuracy_of(release[0]) - 0.05
 
 
-def test_where_images_lie_is_lost_in_the_sum_of_sketches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_images_lie_is_lost_in_the_sum_of_sketches() -> None:
     """Each site's noise has its own seed, so the sum is the same up to the last bits of floats.
 
     One step of the lesson is taken, for hundreds make much of last bits.
     """
-    dealt = run(EPSILON | {"fit_steps": 1})
-    monkeypatch.setattr(simulate, "make_image_sites", lack_two_classes)
-    lacking = run(EPSILON | {"fit_steps": 1})
+    once = EPSILON | {"fit_steps": 1}
+    dealt, lacking = run(once), run(once, partition="lacking:2")
     assert (lacking.synthetic == dealt.synthetic).mean() > 0.99
 
 
