@@ -142,6 +142,19 @@ def test_large_sites_with_images_have_rounds(
     assert study.discriminator_steps == 50
 
 
+@pytest.mark.parametrize(("epsilon", "steps"), [(0.25, 25), (1, 50), (10.0, 158), (100.0, 200)])
+def test_a_larger_budget_bears_more_steps(epsilon: float, steps: int) -> None:
+    assert parse_study({"model": "images", "epsilon": epsilon}).discriminator_steps == steps
+    named = parse_study({"model": "images", "epsilon": epsilon, "discriminator_steps": 7})
+    assert named.discriminator_steps == 7
+
+
+@pytest.mark.parametrize("epsilon", [0, -1.0, "much", float("nan")])
+def test_no_budget_is_still_one_sentence(epsilon: object) -> None:
+    with pytest.raises(InputError, match="epsilon"):
+        parse_study({"model": "images", "epsilon": epsilon})
+
+
 def test_a_study_file_on_images_has_no_rounds_unless_it_says_so(tmp_path: Path) -> None:
     file = tmp_path / "study.toml"
     file.write_text('model = "images"\n')
