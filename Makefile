@@ -11,6 +11,8 @@ PINS := pyproject.toml constraints.txt
 # memory where 4 GB of it are free and programs may be run from there.
 IN_MEMORY := $(shell grep -q '^tmpfs /dev/shm .*noexec' /proc/mounts 2>/dev/null || \
   df -Pm /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 >= 4096 {print "PYTEST_DEBUG_TEMPROOT=/dev/shm"}')
+# Imports are half of many a test, so compiled files are kept, whatever the surroundings say.
+unexport PYTHONDONTWRITEBYTECODE
 TEST_ENV := OMP_NUM_THREADS=1 $(IN_MEMORY)
 
 .PHONY: help demo test test-slow test-long bench check lint clean
