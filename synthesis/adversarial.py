@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from synthesis.discriminator import Discriminator
@@ -86,10 +87,15 @@ def improve_generator(
             excess = sketch_loss.penalised(generator.mixture()) - floor
             loss = loss + settings.sketch_weight * functional.relu(excess)
         if settings.proximal > 0:
-            pairs = zip(generator.parameters(), start, strict=True)
-            away = torch.stack([(now - then).square().sum() for now, then in pairs]).sum()
+            away = square_distance(list(generator.parameters()), start)
             loss = loss + settings.proximal / 2 * away
         loss.backward()
         optimizer.step()
         update_average(average, generator, decay=min(0.9, step / (step + 5)))
     return average
+
+
+def square_distance(now: Sequence[Tensor], then: Sequence[Tensor]) -> Tensor:
+    """Return the squared distance of weights to earlier ones, for a proximal term."""
+    pairs = zip(now, then, strict=True)
+    return torch.stack([(one - other).square().sum() for one, other in pairs]).sum()

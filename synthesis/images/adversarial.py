@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from synthesis.adversarial import GeneratorStepSettings
+from synthesis.adversarial import GeneratorStepSettings, square_distance
 from synthesis.images.discriminator import ImageDiscriminator
 from synthesis.images.generator import ImageGenerator, to_rows
 from synthesis.images.schema import ImageSchema
@@ -69,15 +69,18 @@ def improve_image_generator(
     generator.labeller.load_state_dict(discriminator.state_dict())
     if not sees_fakes(generator, discriminator, schema, rng):
         return generator
-    optimizer = torch.optim.Adam(
-        generator.refine.parameters(), lr=settings.learning_rate, betas=(0.5, 0.9)
-    )
+    weights: list[Tensor] = list(generator.refine.parameters())
+    optimizer = torch.optim.Adam(weights, lr=settings.learning_rate, betas=(0.5, 0.9))
+    start = [weight.detach().clone() for weight in weights]
     average = copy.deepcopy(generator)
     for step in range(settings.steps):
         optimizer.zero_grad()
         images, labels = generator.draw(settings.batch_size, rng)
         rows = to_rows(move(images, schema, rng), labels, schema.num_classes)
-        functional.softplus(-discriminator(rows)).mean().backward()
+        loss = functional.softplus(-discriminator(rows)).mean()
+        if settings.proximal > 0:
+            loss = loss + settings.proximal / 2 * square_distance(weights, start)
+        loss.backward()
         optimizer.step()
         update(average, generator, decay=min(0.9, step / (step + 5)))
     return average

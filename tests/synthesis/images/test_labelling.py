@@ -104,3 +104,20 @@ def test_a_round_begins_with_the_global_labeller_and_ends_with_the_new_one() -> 
     )
     assert torch.equal(found.labeller.head.weight, trained.head.weight)
     torch.testing.assert_close(found.draw(20, seeded())[0], images)
+
+
+def test_a_proximal_term_holds_the_generator_to_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synthesis.images.adversarial.LEAST_SEEN", 0.0)
+
+    def moved(proximal: float) -> float:
+        generator, _ = make_generator()
+        before = torch.nn.utils.parameters_to_vector(generator.refine.parameters()).detach().clone()
+        settings = GeneratorStepSettings(steps=5, batch_size=20, proximal=proximal)
+        found = improve_image_generator(
+            generator, make_discriminator(7), SCHEMA, settings, rng=seeded()
+        )
+        after = torch.nn.utils.parameters_to_vector(found.refine.parameters()).detach()
+        return float((after - before).norm())
+
+    free, loose, tight = map(moved, (0.0, 1.0, 1e4))
+    assert free > loose > tight > 0
