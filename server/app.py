@@ -46,6 +46,7 @@ from strategies import protocol
 from strategies.aggregation import PooledSketch
 from strategies.arrays import ArraySpec
 from strategies.collect import Answers, wait_for_nodes
+from strategies.federated_generator import FederatedGenerator
 from strategies.protocol import QUERY_HELLO, QUERY_SKETCH, SKETCH, STATISTICS
 from strategies.receipts import ReceiptBook
 from strategies.robust_sketch import LEVEL
@@ -131,10 +132,8 @@ class Coordinator:
             ask_groups(self._layout, pooled, groups),
             lambda: make_central_steps(self.study, self._layout, fitted, groups, epsilons),
         )
-        begun = start_rounds(self.study, self.schema, fitted)
         images = RoundImages(self.study, self.schema, fitted)
-        trained = self._rounds.run(grid, strategy, begun, noise_std, images.draw)
-        generator = finish_rounds(self.study, self.schema, trained, fitted)
+        generator = self._run_rounds(grid, strategy, fitted, noise_std, images)
         evaluation = self._evaluate(grid, list(sketches.valid), generator, rows)
         canaries = self._auditor.open_coins(grid, sketches, fitted, missing)
         self._close(grid, list(hello))
@@ -228,6 +227,18 @@ class Coordinator:
         )
         self._conversation.phases.append(phase)
         return generator, rows
+
+    def _run_rounds(
+        self,
+        grid: Grid,
+        strategy: FederatedGenerator,
+        fitted: AnyGenerator,
+        noise_std: float,
+        images: RoundImages,
+    ) -> AnyGenerator:
+        begun = start_rounds(self.study, self.schema, fitted)
+        trained = self._rounds.run(grid, strategy, begun, noise_std, images.draw)
+        return finish_rounds(self.study, self.schema, trained, fitted)
 
     def _evaluate(
         self, grid: Grid, nodes: list[int], generator: AnyGenerator, rows: float

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from opacus.accountants import RDPAccountant
 from private_steps import (
@@ -49,6 +49,7 @@ def check_exact(real: Tensor, fake: Tensor, clip: float, seed: int, hidden: int 
     clip=st.sampled_from(CLIPS),
     seed=st.integers(0, 999),
 )
+@example(width=1, hidden=3, rows=2, fakes=1, clip=1.0, seed=466)  # records that nearly cancel
 def test_the_sum_is_that_of_rows_taken_one_by_one(width, hidden, rows, fakes, clip, seed) -> None:
     real = draw_fakes(rows, width, seed + 1)
     check_exact(real, draw_fakes(fakes, width, seed), clip, seed, hidden)
