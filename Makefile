@@ -13,6 +13,8 @@ IN_MEMORY := $(shell grep -q '^tmpfs /dev/shm .*noexec' /proc/mounts 2>/dev/null
   df -Pm /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 >= 4096 {print "PYTEST_DEBUG_TEMPROOT=/dev/shm"}')
 # Imports are half of many a test, so compiled files are kept, whatever the surroundings say.
 unexport PYTHONDONTWRITEBYTECODE
+# Two at a time, neighbours at the same worker, so that what a module prepares is prepared once.
+PAIR := -n 2 --dist worksteal
 TEST_ENV := OMP_NUM_THREADS=1 $(IN_MEMORY)
 
 .PHONY: help demo test test-slow test-long bench check lint clean
@@ -34,17 +36,17 @@ demo: $(VENV)/.runtime-ready
 
 test: check
 	@echo "Running the default tests."
-	@$(TEST_ENV) $(BIN)/python -m pytest -n 2
+	@$(TEST_ENV) $(BIN)/python -m pytest $(PAIR)
 
 test-slow: $(VENV)/.dev-ready
 	@echo "Running the slow tests that bear no other beside them."
 	@$(TEST_ENV) $(BIN)/python -m pytest -m "slow and alone"
 	@echo "Running the other slow tests, two at a time."
-	@$(TEST_ENV) $(BIN)/python -m pytest -m "slow and not alone and not long" -n 2
+	@$(TEST_ENV) $(BIN)/python -m pytest -m "slow and not alone and not long" $(PAIR)
 
 test-long: $(VENV)/.dev-ready
 	@echo "Running the tests that take minutes each, two at a time."
-	@$(TEST_ENV) $(BIN)/python -m pytest -m "slow and long" -n 2
+	@$(TEST_ENV) $(BIN)/python -m pytest -m "slow and long" $(PAIR)
 
 bench: $(VENV)/.dev-ready
 	@for part in startup step sketch sampler federation; do \

@@ -39,9 +39,10 @@ def test_the_slow_tests_are_run_in_parts_that_make_a_whole() -> None:
     runs = re.findall(r'pytest -m "([^"]+)"(.*)', target.group(1))
     assert runs == [
         ("slow and alone", ""),
-        ("slow and not alone and not long", " -n 2"),
+        ("slow and not alone and not long", " $(PAIR)"),
     ]
-    assert 'pytest -m "slow and long" -n 2' in MAKEFILE  # the rest, which a person runs
+    assert "PAIR := -n 2 --dist worksteal\n" in MAKEFILE
+    assert 'pytest -m "slow and long" $(PAIR)' in MAKEFILE  # the rest, which a person runs
 
 
 def test_ci_has_the_services_before_it_tests() -> None:
