@@ -107,12 +107,14 @@ def test_a_byte_that_was_changed_is_found(story: Story, study: str) -> None:
 
 
 def test_the_page_shows_published_images_and_no_real_one(story: Story) -> None:
-    for study in (SKETCH, ROUNDS):
+    for study, rounds in ((SKETCH, 0), (ROUNDS, 1)):
         images = story.report(study)["images"]
         assert [grid["kind"] for grid in images["grids"]] == ["synthetic"]
         assert images["figures"] is None
         page = (story.lab.release(study) / "report.html").read_text(encoding="utf-8")
-        assert page.count("data:image/png") == 1 and images["grids"][0]["png"] in page
+        assert [each["server_round"] for each in images["rounds"]] == [1] * rounds
+        shown = [images["grids"][0]["png"], *(each["png"] for each in images["rounds"])]
+        assert page.count("data:image/png") == len(shown) and all(png in page for png in shown)
         for words in ("Published.", "made these images together", "second moments of the images"):
             assert words in page
         for words in ("Nearest real", "real rows", "this table", "simulation:"):
