@@ -17,7 +17,7 @@ from pathlib import Path
 from forked_pytest import run_pytest
 
 ROOT = Path(__file__).parents[2]
-_LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", "*.egg-info", "demo")
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", "*.egg-info", "demo")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,7 +244,7 @@ def is_caught(mutant: Mutant) -> bool:
     """
     with tempfile.TemporaryDirectory(prefix="fedsynth-mutant-") as folder:
         copy = Path(folder) / "fedsynth"
-        shutil.copytree(ROOT, copy, ignore=_LEFT_OUT)
+        shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
         path = copy / mutant.file
         source = path.read_text(encoding="utf-8")
         if source.count(mutant.old) != 1:
