@@ -23,7 +23,7 @@ from fedsynth.site import site_app
 
 DEFAULT_OUT = Path("release")
 Partition = Annotated[
-    str | None, typer.Option(help="iid, sizes:7,2,1, dirichlet[:NAME] or column:NAME.")
+    str | None, typer.Option(help="iid, sizes:7,2,1, lacking:2, dirichlet[:NAME] or column:NAME.")
 ]
 SyntheticRows = Annotated[
     int | None, typer.Option(help="Synthetic rows. (default: as many as real)")

@@ -8,6 +8,9 @@ from enum import Enum
 
 from synthesis.errors import InputError
 
+_MOST_DIGITS = 4
+"""Of a number of values; no column of a schema has more."""
+
 
 class PartitionKind(Enum):
     """How rows find their site."""
@@ -55,7 +58,7 @@ def parse_partition(text: str) -> PartitionSpec:
         return PartitionSpec(kind=PartitionKind(kind))
     if kind == PartitionKind.SIZES.value and (sizes := _parse_sizes(column)):
         return PartitionSpec(kind=PartitionKind.SIZES, sizes=sizes)
-    if kind == PartitionKind.LACKING.value and column.isdecimal() and int(column) > 0:
+    if kind == PartitionKind.LACKING.value and _is_count(column):
         return PartitionSpec(kind=PartitionKind.LACKING, lacking=int(column))
     raise InputError(
         f"partition must be iid, dirichlet, dirichlet:NAME or column:NAME, or sizes such as "
@@ -73,3 +76,7 @@ def _parse_sizes(text: str) -> tuple[float, ...]:
     except ValueError:
         return ()
     return sizes if all(0 < size < math.inf for size in sizes) else ()
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _MOST_DIGITS and int(text) > 0

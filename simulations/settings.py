@@ -37,7 +37,7 @@ class SimulationSettings(BaseModel):
         data: a table of your own instead, CSV or Parquet, with ``schema_file``.
         schema_file: its schema, TOML (``schema`` in the file).
         sites: number of sites; a partition by column takes it from the column.
-        partition: ``iid``, ``sizes:7,2,1``, ``dirichlet``, ``dirichlet:NAME`` or ``column:NAME``.
+        partition: ``iid``, ``sizes:7,2,1``, ``lacking:2``, ``dirichlet[:NAME]`` or ``column:NAME``.
         alpha: Dirichlet concentration; small values mean more skew.
         seed: makes the whole simulation repeatable, noise included.
         rows: synthetic rows to publish; as many as training rows when left out.

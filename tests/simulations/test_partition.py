@@ -261,13 +261,17 @@ def test_every_site_lacks_some_values_in_turn(num_sites: int, lacking: int, extr
     assert (whole.lacking, whole.tells_sites) == (lacking, False)
 
 
-@pytest.mark.parametrize("text", ["lacking", "lacking:", "lacking:0", "lacking:x", "lacking:-1"])
+@pytest.mark.parametrize(
+    "text", ["lacking", "lacking:", "lacking:0", "lacking:x", "lacking:-1", "lacking:99999"]
+)
 def test_lacking_nothing_is_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"or lacking:2 for sites that each have no row of two"):
         parse_partition(text)
 
 
-@pytest.mark.parametrize(("values", "lacking"), [("aa", 1), ("abab", 2), ("abc" * 5, 3)])
+@pytest.mark.parametrize(
+    ("values", "lacking"), [("aa", 1), ("abab", 2), ("abc" * 5, 3), ("abab", 9999)]
+)
 def test_a_value_that_no_site_would_have_is_refused(values: str, lacking: int) -> None:
     with pytest.raises(InputError, match="let sites lack fewer"):
         partition_lacking(list(values), 2, lacking, rng())
