@@ -237,7 +237,7 @@ class Coordinator:
         images: RoundImages,
     ) -> AnyGenerator:
         begun = start_rounds(self.study, self.schema, fitted)
-        trained = self._rounds.run(grid, strategy, begun, noise_std, images.draw)
+        trained = self._rounds.run(grid, strategy, begun, noise_std, images)
         return finish_rounds(self.study, self.schema, trained, fitted)
 
     def _evaluate(

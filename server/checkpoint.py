@@ -40,12 +40,12 @@ class KeptRounds:
 
     Attributes:
         records: one per round.
-        weights: of the generator after each.
-        state: of the rule after the last one.
+        weights: of the generator after the last one; None where there is none.
+        state: of the rule then.
     """
 
     records: tuple[RoundRecord, ...] = ()
-    weights: tuple[Tensors, ...] = ()
+    weights: Tensors | None = None
     state: Tensors = field(default_factory=dict)
 
 
@@ -156,28 +156,37 @@ class Checkpoint:
         self._keep(f"{_ROUND}{record.server_round:05d}", tensors, facts)
 
     def find_rounds(self) -> KeptRounds:
-        """Return the records of all finished rounds, and what they left.
+        """Return the records of all finished rounds, and what the last of them left.
 
         A study that ended because none of its rounds counted begins them anew: sites that answered
         give the same answers again, and those that were away can answer now.
         """
         records: list[RoundRecord] = []
-        weights: list[Tensors] = []
-        state: Tensors = {}
+        tensors: Tensors = {}
         while (found := self._find(f"{_ROUND}{len(records) + 1:05d}")) is not None:
             tensors, facts = found
             facts["rejected"] = {int(node): code for node, code in facts["rejected"].items()}
             facts["valid"] = tuple(facts["valid"])
             records.append(RoundRecord(**facts))
-            state = {
-                name.removeprefix(_STATE): array
-                for name, array in tensors.items()
-                if name.startswith(_STATE)
-            }
-            weights.append({n: a for n, a in tensors.items() if not n.startswith(_STATE)})
         if not any(record.changed for record in records):
             return KeptRounds()
-        return KeptRounds(records=tuple(records), weights=tuple(weights), state=state)
+        state = {name for name in tensors if name.startswith(_STATE)}
+        return KeptRounds(
+            records=tuple(records),
+            weights={name: array for name, array in tensors.items() if name not in state},
+            state={name.removeprefix(_STATE): tensors[name] for name in state},
+        )
+
+    def find_weights(self, server_round: int) -> Tensors:
+        """Return the weights of the global generator as a finished round left it.
+
+        Raises:
+            KeyError: if the round is not kept.
+        """
+        found = self._find(f"{_ROUND}{server_round:05d}")
+        if found is None:
+            raise KeyError(server_round)
+        return {name: array for name, array in found[0].items() if not name.startswith(_STATE)}
 
     def keep_receipts(self, receipts: Mapping[PublicKey, Receipt]) -> None:
         """Keep the sites' last receipts; call it after what came with them is kept."""

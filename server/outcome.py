@@ -93,7 +93,7 @@ class StudyOutcome:
         site_noise_std: the same in the sketch of one site; the median where they differ.
         phases: hello, sketch and fit, and evaluation and opening of coins if there were any.
         rounds: one record per adversarial round.
-        round_images: a few images of every class after each round; none in a study on tables.
+        round_images: a few images of every class, by the round that left them; none of tables.
         evaluation: of the generator on hold-outs, if the study has one.
         receipts: what is held of every site's ledger, by node.
         left_out: fixed code per node whose answer did not count, by question (hello, sketch).
@@ -117,7 +117,7 @@ class StudyOutcome:
     site_noise_std: float
     phases: tuple[PhaseRecord, ...]
     rounds: tuple[RoundRecord, ...]
-    round_images: tuple[Codes, ...] = ()
+    round_images: Mapping[int, Codes] = field(default_factory=dict)
     evaluation: Evaluation | None = None
     receipts: Mapping[int, Attested] = field(default_factory=dict)
     left_out: Mapping[str, Mapping[int, str]] = field(default_factory=dict)

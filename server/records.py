@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -74,14 +74,14 @@ def draw_records(generator: AnyGenerator, schema: AnySchema, number: int, *, see
 
 
 def picture_records(
-    records: Records, schema: AnySchema, rounds: Sequence[Codes] = ()
+    records: Records, schema: AnySchema, rounds: Mapping[int, Codes] | None = None
 ) -> Images | None:
     """Return what published images look like, without any real one; None for a table.
 
     Args:
         records: what ``draw_records`` returned.
         schema: public.
-        rounds: a few images of every class after each round.
+        rounds: a few images of every class, by the round that left them.
     """
     if not isinstance(schema, ImageSchema):
         return None

@@ -1,6 +1,8 @@
-"""What the generator of images draws after every round, for the report: post-processing, free."""
+"""What the generator of images draws after rounds, for the report: post-processing, and free."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from torch import nn
 
@@ -8,19 +10,19 @@ from server.autoencoding import finish_rounds
 from server.outcome import AnyGenerator
 from server.study import Study
 from synthesis.images.generator import ImageGenerator
-from synthesis.images.pictures import choose_shown
+from synthesis.images.pictures import PER_ROUND, choose_shown
 from synthesis.images.sampling import sample_images
 from synthesis.images.schema import ImageSchema
 from synthesis.kinds import AnySchema
 from synthesis.units import Codes
 
-PER_CLASS = 3
-"""Images of a class that are shown of each round."""
+MOST_SHOWN = 8
+"""Rounds that a report shows at most, however many a study has."""
 _DRAWN_PER_CLASS = 40
 
 
 class RoundImages:
-    """Draws a few images of every class after each round, from the same latent numbers each time.
+    """Draws a few images of every class after a round, from the same latent numbers each time.
 
     Args:
         study: the public settings.
@@ -32,23 +34,35 @@ class RoundImages:
         self._study = study
         self._schema = schema
         self._fitted = fitted
-        self._drawn: list[Codes] = []
+        self._drawn: dict[int, Codes] = {}
 
     @property
-    def drawn(self) -> tuple[Codes, ...]:
-        """The images of each round so far, as codes: pixels and then the class."""
-        return tuple(self._drawn)
+    def drawn(self) -> Mapping[int, Codes]:
+        """The images of rounds so far, as codes: pixels and then the class; by round."""
+        return dict(self._drawn)
 
-    def draw(self, trained: nn.Module) -> None:
-        """Draw images of one more round.
+    def shows(self, server_round: int) -> bool:
+        """Return whether a round is among those shown: all if they are few, the last in any case.
 
         Args:
-            trained: what the round left.
+            server_round: from 1.
         """
         if not isinstance(self._schema, ImageSchema):
-            return
+            return False
+        rounds = self._study.rounds
+        shown = min(rounds, MOST_SHOWN)
+        return server_round in {-(-number * rounds // shown) for number in range(1, shown + 1)}
+
+    def draw(self, server_round: int, trained: nn.Module) -> None:
+        """Draw images of one round.
+
+        Args:
+            server_round: one that is shown.
+            trained: what the round left.
+        """
+        assert isinstance(self._schema, ImageSchema)
         generator = finish_rounds(self._study, self._schema, trained, self._fitted)
         assert isinstance(generator, ImageGenerator)
         number = _DRAWN_PER_CLASS * self._schema.num_classes
         codes = sample_images(generator, self._schema, number, seed=self._study.seed)
-        self._drawn.append(choose_shown(codes, self._schema, PER_CLASS))
+        self._drawn[server_round] = choose_shown(codes, self._schema, PER_ROUND)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from flwr.app import ArrayRecord
 from flwr.serverapp import Grid
@@ -14,6 +15,7 @@ from server.checkpoint import Checkpoint, Tensors
 from server.conversation import OnEvent
 from server.pooling import SiteWeight, settings_of_all
 from server.question import settings_of
+from server.round_images import RoundImages
 from server.study import Study
 from server.weights import load_weights, weights_of
 from strategies.collect import arrays_of
@@ -87,7 +89,7 @@ class Rounds:
         strategy: FederatedGenerator,
         fitted: nn.Module,
         noise_std: float,
-        look: Callable[[nn.Module], None],
+        images: RoundImages,
     ) -> nn.Module:
         """Return what the rounds make of a generator; itself where the study has none.
 
@@ -96,7 +98,7 @@ class Rounds:
             strategy: as ``make_strategy`` gave it.
             fitted: to the sketch, or an autoencoder of that.
             noise_std: of every entry of the pooled sketch.
-            look: shown what every round left, of an earlier life too.
+            images: draws what rounds left, those of an earlier life too.
 
         Raises:
             StudyFailed: if no round counted.
@@ -111,14 +113,17 @@ class Rounds:
                 record, state = strategy.rounds[-1], self._rule.state
                 self._checkpoint.keep_round(record, arrays_of(arrays), state)
                 self._checkpoint.keep_receipts(self._receipts.latest)
-                load_weights(generator, arrays_of(arrays))
-                look(generator)
+                show(record.server_round, lambda: arrays_of(arrays))
 
-        weights: Tensors = weights_of(fitted)
-        for weights in self._checkpoint.find_rounds().weights:
-            load_weights(generator, weights)
-            look(generator)
-        load_weights(generator, weights)
+        def show(server_round: int, find_weights: Callable[[], Tensors]) -> None:
+            if images.shows(server_round):
+                load_weights(generator, find_weights())
+                images.draw(server_round, generator)
+
+        kept = self._checkpoint.find_rounds()
+        for number in (record.server_round for record in kept.records):
+            show(number, partial(self._checkpoint.find_weights, number))
+        load_weights(generator, kept.weights or weights_of(fitted))
         settings = settings_of(self._study)
         settings.update(settings_of_all(noise_std))
         result = strategy.start(

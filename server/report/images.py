@@ -56,12 +56,15 @@ class ImageFigures(Part):
     """Of the published images."""
 
 
+_Png = Annotated[str, Field(pattern=r"^data:image/png;base64,[A-Za-z0-9+/=]+$")]
+
+
 class Grid(Part):
     """A picture with a line of images for every class."""
 
     kind: Literal["real", "synthetic", "sketch", "nearest"]
     """What it shows; real and nearest images exist in simulations alone."""
-    png: Annotated[str, Field(pattern=r"^data:image/png;base64,[A-Za-z0-9+/=]+$")]
+    png: _Png
     """The picture."""
 
 
@@ -70,7 +73,7 @@ class RoundGrid(Part):
 
     server_round: Count
     """From 1."""
-    png: Annotated[str, Field(pattern=r"^data:image/png;base64,[A-Za-z0-9+/=]+$")]
+    png: _Png
     """The picture."""
 
 
@@ -84,7 +87,7 @@ class Images(Part):
     grids: tuple[Grid, ...]
     """Pictures."""
     rounds: tuple[RoundGrid, ...] = ()
-    """One picture per round, all from the same latent numbers."""
+    """Pictures of some rounds, all from the same latent numbers."""
     figures: ImageFigures | None = None
     """None where nobody may see all real images."""
 

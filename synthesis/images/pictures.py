@@ -11,6 +11,8 @@ from synthesis.images.schema import ImageSchema
 from synthesis.units import Codes
 
 PER_CLASS = 10
+PER_ROUND = 3
+"""Images of a class that are shown of what a round left."""
 _GAP = 1
 _SIDE = 56
 """Pixels that an image is drawn with at least, each of its own as a square."""

@@ -26,7 +26,7 @@ from server.report import (
     Totals,
 )
 from server.report.gain import list_beliefs
-from server.report.images import PNG_PREFIX
+from server.report.images import PNG_PREFIX, RoundGrid
 from synthesis.images.pictures import draw_grid
 from synthesis.images.schema import ImageSchema
 
@@ -192,7 +192,10 @@ def of_images() -> Report:
     grids = tuple(
         Grid.model_validate({"kind": kind, "png": png}) for kind in ("synthetic", "real", "nearest")
     )
-    images = Images(shape=schema.shape, classes=schema.classes, grids=grids, figures=figures)
+    rounds = tuple(RoundGrid(server_round=number, png=png) for number in range(1, 9))
+    images = Images(
+        shape=schema.shape, classes=schema.classes, grids=grids, rounds=rounds, figures=figures
+    )
     release = Release(rows=60_000, columns=("image", "class"), label="class")
     cost = example_report().cost.model_copy(update={"rounds": ()})
     return example_report().model_copy(

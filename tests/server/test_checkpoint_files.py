@@ -63,8 +63,13 @@ def test_rounds_come_back_in_order_and_only_without_a_gap(tmp_path: Path) -> Non
         checkpoint.keep_round(record, weights, {"momentum.0": np.array([record.server_round / 3])})
     kept = checkpoint.find_rounds()
     assert list(kept.records) == records
-    assert [each["w"].tolist() for each in kept.weights] == [[1, 1], [2, 2], [3, 3]]
-    assert kept.weights[-1].keys() == {"w"} and kept.state["momentum.0"].tolist() == [1.0]
+    assert kept.weights is not None and kept.weights["w"].tolist() == [3, 3]
+    for number in (1, 2, 3):
+        found = checkpoint.find_weights(number)
+        assert found.keys() == {"w"} and found["w"].tolist() == [number] * 2
+    with pytest.raises(KeyError):
+        checkpoint.find_weights(4)
+    assert kept.weights.keys() == {"w"} and kept.state["momentum.0"].tolist() == [1.0]
     (tmp_path / "round-00002.safetensors").unlink()
     assert len(checkpoint.find_rounds().records) == 1
 
@@ -93,7 +98,7 @@ def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
     checkpoint.open("study", "digest")
     checkpoint.keep_answers("query.sketch", make_answers(), {})
     assert checkpoint.find_answers("query.sketch") is None
-    assert checkpoint.find_rounds().records == () and checkpoint.find_rounds().weights == ()
+    assert checkpoint.find_rounds().records == () and checkpoint.find_rounds().weights is None
     assert list(tmp_path.iterdir()) == []
 
 

@@ -229,8 +229,9 @@ def test_a_study_that_goes_on_ends_as_one_that_never_stopped(name: str, tmp_path
         weights = {str(i): np.asarray(each) for i, each in enumerate(half)}
         checkpoint.keep_round(record, weights, first.state)
     kept, second = checkpoint.find_rounds(), make(name)
+    assert kept.weights is not None
     second.restore(kept.state)
-    half = list(kept.weights[-1].values())
+    half = list(kept.weights.values())
     for replies in rounds[2:]:
         half = combine(second, replies, start=half)
     assert flat(half).tobytes() == flat(model).tobytes()

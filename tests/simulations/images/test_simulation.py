@@ -98,7 +98,7 @@ def test_a_round_works_too_and_is_in_the_report(tmp_path: Path) -> None:
     assert [row.kind for row in images.figures.rows] == ["real", "sketch", "final"]
     assert {grid.kind for grid in images.grids} == {"synthetic", "real", "sketch", "nearest"}
     assert len(result.outcome.rounds) == 1
-    (drawn,) = result.outcome.round_images
+    (drawn,) = result.outcome.round_images.values()
     assert [each.server_round for each in images.rounds] == [1]
     assert set(drawn[:, -1]) == set(range(10)) and len(drawn) == 30
     page = (tmp_path / "release" / "report.html").read_text(encoding="utf-8")
