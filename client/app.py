@@ -101,11 +101,10 @@ def train(site: Site, request: StudyRequest, message: Message) -> RecordDict:
         vae = build_autoencoder(read_arrays(message, ARRAYS), site.schema)
         trained = train_autoencoder(site, request, vae, server_round=server_round)
         return _answer_with_change(trained, vae, message)
-    generator = build_generator(
-        read_arrays(message, ARRAYS),
-        site.schema,
-        read_groups(str(config[protocol.GROUP_SHARES])),
-    )
+    groups = read_groups(str(config[protocol.GROUP_SHARES]))
+    if len(groups) > 1 and not request.tells_sites_apart:
+        raise MalformedRequest("a study that tells no sites apart has one group of sites.")
+    generator = build_generator(read_arrays(message, ARRAYS), site.schema, groups)
     if request.returns_discriminator:
         judge = train_judge(site, request, generator, server_round=server_round)
         asked = format_of(message.content.array_records[ARRAYS])

@@ -48,6 +48,7 @@ def reserve_study(site: Site, request: StudyRequest) -> tuple[SitePlan, str]:
         model=request.model,
         details=_details(site, request),
         lasting=(UNITS,),
+        needs=request.needs,
     )
     return plan, reservation
 
@@ -62,6 +63,7 @@ def check_study(site: Site, request: StudyRequest) -> SitePlan:
         rounds=request.rounds,
         model=request.model,
         details=_details(site, request),
+        needs=request.needs,
     )
     return plan
 
@@ -110,7 +112,13 @@ def _check_before_accounting(site: Site, request: StudyRequest) -> None:
         return
     check_canaries(site.config.canaries, site.schema)  # at hello, before another site spends
     policy = site.ledger.policy
-    check_policy(policy, _with_huge_noise(request), rounds=request.rounds, model=request.model)
+    check_policy(
+        policy,
+        _with_huge_noise(request),
+        rounds=request.rounds,
+        model=request.model,
+        needs=request.needs,
+    )
     if request.model == VAE and (site.missing or request.returns_discriminator):
         raise MalformedRequest("autoencoders need every column, and there is no discriminator.")
     if request.model not in models_of(site.schema):
@@ -149,6 +157,8 @@ def _details(site: Site, request: StudyRequest) -> dict[str, str]:
     own = {_EPSILON: repr(request.budget.epsilon)} if request.allow_less_epsilon else {}
     if request.returns_discriminator:
         own[protocol.RETURNS_DISCRIMINATOR] = "yes"
+    if request.tells_sites_apart:
+        own[protocol.TELLS_SITES_APART] = "yes"
     if site.missing:  # what is told of a column must not change between phases
         own["missing-columns"] = name_positions(site.missing)
     return (

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from client.refusals import MalformedRequest
 from privacy import Budget, SitePlan, make_plan
 from privacy.checks import MAX_CLIP, MIN_CLIP
+from privacy.policy import SEND_DISCRIMINATOR, TOLD_APART
 from strategies import protocol
 from strategies.protocol import (
     MAX_EPSILON,
@@ -20,6 +21,7 @@ from strategies.protocol import (
     MAX_ROWS_DRAWN,
     MAX_STEPS,
 )
+from synthesis.kinds import IMAGES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,8 @@ class StudyRequest:
         max_grad_norm: clip of one record's gradient, in [1e-6, 1e6].
         proximal: how strongly the generator is held to the one received, in [0, 1e6].
         returns_discriminator: whether rounds are answered with the discriminator.
+        tells_sites_apart: whether generator or report may describe this site apart from others, by
+            what the coordinator says; a site cannot see it.
         evaluation: whether noised counts of the hold-out are released at the end.
         allow_less_epsilon: whether the study takes a site that may spend less.
     """
@@ -57,6 +61,7 @@ class StudyRequest:
     max_grad_norm: float
     proximal: float = 0.0
     returns_discriminator: bool = False
+    tells_sites_apart: bool = False
     evaluation: bool = False
     allow_less_epsilon: bool = False
 
@@ -131,9 +136,19 @@ class StudyRequest:
             max_grad_norm=number(protocol.MAX_GRAD_NORM),
             proximal=number(protocol.PROXIMAL),
             returns_discriminator=flag(protocol.RETURNS_DISCRIMINATOR),
+            tells_sites_apart=flag(protocol.TELLS_SITES_APART),
             evaluation=flag(protocol.EVALUATION),
             allow_less_epsilon=flag(protocol.ALLOW_LESS_EPSILON),
         )
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Settings of the site's policy that must be true for this study.
+
+        In rounds on images the discriminator leaves inside the generator, as what labels images.
+        """
+        sends = self.returns_discriminator or (self.model == IMAGES and self.rounds > 0)
+        return (TOLD_APART,) * self.tells_sites_apart + (SEND_DISCRIMINATOR,) * sends
 
     def make_plan(self) -> SitePlan:
         """Return what this site would spend, computed here and not by the coordinator.

@@ -38,6 +38,8 @@ _COMMENTS = {
     "smallest_noise_multiplier": "least noise of any mechanism",
     "max_rounds": "most adversarial rounds of one study",
     "row_count_public": "whether the number of units may be sent without noise",
+    "may_be_told_apart": "whether a study may describe this site apart from the others",
+    "may_send_discriminator": "whether the discriminator may leave, as with strategy mdgan",
     "expires": "last day (UTC) on which a study may start",
     "approvers": "who may loosen this policy: name and public key",
 }

@@ -139,6 +139,7 @@ class Ledger:
         rounds: int = 0,
         model: str = MIXTURE,
         details: Mapping[str, str] | None = None,
+        needs: Collection[str] = (),
     ) -> None:
         """Raise what `reserve` would raise; write nothing. Without a study it is taken as new."""
         with self._store.lock:
@@ -147,7 +148,7 @@ class Ledger:
             if known:
                 check_same(known, tuple(events), hash_details(dict(details or {})))
             else:
-                check_allowed(book, tuple(events), rounds, model)
+                check_allowed(book, tuple(events), rounds, model, needs)
 
     def reserve(
         self,
@@ -158,6 +159,7 @@ class Ledger:
         model: str = MIXTURE,
         details: Mapping[str, str] | None = None,
         lasting: Collection[str] = (),
+        needs: Collection[str] = (),
     ) -> str:
         """Charge a study's events, durably, before any row is read.
 
@@ -171,6 +173,7 @@ class Ledger:
             model: generator family it trains.
             details: public facts about the study, such as its configuration; no counts of rows.
             lasting: names of details that must be the same in all studies of the ledger.
+            needs: settings of the policy that must be true for it.
 
         Returns:
             The id of the reservation.
@@ -189,7 +192,7 @@ class Ledger:
             if known:
                 return check_same(known, events, hash_details(details))
             check_lasting(book, details, lasting)
-            check_allowed(book, events, rounds, model)
+            check_allowed(book, events, rounds, model, needs)
             reservation = uuid.uuid4().hex
             for event in events:
                 page.add(

@@ -36,9 +36,11 @@ def check_note(note: str) -> None:
         raise ValueError("note must be a code such as 'round-1', at most 60 characters")
 
 
-def check_allowed(book: Book, events: tuple[Event, ...], rounds: int, model: str) -> None:
+def check_allowed(
+    book: Book, events: tuple[Event, ...], rounds: int, model: str, needs: Collection[str] = ()
+) -> None:
     """Raise BudgetExceeded or PolicyViolation unless a new study with these events is allowed."""
-    check_study(book.policy, events, rounds=rounds, model=model)
+    check_study(book.policy, events, rounds=rounds, model=model, needs=needs)
     check_within_budget(book.spending, events, book.policy.budget)
 
 

@@ -9,7 +9,7 @@ life, because what was released under one of them cannot be counted under anothe
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Final
@@ -30,6 +30,20 @@ MIXTURE: Final = "mixture"
 
 LARGEST: Final = 1_000_000
 """Largest number in a policy; beyond it nothing is protected and nothing can be counted."""
+
+
+TOLD_APART: Final = "may_be_told_apart"
+SEND_DISCRIMINATOR: Final = "may_send_discriminator"
+_NOT_GRANTED: Final = {
+    TOLD_APART: (
+        "may_be_told_apart is false, and this study may tell sites apart in its generator or its "
+        "report; ask the coordinator for max_site_groups = 1 and a strategy that compares no sites"
+    ),
+    SEND_DISCRIMINATOR: (
+        "may_send_discriminator is false, and in the rounds of this study the discriminator leaves "
+        "the site; ask the coordinator for another strategy, or on images for rounds = 0"
+    ),
+}
 
 
 class StudyKind(StrEnum):
@@ -73,6 +87,9 @@ class Policy(BaseModel):
         max_rounds: most adversarial rounds of one study.
         row_count_public: whether the number of units may be sent without noise, because it is
             public knowledge. The promise then holds for everything else about a unit.
+        may_be_told_apart: whether a study may describe this site apart from the others, by members
+            of the generator of its group's own, or by differences in the report.
+        may_send_discriminator: whether the discriminator may leave, by itself or in a generator.
         approvers: who may loosen this policy; nobody when empty.
         expires: last day (UTC) on which a study may be reserved; none when left out.
     """
@@ -90,6 +107,8 @@ class Policy(BaseModel):
     )
     max_rounds: Annotated[int, Field(ge=0, le=LARGEST)] = 1000
     row_count_public: bool = False
+    may_be_told_apart: bool = True
+    may_send_discriminator: bool = True
     approvers: tuple[Approver, ...] = ()
     expires: date | None = None
 
@@ -145,6 +164,7 @@ def check_study(
     *,
     rounds: int = 0,
     model: str = MIXTURE,
+    needs: Collection[str] = (),
     today: date | None = None,
 ) -> None:
     """Raise unless the policy allows one study with these events.
@@ -156,6 +176,7 @@ def check_study(
         events: everything the study would release.
         rounds: adversarial rounds.
         model: generator family.
+        needs: settings of the policy that must be true for it: `TOLD_APART`, `SEND_DISCRIMINATOR`.
         today: the day (UTC) in tests; now when left out.
 
     Raises:
@@ -171,6 +192,9 @@ def check_study(
         raise PolicyViolation("holdout", "there is no hold-out to evaluate on")
     if model not in policy.models:
         raise PolicyViolation("models", f"model {model!r:.80} is not allowed")
+    for name in sorted(needs):
+        if not getattr(policy, name):
+            raise PolicyViolation(name, _NOT_GRANTED[name])
     if rounds > policy.max_rounds:
         raise PolicyViolation(
             "max_rounds", f"{rounds} rounds were asked for, {policy.max_rounds} are allowed"
@@ -218,7 +242,9 @@ def find_loosened(old: Policy, new: Policy) -> tuple[str, ...]:
         "models": not set(new.models) <= set(old.models),
         "smallest_noise_multiplier": new.smallest_noise_multiplier < old.smallest_noise_multiplier,
         "max_rounds": new.max_rounds > old.max_rounds,
-        "row_count_public": new.row_count_public and not old.row_count_public,
+        "row_count_public": new.row_count_public > old.row_count_public,
+        "may_be_told_apart": new.may_be_told_apart > old.may_be_told_apart,
+        "may_send_discriminator": new.may_send_discriminator > old.may_send_discriminator,
         "approvers": set(new.approvers) != set(old.approvers),
         "expires": (new.expires or latest) > (old.expires or latest),
     }

@@ -43,6 +43,14 @@ _MEANING: Final[Mapping[str, str]] = {
         "its policy allows one study epsilon {policy-max-epsilon-per-study:g} and this one asks "
         "for {asked-epsilon:g}"
     ),
+    RefusalCode.POLICY_MAY_BE_TOLD_APART: (
+        "its policy says may_be_told_apart = false and the study may tell sites apart; set "
+        "max_site_groups = 1 and a strategy that compares no sites"
+    ),
+    RefusalCode.POLICY_MAY_SEND_DISCRIMINATOR: (
+        "its policy says may_send_discriminator = false and the study takes discriminators; choose "
+        "another strategy than mdgan, or on images rounds = 0"
+    ),
     RefusalCode.BUDGET_EXCEEDED: "its budget for life has too little left",
     RefusalCode.STUDY_CHANGED: "it knows a study of this name with other settings",
     RefusalCode.ALREADY_RELEASED: (

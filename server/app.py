@@ -23,7 +23,7 @@ from server.conversation import Conversation, OnEvent
 from server.evaluating import Evaluator
 from server.fitting import fit_once
 from server.fitting_images import fit_images_once
-from server.kinds import check_kind, layout_of, most_groups, unit_scale
+from server.kinds import check_kind, layout_of, most_groups, tells_sites_apart, unit_scale
 from server.outcome import AnyGenerator, Attested, Evaluation, StudyOutcome
 from server.pooling import (
     Missing,
@@ -156,7 +156,7 @@ class Coordinator:
             canaries=canaries,
             differing=find_differing(sketches),
             groups=tuple(group.nodes for group in groups),
-            comparison=find_comparison(sketches),
+            comparison=find_comparison(sketches) if tells_sites_apart(self.study) else None,
             weights=weights,
             receipts={
                 node: Attested(public_key=key, receipt=receipt)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from server.study import Study
+from strategies.rules import RULES, HeldRule, Similarity
 from synthesis import InputError
 from synthesis.images.schema import ImageSchema
 from synthesis.images.sketch import CONSTANT, DIAGONAL, ImageLayout
-from synthesis.kinds import VAE, AnySchema, model_of, models_of
+from synthesis.kinds import IMAGES, VAE, AnySchema, model_of, models_of
 from synthesis.layout import PAIR_SCALE, SketchLayout
 
 MDGAN = "mdgan"
@@ -54,6 +55,16 @@ def _check_vae(study: Study) -> None:
 def most_groups(study: Study) -> int:
     """Return how many groups of sites a study describes apart; autoencoders take all together."""
     return 1 if study.model == VAE else study.max_site_groups
+
+
+def tells_sites_apart(study: Study) -> bool:
+    """Return whether generator or report may describe a site apart from the others.
+
+    Groups have members of their own, and the report then compares sites. So does it where the
+    strategy discounts or names those unlike the others.
+    """
+    is_grouped = study.max_site_groups > 1 and study.model != IMAGES
+    return is_grouped or issubclass(RULES[study.strategy], Similarity | HeldRule)
 
 
 def layout_of(schema: AnySchema) -> SketchLayout | ImageLayout:

@@ -99,7 +99,8 @@ class StudyOutcome:
         left_out: fixed code per node whose answer did not count, by question (hello, sketch).
         canaries: of the sites that planted some, by node.
         groups: nodes of each group of sites that the generator describes, in its order.
-        comparison: of the sites in ``nodes``; None where there were too many.
+        comparison: of the sites in ``nodes``; None where there were too many, or the study tells no
+            site from the others.
         missing: names of the columns that a site declared that it lacks, by node.
         apart: pairs of columns that no site has together, so nothing is known of them as pairs.
         differing: nodes whose sketch is unlike the others' beyond chance; None where the rule

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from flwr.app import ConfigRecord, ConfigRecordValues
 
+from server.kinds import tells_sites_apart
 from server.study import Study
 from strategies import protocol
 from strategies.rules import RULES, MdGan
@@ -30,6 +31,7 @@ def settings_of(study: Study) -> ConfigRecord:
         protocol.MAX_GRAD_NORM: study.max_grad_norm,
         protocol.PROXIMAL: study.proximal,
         protocol.RETURNS_DISCRIMINATOR: is_central,
+        protocol.TELLS_SITES_APART: tells_sites_apart(study),
         protocol.EVALUATION: study.evaluation,
         protocol.ALLOW_LESS_EPSILON: study.allow_less_epsilon,
     }

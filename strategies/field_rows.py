@@ -32,6 +32,7 @@ STUDY: Final = {
     protocol.MAX_GRAD_NORM: WireType.FLOAT,
     protocol.PROXIMAL: WireType.FLOAT,
     protocol.RETURNS_DISCRIMINATOR: WireType.BOOLEAN,
+    protocol.TELLS_SITES_APART: WireType.BOOLEAN,
     protocol.EVALUATION: WireType.BOOLEAN,
     protocol.ALLOW_LESS_EPSILON: WireType.BOOLEAN,
 }

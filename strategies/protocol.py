@@ -23,7 +23,7 @@ from privacy import EVALUATION_SHARES
 if TYPE_CHECKING:
     from flwr.app import Message
 
-PROTOCOL_VERSION: Final = 8
+PROTOCOL_VERSION: Final = 9
 MAX_EPSILON: Final = 1000.0  # that a site accepts; the arrays of accounting grow with it
 MAX_STEPS: Final = 1_000_000  # of a whole study, and rows of a batch, that a site accepts
 MAX_PRIVATE_STEPS: Final = 100_000  # of a whole study; accounting takes longer with more
@@ -79,6 +79,7 @@ ALLOW_LESS_EPSILON: Final = "allow-less-epsilon"
 MAX_GRAD_NORM: Final = "max-grad-norm"
 PROXIMAL: Final = "proximal"
 RETURNS_DISCRIMINATOR: Final = "returns-discriminator"
+TELLS_SITES_APART: Final = "tells-sites-apart"
 SERVER_ROUND: Final = "server-round"
 POOLED_NOISE_STD: Final = "pooled-noise-std"
 GROUP_SHARES: Final = "group-shares"
@@ -125,6 +126,8 @@ class RefusalCode(StrEnum):
     POLICY_MAX_ROUNDS = "policy-max-rounds"
     POLICY_SMALLEST_NOISE_MULTIPLIER = "policy-smallest-noise-multiplier"
     POLICY_MAX_EPSILON_PER_STUDY = "policy-max-epsilon-per-study"
+    POLICY_MAY_BE_TOLD_APART = "policy-may-be-told-apart"
+    POLICY_MAY_SEND_DISCRIMINATOR = "policy-may-send-discriminator"
     BUDGET_EXCEEDED = "budget-exceeded"
     STUDY_CHANGED = "study-changed"
     ALREADY_RELEASED = "already-released"

@@ -27,9 +27,10 @@ from privacy import (
     StudyChanged,
     compute_epsilon,
 )
+from server.kinds import tells_sites_apart
 from server.planning import find_own_concern
 from server.question import settings_of
-from server.study import load_study
+from server.study import Study, load_study
 from simulations.settings import plan_of
 
 
@@ -78,6 +79,7 @@ def check_site(folder: Path, study_file: Path) -> bool:
         "nothing is written, nothing is spent.",
     )
     show_leaving(replies)
+    say(screen, describe_others(study))
     standing = Standing(reading=reading, policy=policy, study=study.name, events=plan.events())
     _show_cost(standing, is_allowed=refusal is None)
     show_data(data)
@@ -93,6 +95,16 @@ def check_site(folder: Path, study_file: Path) -> bool:
             "first.",
         )
     return refusal is None
+
+
+def describe_others(study: Study) -> str:
+    """Return whether a study may describe a site apart, by its file."""
+    if tells_sites_apart(study):
+        return (
+            "By its file, this study may describe a site apart from the others, in generator or "
+            "report (may_be_told_apart)."
+        )
+    return "By its file, this study describes all sites together and compares none of them."
 
 
 def _find_refusal(site: Site, request: StudyRequest) -> Exception | None:

@@ -62,6 +62,20 @@ MissingColumns = Annotated[
         help="A column of the schema that this site does not have; public; repeatable.",
     ),
 ]
+ToldApart = Annotated[
+    bool,
+    typer.Option(
+        "--told-apart/--not-told-apart",
+        help="Whether a study may describe this site apart from the others.",
+    ),
+]
+SendDiscriminator = Annotated[
+    bool,
+    typer.Option(
+        "--send-discriminator/--keep-discriminator",
+        help="Whether the discriminator may leave, as with the strategy mdgan.",
+    ),
+]
 Holdout = Annotated[
     float | None,
     typer.Option(
@@ -88,6 +102,8 @@ def init(
     holdout: Holdout = None,
     expires: Expires = None,
     approver: Approvers = None,
+    told_apart: ToldApart = True,
+    send_discriminator: SendDiscriminator = True,
     canaries: Canaries = 0,
     missing_column: MissingColumns = None,
     query: Query = None,
@@ -115,6 +131,8 @@ def init(
             holdout=holdout,
             expires=None if expires is None else expires.date(),
             approvers=tuple(approver or ()),
+            may_be_told_apart=told_apart,
+            may_send_discriminator=send_discriminator,
             canaries=canaries,
             missing_columns=tuple(missing_column or ()),
             coordinator=coordinator,

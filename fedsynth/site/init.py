@@ -49,6 +49,8 @@ class NewSite:
     expires: date | None
     approvers: tuple[str, ...]
     canaries: int
+    may_be_told_apart: bool = True
+    may_send_discriminator: bool = True
     missing_columns: tuple[str, ...] = ()
     coordinator: Path | None = None
 
@@ -120,6 +122,8 @@ def _make_policy(asked: NewSite, schema: AnySchema) -> Policy:
             holdout=usual if asked.holdout is None else asked.holdout,
             models=(model_of(schema),),
             max_epsilon_per_study=asked.max_epsilon_per_study,
+            may_be_told_apart=asked.may_be_told_apart,
+            may_send_discriminator=asked.may_send_discriminator,
             approvers=tuple(map(parse_approver, asked.approvers)),
             expires=asked.expires,
         )

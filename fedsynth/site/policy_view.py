@@ -21,6 +21,8 @@ def policy_cells(policy: Policy) -> Mapping[str, str]:
         "smallest_noise_multiplier": f"{policy.smallest_noise_multiplier:g}",
         "max_rounds": str(policy.max_rounds),
         "row_count_public": "yes" if policy.row_count_public else "no",
+        "may_be_told_apart": "yes" if policy.may_be_told_apart else "no",
+        "may_send_discriminator": "yes" if policy.may_send_discriminator else "no",
         "expires": "never" if expires is None else expires.isoformat(),
         "approvers": ", ".join(f"{a.name} ({a.key.fingerprint})" for a in policy.approvers)
         or "nobody",

@@ -58,7 +58,7 @@ class Consistency(Part):
     groups: tuple[SiteGroup, ...]
     """Largest first; one where all sites are described together."""
     sites: tuple[SiteConsistency, ...] = ()
-    """Empty where there were too many to hold their sketches apart."""
+    """Empty where they are not compared: the study tells none apart, or there were too many."""
     differences: tuple[tuple[NotNegative, ...], ...] = ()
     """Between every two sites, in their order here: mean square of standardised differences."""
     apart: NotNegative

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from command_line import CommandLine
-from founded_site import FoundedSite, init_words, joined
+from founded_site import STUDY, FoundedSite, init_words, joined
 from visits import write_visits
 
 from client.site import load_site
@@ -54,6 +54,31 @@ def test_init_makes_a_site_with_the_policy_that_was_asked_for(shell: CommandLine
     assert "All 60 rows fit the schema: 60 records." in ended.out
     private = [p for p in Path("north").rglob("*") if p.is_file()]
     assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o600}
+
+
+def test_init_and_check_follow_what_a_site_refuses(shell: CommandLine) -> None:
+    ended = shell.run(*init_words("--not-told-apart", "--keep-discriminator"))
+    assert (ended.code, ended.err) == (0, "")
+    policy = load_site("north").ledger.policy
+    assert not policy.may_be_told_apart and not policy.may_send_discriminator
+    Path("flu.toml").write_text(STUDY)
+    ended = shell.run("site", "check", "flu.toml", "--site", "north")
+    said = joined(ended.out)
+    assert ended.code == 1
+    assert "may describe a site apart from the others" in said
+    assert "would refuse: may_be_told_apart is false" in said and "max_site_groups = 1" in said
+    assert "'policy-may-be-told-apart'" in said
+    rows = {
+        x.split()[0]: x.split()
+        for x in shell.run("site", "policy", "show", "--site", "north").out.splitlines()
+        if x.strip()
+    }
+    assert rows["may_be_told_apart"][1] == rows["may_send_discriminator"][1] == "no"
+    text = Path("flu.toml").read_text()
+    Path("flu.toml").write_text("max_site_groups = 1\n" + text)
+    ended = shell.run("site", "check", "flu.toml", "--site", "north")
+    assert (ended.code, ended.err) == (0, "")
+    assert "describes all sites together" in joined(ended.out)
 
 
 def test_init_stores_where_the_data_lie_but_does_not_tell_the_ledger(north: FoundedSite) -> None:

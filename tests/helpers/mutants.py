@@ -212,6 +212,20 @@ MUTANTS = (
         tests=("tests/privacy/test_approvals.py",),
     ),
     Mutant(
+        name="told-apart-without-leave",
+        file="client/settings.py",
+        old="(TOLD_APART,) * self.tells_sites_apart",
+        new="(TOLD_APART,) * 0",
+        tests=("tests/client/test_leave_of_a_site.py",),
+    ),
+    Mutant(
+        name="discriminator-sent-without-leave",
+        file="client/settings.py",
+        old="(SEND_DISCRIMINATOR,) * sends",
+        new="(SEND_DISCRIMINATOR,) * 0",
+        tests=("tests/client/test_leave_of_a_site.py",),
+    ),
+    Mutant(
         name="details-of-images-without-sensitivity",
         file="synthesis/images/sketch.py",
         old="        together = math.hypot(DIAGONAL * (CONSTANT**2 + 1.0), DETAIL)\n",

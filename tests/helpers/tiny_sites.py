@@ -60,6 +60,7 @@ def make_config(**changes: Any) -> dict[str, Any]:
         protocol.MAX_GRAD_NORM: study.max_grad_norm,
         protocol.PROXIMAL: study.proximal,
         protocol.RETURNS_DISCRIMINATOR: False,
+        protocol.TELLS_SITES_APART: False,
         protocol.EVALUATION: study.evaluation,
         protocol.ALLOW_LESS_EPSILON: study.allow_less_epsilon,
     }

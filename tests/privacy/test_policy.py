@@ -20,7 +20,13 @@ from privacy import (
     StudyKind,
     compute_epsilon,
 )
-from privacy.policy import check_study, find_kinds, find_loosened
+from privacy.policy import (
+    SEND_DISCRIMINATOR,
+    TOLD_APART,
+    check_study,
+    find_kinds,
+    find_loosened,
+)
 
 SKETCH = GaussianEvent(noise_multiplier=5.0, purpose="sketch")
 TRAINING = SampledGaussianEvent(noise_multiplier=4.0, sample_rate=0.1, steps=30, purpose="training")
@@ -54,6 +60,8 @@ REFUSED: list[tuple[dict[str, Any], tuple[Event, ...], dict[str, Any], str]] = [
     ({"holdout": 0}, ALL, {}, "holdout"),
     ({}, ALL, {"model": "flow"}, "models"),
     ({"models": ()}, ALL, {}, "models"),
+    ({TOLD_APART: False}, ALL, {"needs": [TOLD_APART]}, TOLD_APART),
+    ({SEND_DISCRIMINATOR: False}, ALL, {"needs": [SEND_DISCRIMINATOR]}, SEND_DISCRIMINATOR),
     ({"max_rounds": 7}, ALL, {"rounds": 8}, "max_rounds"),
     ({"max_rounds": 0}, ALL, {"rounds": 1}, "max_rounds"),
     ({"smallest_noise_multiplier": 4.01}, ALL, {}, "smallest_noise_multiplier"),
@@ -88,6 +96,8 @@ BASE: dict[str, Any] = {
     "smallest_noise_multiplier": 1.0,
     "max_rounds": 10,
     "row_count_public": False,
+    "may_be_told_apart": False,
+    "may_send_discriminator": False,
     "approvers": (OFFICER,),
     "expires": date(2030, 5, 1),
 }
@@ -102,6 +112,8 @@ LOOSER = [
     ("smallest_noise_multiplier", 0.9),
     ("max_rounds", 11),
     ("row_count_public", True),
+    ("may_be_told_apart", True),
+    ("may_send_discriminator", True),
     ("approvers", (OFFICER, DEAN)),
     ("approvers", ()),
     ("approvers", (DEAN,)),
@@ -133,9 +145,18 @@ def test_a_tighter_setting_is_not_looser_and_its_return_is(name: str, value: Any
     assert find_loosened(tighter, base) == (name,)
 
 
-def test_a_public_row_count_may_be_taken_back() -> None:
-    shown = Policy(**BASE | {"row_count_public": True})
-    assert find_loosened(shown, Policy(**BASE)) == ()
+@pytest.mark.parametrize("name", ["row_count_public", TOLD_APART, SEND_DISCRIMINATOR])
+def test_what_was_granted_may_be_taken_back(name: str) -> None:
+    assert find_loosened(Policy(**BASE | {name: True}), Policy(**BASE)) == ()
+
+
+def test_what_a_study_needs_is_granted_unless_the_policy_says_otherwise() -> None:
+    needs = [TOLD_APART, SEND_DISCRIMINATOR]
+    check_study(make_policy(4, holdout=0.2), ALL, needs=needs)
+    refusing = dict.fromkeys(needs, False)
+    check_study(make_policy(4, holdout=0.2, **refusing), ALL)
+    with pytest.raises(PolicyViolation, match=r"may_be_told_apart is false.*max_site_groups = 1"):
+        check_study(make_policy(4, holdout=0.2, **refusing), ALL, needs=needs)
 
 
 def test_every_setting_is_looser_tighter_or_fixed() -> None:

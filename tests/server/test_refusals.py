@@ -16,6 +16,7 @@ from client.app import app
 from privacy import Ledger
 from server.acceptance import _MEANING
 from server.app import Coordinator
+from server.outcome import StudyOutcome
 from simulations.grid import LocalGrid
 from strategies import StudyFailed
 from strategies.protocol import QUERY_HELLO, RefusalCode
@@ -27,8 +28,8 @@ def make_grid(home: Path) -> LocalGrid:
     return LocalGrid(app, 3, run_config={"sites-dir": str(home)})
 
 
-def run(grid: LocalGrid, **changes: Any) -> None:
-    Coordinator(make_study(**changes), SCHEMA, num_sites=3).run(grid)
+def run(grid: LocalGrid, **changes: Any) -> StudyOutcome:
+    return Coordinator(make_study(**changes), SCHEMA, num_sites=3).run(grid)
 
 
 def spent(home: Path) -> dict[str, float]:
@@ -109,6 +110,11 @@ def test_a_site_without_budget_says_so_before_the_others_spend_theirs(home: Path
         ({"study_kinds": ("sketch",)}, "policy-study-kinds, its policy does not allow"),
         ({"expires": date(2020, 1, 1)}, "policy-expires, its policy has expired"),
         ({"models": ("another",)}, "policy-models, its policy does not allow the model mixture"),
+        (
+            {"may_be_told_apart": False},
+            "policy-may-be-told-apart, its policy says may_be_told_apart = false and the study may "
+            "tell sites apart; set max_site_groups = 1",
+        ),
     ],
 )
 def test_a_refusal_says_what_the_policy_allows(
@@ -121,6 +127,22 @@ def test_a_refusal_says_what_the_policy_allows(
     assert f"(site 103 with key {site.public_key.fingerprint}: {said}" in caught.value.reason
     assert caught.value.reason.count("site 10") == 1
     assert set(spent(home).values()) == {0.0}
+
+
+def test_a_site_that_keeps_its_discriminator_ends_a_study_that_takes_it(home: Path) -> None:
+    shutil.rmtree(home / "site-3")
+    write_site(home / "site-3", may_send_discriminator=False)
+    with pytest.raises(StudyFailed, match=r"policy-may-send-discriminator, .* another strategy"):
+        run(make_grid(home), strategy="mdgan")
+    assert set(spent(home).values()) == {0.0}
+
+
+def test_sites_that_grant_neither_take_part_where_neither_is_asked(home: Path) -> None:
+    for number in (1, 2, 3):
+        write_site(home / f"site-{number}", may_be_told_apart=False, may_send_discriminator=False)
+    outcome = run(make_grid(home), max_site_groups=1)
+    assert outcome.comparison is None
+    assert [record.valid for record in outcome.rounds] == [(101, 102, 103)] * 2
 
 
 def test_an_evaluation_needs_a_hold_out_at_every_site(home: Path) -> None:

@@ -116,7 +116,9 @@ def test_a_study_may_ask_for_one_group(tmp_path: Path) -> None:
     ).with_names(NAMES)
     (group,) = outcome.generator.settings.groups
     assert group.sites == ("east", "north", "south", "west")
-    assert outcome.comparison is not None
+    assert outcome.comparison is None  # a study that describes all together compares none of them
+    told = build_consistency(outcome, SCHEMA, NAMES)
+    assert told is not None and (told.sites, told.differences) == ((), ())
 
 
 @pytest.mark.slow
