@@ -39,6 +39,12 @@ def _about_part(figures: Mapping[str, Any]) -> Iterator[str]:
             f"  weights: 100 of the generator's rows say as much as {worth:.3g}; every row written "
             "is drawn afresh."
         )
+    for site in figures["two_way_distance_to_sites"]:
+        yield (
+            f"  two-way distance to what describes {' and '.join(site['sites'])}: "
+            f"{site['distance']:.4f} (the generator alone {site['distance_before']:.4f}, chance "
+            f"alone {site['distance_by_chance']:.4f})."
+        )
     distances = figures["two_way_distance_to_generator"]
     yield (
         f"  two-way distance to the generator's rows: {distances['of_these_rows']:.4f}, of its own "

@@ -7,6 +7,7 @@ from math import sqrt
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
 from synthesis.encoding import Placed, to_frame
 from synthesis.evaluation import Estimate
@@ -14,6 +15,7 @@ from synthesis.mixing.grouping import Floats
 from synthesis.mixing.margins import Margin
 from synthesis.mixing.mixed_sample import MixedPart
 from synthesis.quality import marginal_distance
+from synthesis.sharded_sample import ShardedSample
 
 MEASURED_ROWS: Final = 1 << 16
 """Generated rows that distances are measured on; those to write are as many, or fewer."""
@@ -27,19 +29,17 @@ def measure(part: MixedPart) -> dict[str, Any]:
     """Return the figures of rows to come, measured on the first of them.
 
     Distances are total variation, in [0, 1]; those to the generator are the mean over all pairs of
-    columns, beside that of two tables of the generator's own rows, which is all chance.
+    columns, beside that of two tables of the generator's own rows, which is all chance. So are
+    those to the rows of every group of sites that the generator tells apart: of the generator's own
+    rows, before anything was asked, and of these.
     """
     rows = part.sample.draw_shard(0)
     rows = [
         Placed(places=each.places[:MEASURED_ROWS], missing=each.missing[:MEASURED_ROWS])
         for each in rows
     ]
-    plain = replace(part.plain, num_rows=MEASURED_ROWS)
     schema = part.plain.schema
-    own, other = (
-        to_frame(schema, replace(plain, stream=(stream,)).draw_shard(0))
-        for stream in (_PLAIN, _OTHER)
-    )
+    own, other = _draw_two(part.plain)
     table = to_frame(schema, rows)
     count = len(table)
     composition = part.composition
@@ -56,6 +56,32 @@ def measure(part: MixedPart) -> dict[str, Any]:
             "of_its_own_rows": marginal_distance(schema, other.head(count), own, 2),
             "of_these_rows": marginal_distance(schema, table, own, 2),
         },
+        "two_way_distance_to_sites": [
+            {"sites": list(sites), **_measure_to_site(described, other.head(count), table)}
+            for sites, described in part.apart.items()
+        ],
+    }
+
+
+def _draw_two(sample: ShardedSample) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return two tables of the rows that a sample is of, apart from those and from each other."""
+    sample = replace(sample, num_rows=MEASURED_ROWS)
+    one, other = (
+        to_frame(sample.schema, replace(sample, stream=(stream,)).draw_shard(0))
+        for stream in (_PLAIN, _OTHER)
+    )
+    return one, other
+
+
+def _measure_to_site(
+    described: ShardedSample, before: pd.DataFrame, after: pd.DataFrame
+) -> dict[str, float]:
+    """Return how far tables of as many rows are from what describes a group of sites."""
+    schema, (own, other) = described.schema, _draw_two(described)
+    return {
+        "distance_before": marginal_distance(schema, before, own, 2),
+        "distance": marginal_distance(schema, after, own, 2),
+        "distance_by_chance": marginal_distance(schema, other.head(len(after)), own, 2),
     }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -51,6 +52,8 @@ class MixedPart:
         composition: the weights.
         asked: what was asked for, as plain values that a file can hold.
         groups: of sites, with the shares that were asked for; none if nothing was asked of them.
+        apart: by the sites of each group that the generator tells apart, rows of it alone under the
+            same conditions; without groups that have no such rows.
     """
 
     sample: MixedSample
@@ -58,6 +61,7 @@ class MixedPart:
     composition: Composition
     asked: dict[str, Any]
     groups: tuple[SiteGroup, ...]
+    apart: dict[tuple[str, ...], ShardedSample]
 
     @classmethod
     def of(
@@ -77,7 +81,10 @@ class MixedPart:
             InputError: if what is asked for cannot be had.
         """
         check_size(num_rows, seed)
-        plain = ShardedSample.of(generator, schema, num_rows, seed=seed, where=where)
+        make_plain = partial(
+            ShardedSample.of, schema=schema, num_rows=num_rows, seed=seed, where=where
+        )
+        plain, apart = make_plain(generator), _tell_apart(generator, make_plain)
         strength = 1.0 if mixing.strength is None else mixing.strength
         target = None if mixing.match is None else Target.of(mixing.match)
         if mixing.mix is not None:
@@ -114,7 +121,20 @@ class MixedPart:
                 "strength": strength if mixing.interpolate else None,
             },
             groups=generator.settings.groups if is_mixed else (),
+            apart=apart,
         )
+
+
+def _tell_apart(
+    generator: Generator, make_plain: Callable[[Generator], ShardedSample]
+) -> dict[tuple[str, ...], ShardedSample]:
+    groups = generator.settings.groups
+    found = {}
+    for group in groups if len(groups) > 1 else ():
+        if group.sites:
+            with suppress(InputError):  # a condition that this group never meets
+                found[group.sites] = make_plain(weigh_sites(generator, {group.sites[0]: 1.0}))
+    return found
 
 
 def _plain_wishes(mixing: Mixing) -> dict[str, Any]:

@@ -116,3 +116,41 @@ def test_releases_that_tell_no_sites_apart() -> None:
     together = [SiteGroup(share=1.0, sites=("north", "south"))]
     refuse("one generator describes all sites", make_generator(groups=together), mix="north=1")
     refuse("does not say which sites", make_generator(), mix="north=1")
+
+
+def distances_of(wishes: dict[str, Any], where: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    mixed = Mixed.of(make_telling(), SCHEMA, 8000, mixing=Mixing(**wishes), where=where)
+    found: list[dict[str, Any]] = measure(mixed.parts[""])["two_way_distance_to_sites"]
+    return found
+
+
+def test_figures_say_how_far_rows_are_from_each_group_before_and_after() -> None:
+    """Colour has the group's share in its own rows: it is what two-way distances are made of."""
+    found = distances_of({"mix": {"north": 0.9, "west": 0.1}})
+    assert [each["sites"] for each in found] == [["north"], ["south", "east"], ["west"]]
+    north, south, west = found
+    for each in found:
+        assert 0 < each["distance_by_chance"] < 0.02
+    assert north["distance"] < 0.5 * north["distance_before"]
+    assert south["distance"] > south["distance_before"] > 10 * south["distance_by_chance"]
+    assert west["distance"] > west["distance_before"]
+
+
+def test_rows_of_one_group_are_no_farther_from_it_than_chance_has_them() -> None:
+    """They are stratified, so they stray less than independent rows do."""
+    north, south, _ = distances_of({"mix": {"north": 1.0}})
+    assert 0 < north["distance"] < north["distance_by_chance"]
+    # All pairs with colour are as far apart as can be; the others are nearly the same.
+    pairs = len(SCHEMA.columns) * (len(SCHEMA.columns) - 1) / 2
+    assert south["distance"] >= (len(SCHEMA.columns) - 1) / pairs
+
+
+def test_a_group_that_never_meets_a_condition_has_no_distance() -> None:
+    found = distances_of({"mix": {"north": 1.0}}, where=("colour=red",))
+    assert [each["sites"] for each in found] == [["north"]]
+
+
+def test_a_generator_that_tells_no_sites_apart_has_no_such_distance() -> None:
+    generator = make_generator(num_members=3, groups=(SiteGroup(share=1.0, sites=("a", "b")),))
+    mixed = Mixed.of(generator, SCHEMA, 500, mixing=Mixing(balance="outcome"))
+    assert measure(mixed.parts[""])["two_way_distance_to_sites"] == []
