@@ -40,6 +40,7 @@ def simulate(
     site_epsilons: Sequence[float] | None = None,
     canaries: int | None = None,
     attacks: bool | None = None,
+    target: str | Path | None = None,
     out: str | Path | None = None,
     on_event: Callable[[Mapping[str, object]], None] | None = None,
 ) -> SimulationResult | ImageSimulationResult:
@@ -68,6 +69,8 @@ def simulate(
         site_epsilons: what each site may spend, in the order of the sites, where they differ.
         canaries: made-up units that each site plants for an audit; 0, or in [50, 2000].
         attacks: whether to try what the published rows give away of real ones; true when left out.
+        target: public shares that the report holds the table and its sites to (TOML), as
+            ``docs/mixing.md`` says.
         out: new or empty folder for the release.
         on_event: called with small dicts of plain values as the study goes on.
 
@@ -95,6 +98,7 @@ def simulate(
             "site_epsilons": site_epsilons,
             "canaries": canaries,
             "attacks": attacks,
+            "target": target,
         },
     )
     run = run_image_simulation if is_of_images(settings) else run_simulation

@@ -104,6 +104,7 @@ def simulate(
     site_epsilons: SiteEpsilons = None,
     canaries: Canaries = None,
     attacks: TryAttacks = None,
+    target: mixing_options.PublicTarget = None,
 ) -> None:
     """Run a whole federation on this machine and write a release."""
     from fedsynth.simulate_command import simulate_to_folder
@@ -121,6 +122,7 @@ def simulate(
         "site_epsilons": site_epsilons.split(",") if site_epsilons else None,
         "canaries": canaries,
         "attacks": attacks,
+        "target": target,
     }
     changes = {"epsilon": epsilon, "delta": delta, "rounds": rounds, "model": model}
     simulate_to_folder(screen, study, changes, simulation, out=out)

@@ -15,6 +15,10 @@ Match = Annotated[
     Path | None,
     typer.Option(metavar="TARGET.toml", help="Target marginals that the rows are to have."),
 ]
+PublicTarget = Annotated[
+    Path | None,
+    typer.Option(metavar="TARGET.toml", help="Public shares to hold table and sites to."),
+]
 Balance = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Equal shares for the levels of a column.")
 ]

@@ -6,7 +6,7 @@ its own is public: sites weigh in by the size that their noisy sketches suggest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import partial
 
 from flwr.app import Context
@@ -33,11 +33,13 @@ from server.pooling import (
     find_comparison,
     find_differing,
     find_groups,
+    hold_study,
     make_pool,
     noise_of,
     pooled_of,
     weigh_sites,
 )
+from server.public_target import PublicTarget
 from server.question import hello_of, settings_of
 from server.round_images import RoundImages
 from server.rounds import Rounds
@@ -72,6 +74,7 @@ class Coordinator:
         on_event: called with a small dict of plain values as the study goes on.
         receipts: what is held of the sites' ledgers from earlier studies.
         checkpoint: what an earlier life of the coordinator kept of this study.
+        target: public shares that the outcome is held to, if any.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Coordinator:
         on_event: OnEvent | None = None,
         receipts: ReceiptBook | None = None,
         checkpoint: Checkpoint | None = None,
+        target: PublicTarget | None = None,
     ) -> None:
         self.study = study
         self.schema = schema
@@ -91,6 +95,7 @@ class Coordinator:
         self.receipts = receipts or ReceiptBook()
         check_kind(study, schema)
         self._layout = layout_of(schema)
+        self._target = target
         self._rule = make_rule(study.strategy, study.rule_settings)
         self._emit = on_event or (lambda event: None)
         self._checkpoint = checkpoint or Checkpoint()
@@ -157,14 +162,18 @@ class Coordinator:
             differing=find_differing(sketches),
             groups=tuple(group.nodes for group in groups),
             comparison=find_comparison(sketches) if tells_sites_apart(self.study) else None,
+            target=hold_study(self._layout, self._target, sketches, rows),
             weights=weights,
-            receipts={
-                node: Attested(public_key=key, receipt=receipt)
-                for node, key in self.receipts.keys.items()
-                if node in hello and (receipt := self.receipts.of(node)) is not None
-            },
+            receipts=self._attest(hello),
         )
         return self.outcome
+
+    def _attest(self, nodes: Container[int]) -> dict[int, Attested]:
+        return {
+            node: Attested(public_key=key, receipt=receipt)
+            for node, key in self.receipts.keys.items()
+            if node in nodes and (receipt := self.receipts.of(node)) is not None
+        }
 
     def _say_hello(self, grid: Grid) -> Mapping[int, Reply]:
         def accept(answers: Answers) -> Answers:
@@ -192,6 +201,7 @@ class Coordinator:
             most_groups=most_groups(self.study),
             rng=SeededRandomness(self.study.seed).numpy("pool"),
             missing=missing,
+            target=self._target if tells_sites_apart(self.study) else None,
         )
 
         def accept(answers: Answers) -> Answers:

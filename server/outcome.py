@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from privacy import PublicKey, Receipt
 from privacy.canaries import Opening
 from server.pooling.site_comparison import SiteComparison
+from server.pooling.target_tests import HeldToTarget
 from server.pooling.weighing import SiteWeight
 from strategies.round_record import RoundRecord
 from synthesis.evaluation import HoldOutFigures, ScoreNetwork
@@ -106,6 +107,7 @@ class StudyOutcome:
         differing: nodes whose sketch is unlike the others' beyond chance; None where the rule
             does not compare them.
         weights: of the sites in the rounds, by node.
+        target: what was published, and how far the sketches are from it; None without one.
     """
 
     generator: AnyGenerator
@@ -129,6 +131,7 @@ class StudyOutcome:
     weights: Mapping[int, SiteWeight] = field(default_factory=dict)
     missing: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     apart: tuple[tuple[str, str], ...] = ()
+    target: HeldToTarget | None = None
 
     @property
     def table_generator(self) -> Generator:

@@ -32,6 +32,7 @@ from server.report import (
     build_sketch_noise,
     build_software,
     build_strategy,
+    build_target,
     describe_release,
 )
 from server.study import Study
@@ -107,6 +108,7 @@ def make_report(
         utility=assessment.utility,
         evaluation=_report_evaluation(outcome, sites, run),
         consistency=build_consistency(outcome, sites.schema, names),
+        target=build_target(outcome, sites.schema, names),
         never_together=outcome.apart,
         sketch_noise=build_sketch_noise(outcome),
         attacks=assessment.attacks,

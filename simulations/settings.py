@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -15,6 +15,10 @@ from server.planning.split import SHARE, parse_open_study, settle_share
 from server.study import AUTO, Study, explain_settings, parse_study, read_toml
 from synthesis import InputError
 from synthesis.layout import SketchLayout
+
+if TYPE_CHECKING:
+    from server.public_target import PublicTarget
+    from synthesis.kinds import AnySchema
 
 USUAL_HOLDOUT = 0.1
 """Share of the units of a simulated site that an evaluation holds out."""
@@ -51,6 +55,7 @@ class SimulationSettings(BaseModel):
             the table holds of them there is not given to the site; figures that compare with real
             rows take the table as it is.
         attacks: whether to try what an attacker could learn of real rows from the published ones.
+        target: public shares that the report holds the table and its sites to (TOML).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -69,6 +74,17 @@ class SimulationSettings(BaseModel):
     canaries: Annotated[int, AfterValidator(check_number)] = 0
     missing_columns: Mapping[str, tuple[str, ...]] = {}
     attacks: bool = True
+    target: Path | None = None
+
+    def load_target(self, schema: AnySchema) -> PublicTarget | None:
+        """Return the public target, if there is one.
+
+        Raises:
+            InputError: if its file cannot be used with this schema.
+        """
+        from server.public_target import PublicTarget  # torch comes with it, and plans need none
+
+        return None if self.target is None else PublicTarget.load(self.target, schema)
 
     def holdout_for(self, study: Study) -> float:
         """Return the share of units to hold out.
@@ -146,7 +162,7 @@ def read_settings(
     table = content.pop("simulation", {})
     content.pop("release", None)
     if path is not None and isinstance(table, dict):
-        for key in ("data", "schema"):
+        for key in ("data", "schema", "target"):
             if isinstance(table.get(key), str):
                 table[key] = path.parent / table[key]
     merged = _override(table, simulation) if isinstance(table, dict) else table

@@ -133,7 +133,7 @@ def run_simulation(
         home = Path(folder) / SITES_FOLDER
         _found(sites, study, settings, home)
         events = Events(on_event, study=study, names=sites.names, home=home)
-        unnamed, run = run_study(study, sites, settings.backend, home, events)
+        unnamed, run = run_study(study, sites, settings, home, events)
         outcome = unnamed.with_names(nodes := name_nodes(sites, run.partitions))
         synthetic, assessment = _assess(outcome, study, sites, settings, home, events)
         canaries = state_canaries(study, sites.schema, outcome, nodes)
@@ -169,6 +169,7 @@ def _prepare(
 ) -> tuple[Study, SimulatedSites]:
     """Make the sites and the study, and let nothing pass that would fail later."""
     sites = make_sites(settings)
+    settings.load_target(sites.schema)
     content = {**content, **settings.ask_for_most(content, len(sites.tables))}
     num_sites, per_site = len(sites.tables), sites.num_units // len(sites.tables)
     study = make_study(
@@ -199,25 +200,27 @@ def _found(sites: SimulatedSites, study: Study, settings: SimulationSettings, ho
 
 
 def run_study(
-    study: Study, sites: AnySites, backend: Backend, home: Path, events: Events
+    study: Study, sites: AnySites, settings: SimulationSettings, home: Path, events: Events
 ) -> tuple[StudyOutcome, SimulationRun]:
     """Run the study at sites that were founded, and return what came of it and how.
 
     Args:
         study: the study's settings.
         sites: the rows, which the sites' folders hold too.
-        backend: where the sites run.
+        settings: where the sites run, and the public target, if there is one.
         home: folder of the sites' folders.
         events: told what happens.
 
     Raises:
         StudyFailed: if the study cannot go on.
     """
-    num_sites = len(sites.tables)
-    coordinator = Coordinator(study, sites.schema, num_sites=num_sites, on_event=events)
+    num_sites, target = len(sites.tables), settings.load_target(sites.schema)
+    coordinator = Coordinator(
+        study, sites.schema, num_sites=num_sites, on_event=events, target=target
+    )
     server_app, run_config = make_server_app(coordinator), {SITES_DIR: str(home)}
     events({"event": "study-started", "sites": list(sites.names), "rounds": study.rounds})
-    if backend is Backend.RAY:
+    if settings.backend is Backend.RAY:
         from simulations.ray_backend import run_ray  # Ray is an optional extra
 
         run = run_ray(server_app, client_app, num_sites, run_config=run_config)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fedsynth.mixing_options import PublicTarget
+
 ServerOption = Annotated[
     Path, typer.Option("--server", metavar="DIR", help="The coordinator's folder.")
 ]
@@ -139,6 +141,7 @@ def run(
         Path | None,
         typer.Option(help="New or empty folder. (default: releases/NAME in the folder)"),
     ] = None,
+    target: PublicTarget = None,
     grace: Annotated[
         float,
         typer.Option(help="Seconds to wait for sites that went away, when all others answered."),
@@ -157,6 +160,7 @@ def run(
         sites=sites,
         rows=rows,
         out=out,
+        target=target,
         grace_s=grace,
     )
     running.give_up(asked) if give_up else running.run(asked)

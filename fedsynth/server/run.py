@@ -12,6 +12,7 @@ from fedsynth.summary import show_summary
 from server.deploy.folder import load_server
 from server.deploy.grid import GRACE_S
 from server.deploy.studying import StudyOrder, give_up_study, run_study
+from server.public_target import PublicTarget
 from server.publication import load_publication
 from server.study import load_study
 from strategies.environment import quiet_flower
@@ -35,6 +36,7 @@ class AskedStudy:
     sites: int | None
     rows: int | None
     out: Path | None
+    target: Path | None = None
     grace_s: float = GRACE_S
 
 
@@ -90,13 +92,15 @@ def _read(asked: AskedStudy) -> tuple[Path, StudyOrder]:
             argument="grace",
         )
     study = load_study(asked.study)
+    schema = load_any_schema(asked.schema)
     order = StudyOrder(
         study=study,
-        schema=load_any_schema(asked.schema),
+        schema=schema,
         num_sites=asked.sites,
         num_rows=asked.rows,
         out=asked.out or asked.server / RELEASES_FOLDER / study.name,
         grace_s=asked.grace_s,
         publication=load_publication(asked.study),
+        target=None if asked.target is None else PublicTarget.load(asked.target, schema),
     )
     return asked.server, order

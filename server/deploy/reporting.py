@@ -23,6 +23,7 @@ from server.report import (
     build_sketch_noise,
     build_software,
     build_strategy,
+    build_target,
     describe_release,
 )
 from server.study import Study
@@ -83,6 +84,7 @@ def make_report(
             None if outcome.evaluation is None else build_evaluation(outcome.evaluation, names)
         ),
         consistency=build_consistency(outcome, schema, names),
+        target=build_target(outcome, schema, names),
         never_together=outcome.apart,
         sketch_noise=build_sketch_noise(outcome),
         audit=build_audit(canaries, study),

@@ -25,6 +25,7 @@ from server.deploy.registry import AdmittedSite, load_registry
 from server.deploy.reporting import make_report, plan_sites
 from server.kinds import check_kind
 from server.outcome import StudyOutcome
+from server.public_target import PublicTarget
 from server.publication import Publication
 from server.publishing import publish
 from server.records import check_number, draw_records, most_suggested, picture_records
@@ -53,6 +54,7 @@ class StudyOrder:
         out: folder of the release, new or empty.
         grace_s: longest wait for sites that went away when all others have answered.
         publication: licence and creator of the release, where they are known.
+        target: public shares that the report holds the table and its sites to.
     """
 
     study: Study
@@ -62,6 +64,7 @@ class StudyOrder:
     out: Path
     grace_s: float = GRACE_S
     publication: Publication = field(default_factory=Publication)
+    target: PublicTarget | None = None
 
 
 def run_study(server: ServerFolder, order: StudyOrder, on_event: Listener) -> Report:
@@ -230,4 +233,5 @@ def _make_coordinator(
         on_event=notice,
         receipts=receipts,
         checkpoint=checkpoint,
+        target=order.target,
     )

@@ -14,6 +14,7 @@ from server.pooling.sketch_pool import (
     pooled_of,
     sizes_of,
 )
+from server.pooling.target_tests import hold_study
 from server.pooling.weighing import SiteWeight, weigh_sites
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "find_comparison",
     "find_differing",
     "find_groups",
+    "hold_study",
     "kept_values",
     "make_pool",
     "noise_of",

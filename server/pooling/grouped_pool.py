@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from server.pooling.grouping import Grouping, SketchGroup
 from server.pooling.site_comparison import SiteComparison, compare_sites
 from server.pooling.sketch_pool import Contributions, LeastNoise, SketchPool, pooled_of, sizes_of
+from server.pooling.target_tests import hold_sites
+from server.public_target import PublicTarget
 from strategies.aggregation import FloatArray, PooledSketch
 from strategies.collect import Answers
 from synthesis.layout import SketchLayout
@@ -30,6 +32,7 @@ class GroupedSketchPool(SketchPool):
         contributions: what the canaries of a site add to its sketch.
         least_noise: smallest noise multiplier that a site may state with its epsilon.
         most_groups: groups of sites at most, >= 1.
+        target: what every site is held to, if anything.
     """
 
     def __init__(
@@ -39,10 +42,12 @@ class GroupedSketchPool(SketchPool):
         *,
         least_noise: LeastNoise,
         most_groups: int,
+        target: PublicTarget | None = None,
     ) -> None:
         super().__init__(layout, contributions, least_noise=least_noise)
         self._columns = layout
         self._most_groups = most_groups
+        self._target = target
         self._held: dict[int, PooledSketch] | None = {}
 
     def _fold(self, node: int, sketch: FloatArray, noise: float, canaries: int) -> None:
@@ -62,6 +67,7 @@ class GroupedSketchPool(SketchPool):
         groups = grouping.form(self._held, self._most_groups)
         compared = compare_sites(self._columns, self._held, groups, grouping)
         more |= {f"{COMPARED}{name}": each for name, each in compared.to_arrays().items()}
+        more |= hold_sites(self._columns, self._target, pooled, grouping.list_sites(self._held))
         pooled = grouping.add(groups).sketch
         if len(groups) > 1:
             more[_GROUP_OF] = np.array(

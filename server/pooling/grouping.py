@@ -82,6 +82,10 @@ class Grouping:
         )
         return FormingGroup(nodes=tuple(sorted(nodes)), sketch=sketch, rows=rows, drawn=rows)
 
+    def list_sites(self, sketches: Mapping[int, PooledSketch]) -> list[FormingGroup]:
+        """Make a group of every site, in the order of their nodes."""
+        return [self.make_group((node,), sketch) for node, sketch in sorted(sketches.items())]
+
     def add(self, groups: Sequence[FormingGroup]) -> FormingGroup:
         """Make one group of some, at least one, whose shares may differ: its sketch is the sum."""
         nodes = tuple(node for group in groups for node in group.nodes)
@@ -180,7 +184,7 @@ class Grouping:
             sketches: by node.
             most: groups at most, >= 1.
         """
-        groups = [self.make_group((node,), sketch) for node, sketch in sorted(sketches.items())]
+        groups = self.list_sites(sketches)
         found = {
             _key(one, other): self.measure(one, other) for one, other in combinations(groups, 2)
         }

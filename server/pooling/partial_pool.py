@@ -12,6 +12,8 @@ from server.pooling.grouped_pool import COMPARED, MOST_NUMBERS, MOST_SITES
 from server.pooling.grouping import Grouping
 from server.pooling.site_comparison import compare_sites
 from server.pooling.sketch_pool import Contributions, LeastNoise, SketchPool
+from server.pooling.target_tests import hold_sites
+from server.public_target import PublicTarget
 from strategies.aggregation import FloatArray, PooledSketch, SketchSum
 from strategies.arrays import ProblemCode
 from strategies.protocol import STATISTICS
@@ -34,6 +36,7 @@ class PartialSketchPool(SketchPool):
         contributions: what the canaries of a site add to its sketch.
         least_noise: smallest noise multiplier that a site may state with its epsilon.
         missing: what sites lack.
+        target: what every site is held to, if anything.
     """
 
     def __init__(
@@ -43,11 +46,13 @@ class PartialSketchPool(SketchPool):
         *,
         least_noise: LeastNoise,
         missing: Missing,
+        target: PublicTarget | None = None,
     ) -> None:
         super().__init__(layout, contributions, least_noise=least_noise)
         self._whole = layout
         self._layouts = {columns: layout.lacking(columns) for columns in {*missing.values(), ()}}
         self._missing = missing
+        self._target = target
         self._sums: dict[tuple[int, ...], SketchSum] = {}
         self._held: dict[int, PooledSketch] | None = {}
 
@@ -91,9 +96,10 @@ class PartialSketchPool(SketchPool):
         if held is None or len(held) < 2 or coverage.find_untold(self._whole):
             return pooled, {}
         grouping = Grouping(self._whole, pooled)
-        sites = [grouping.make_group((node,), sketch) for node, sketch in sorted(held.items())]
+        sites = grouping.list_sites(held)
         compared = compare_sites(self._whole, held, [grouping.add(sites)], grouping)
-        return pooled, {f"{COMPARED}{name}": each for name, each in compared.to_arrays().items()}
+        more = {f"{COMPARED}{name}": each for name, each in compared.to_arrays().items()}
+        return pooled, more | hold_sites(self._whole, self._target, pooled, sites)
 
     def _tell(self, layout: SketchLayout, sketch: PooledSketch) -> Told:
         noise_std = sketch.noise_variance**0.5 * self._whole.sensitivity

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from server.pooling.grouped_pool import GroupedSketchPool
 from server.pooling.partial_pool import Missing, PartialSketchPool
 from server.pooling.sketch_pool import Contributions, LeastNoise, SketchPool
+from server.public_target import PublicTarget
 from strategies.aggregation import FloatArray, PooledSketch
 from strategies.collect import Answers
 from strategies.robust_sketch import SiteSketches, count_differing, pool_robustly
@@ -73,6 +74,7 @@ def make_pool(
     most_groups: int,
     rng: np.random.Generator,
     missing: Missing,
+    target: PublicTarget | None = None,
 ) -> SketchPool:
     """Return what takes the sketches in: combined by a robust rule, else added up.
 
@@ -84,15 +86,22 @@ def make_pool(
         most_groups: groups of sites at most; a robust rule has one.
         rng: public randomness.
         missing: columns that sites lack, by node; none with a robust rule.
+        target: what every site is held to, if anything; none is where sketches are not compared.
     """
     if missing and isinstance(layout, SketchLayout):
-        return PartialSketchPool(layout, contributions, least_noise=least_noise, missing=missing)
+        return PartialSketchPool(
+            layout, contributions, least_noise=least_noise, missing=missing, target=target
+        )
     if isinstance(rule, HeldRule):
         return RobustSketchPool(layout, contributions, least_noise=least_noise, rule=rule, rng=rng)
     if isinstance(layout, ImageLayout):  # images are described together, whatever their site
         return SketchPool(layout, contributions, least_noise=least_noise)
     return GroupedSketchPool(
-        layout, contributions, least_noise=least_noise, most_groups=most_groups
+        layout,
+        contributions,
+        least_noise=least_noise,
+        most_groups=most_groups,
+        target=target,
     )
 
 

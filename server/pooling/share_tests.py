@@ -95,9 +95,34 @@ def compare_shares(mine: Shares | None, theirs: Shares | None) -> tuple[float, f
     """
     if mine is None or theirs is None:
         return 1.0, 0.0
+    gaps = mine.values - theirs.values
+    statistic = float((np.square(gaps) / _expect_squares(mine, theirs)).sum())
+    return float(chi2.sf(statistic, len(gaps))), float(np.abs(gaps).sum() / 2)
+
+
+def expect_distance(mine: Shares, theirs: Shares) -> float:
+    """Return the mean distance of shares that are the same, by noise and the draw of people."""
+    # The mean absolute deviation of a normal variable is its standard one times sqrt(2 / pi).
+    return float(np.sqrt(2 / np.pi * _expect_squares(mine, theirs)).sum() / 2)
+
+
+def _expect_squares(mine: Shares, theirs: Shares) -> Floats:
+    """Return the variances of differences that noise and the draw of people explain."""
     rows = mine.rows + theirs.rows
     pooled = np.clip((mine.values * mine.rows + theirs.values * theirs.rows) / rows, 0.0, 1.0)
     drawn = np.maximum(pooled, 1 / rows) * (1 / mine.rows + 1 / theirs.rows)
-    gaps = mine.values - theirs.values
-    statistic = float((np.square(gaps) / (mine.noise + theirs.noise + drawn)).sum())
-    return float(chi2.sf(statistic, len(gaps))), float(np.abs(gaps).sum() / 2)
+    return np.asarray(mine.noise + theirs.noise + drawn)
+
+
+def find_beyond(p_values: Floats) -> NDArray[np.bool_]:
+    """Return which of many tests find more than chance, at ``LEVEL`` for all of them together.
+
+    Reference: Holm 1979.
+    """
+    flat = p_values.ravel()
+    order = np.argsort(flat)
+    limits = LEVEL / np.arange(len(flat), 0, -1)
+    passed = np.logical_and.accumulate(flat[order] <= limits)
+    found = np.zeros(len(flat), dtype=np.bool_)
+    found[order[passed]] = True
+    return found.reshape(p_values.shape)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.pooling.grouping import FormingGroup, Grouping
-from server.pooling.share_tests import LEVEL, compare_shares
+from server.pooling.share_tests import compare_shares, find_beyond
 from strategies.aggregation import PooledSketch
 from synthesis.layout import SketchLayout
 
@@ -42,17 +42,8 @@ class SiteComparison:
 
     @property
     def conflicts(self) -> NDArray[np.bool_]:
-        """Which shares differ beyond noise and the draw of people, at ``LEVEL`` for all together.
-
-        Reference: Holm 1979.
-        """
-        flat = self.p_values.ravel()
-        order = np.argsort(flat)
-        limits = LEVEL / np.arange(len(flat), 0, -1)
-        passed = np.logical_and.accumulate(flat[order] <= limits)
-        found = np.zeros(len(flat), dtype=np.bool_)
-        found[order[passed]] = True
-        return found.reshape(self.p_values.shape)
+        """Which shares differ beyond noise and the draw of people, at ``LEVEL`` for all of them."""
+        return find_beyond(self.p_values)
 
     def to_arrays(self) -> dict[str, Floats]:
         """Return the arrays by name, to be kept."""
@@ -78,7 +69,7 @@ def compare_sites(
         groups: the groups that were formed of them.
         grouping: that formed them.
     """
-    sites = [grouping.make_group((node,), sketch) for node, sketch in sorted(sketches.items())]
+    sites = grouping.list_sites(sketches)
     differences = np.zeros((len(sites), len(sites)))
     for one, other in combinations(range(len(sites)), 2):
         differences[one, other] = grouping.measure(sites[one], sites[other])

@@ -63,6 +63,12 @@ from server.report.parts import (
 from server.report.refusals import Refusal, build_refusals
 from server.report.sketch_noise import SketchNoise, build_sketch_noise
 from server.report.strategy import Strategy, build_strategy
+from server.report.target import (
+    TargetDistance,
+    TargetMargin,
+    TargetReport,
+    build_target,
+)
 from server.report.wording import LOCAL_TRUST, NOT_PROMISED
 from server.report.write import write_report
 
@@ -112,6 +118,9 @@ __all__ = [
     "SketchNoise",
     "Spending",
     "Strategy",
+    "TargetDistance",
+    "TargetMargin",
+    "TargetReport",
     "Totals",
     "Traffic",
     "Utility",
@@ -136,6 +145,7 @@ __all__ = [
     "build_sketch_noise",
     "build_software",
     "build_strategy",
+    "build_target",
     "build_utility_row",
     "describe_attacks",
     "describe_control",

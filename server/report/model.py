@@ -24,6 +24,7 @@ from server.report.parts import (
 from server.report.refusals import Refusal
 from server.report.sketch_noise import SketchNoise
 from server.report.strategy import Strategy
+from server.report.target import TargetReport
 
 FORMAT: Final = "fedsynth-report/1"
 STAMP: Final = "NOT DIFFERENTIALLY PRIVATE"
@@ -68,6 +69,8 @@ class Report(Part):
     """How the sites' results became one; None in reports of earlier versions."""
     consistency: Consistency | None = None
     """How alike the sites are; None in reports of earlier versions."""
+    target: TargetReport | None = None
+    """How far table and sites are from a public target; None where nobody gave one."""
     never_together: tuple[tuple[str, str], ...] = ()
     """Pairs of columns that no site has both of: how they hang together was never measured."""
     utility: Utility | None = None

@@ -74,6 +74,7 @@ def render_html(report: Report) -> str:
         questions=answer_questions(report),
         purposes=wording.purposes(report.is_of_images),
         consistency=report.consistency,
+        target=report.target,
         site_map=_draw_sites(report.consistency),
         images=report.images,
         figures=report.images.figures if report.images else None,

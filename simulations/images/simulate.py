@@ -130,7 +130,7 @@ def run_image_simulation(
         epsilons = settings.site_epsilons or [study.epsilon] * len(sites.names)
         found_image_sites(sites, study, home, epsilons=epsilons, seed=settings.seed)
         events = Events(on_event, study=study, names=sites.names, home=home)
-        outcome, run = run_study(study, sites, settings.backend, home, events)
+        outcome, run = run_study(study, sites, settings, home, events)
         started = time.monotonic()
         events({"event": "phase-started", "phase": "sample and score"})
         assert isinstance(outcome.generator, ImageGenerator)
@@ -170,6 +170,7 @@ def _prepare(
     """Make the sites and the study, and let nothing pass that would fail later."""
     _check_settings(settings)
     sites = make_image_sites(settings)
+    settings.load_target(sites.schema)
     given = {**content, **settings.ask_for_most(content, len(sites.tables))}
     per_site = sites.num_units // len(sites.tables)
     study = make_image_study(given, images_per_site=per_site, seed=settings.seed)

@@ -103,11 +103,7 @@ class MixedPart:
         composition = hold_shares(generator, compose) if is_mixed else compose(generator)
         rows: Rows = composition.rows
         if mixing.interpolate not in (None, LATENT):
-            left = restrict(schema, [parse_condition(text) for text in where])
-            method = str(mixing.interpolate)
-            rows = RowsBetween(
-                schema=schema, rows=rows, left=left, method=method, strength=strength
-            )
+            rows = _lie_between(rows, schema, where, str(mixing.interpolate), strength)
         sample = MixedSample(schema=schema, num_rows=num_rows, seed=seed, stream=stream, rows=rows)
         return cls(
             sample=sample,
@@ -123,6 +119,13 @@ class MixedPart:
             groups=generator.settings.groups if is_mixed else (),
             apart=apart,
         )
+
+
+def _lie_between(
+    rows: Rows, schema: Schema, where: Sequence[str], method: str, strength: float
+) -> RowsBetween:
+    left = restrict(schema, [parse_condition(text) for text in where])
+    return RowsBetween(schema=schema, rows=rows, left=left, method=method, strength=strength)
 
 
 def _tell_apart(

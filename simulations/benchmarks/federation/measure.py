@@ -123,13 +123,13 @@ def run_small_study(sites: SimulatedSites) -> float:
     )
     with _founded(study, sites) as (home, events):
         began = time.process_time()
-        run_study(study, sites, Backend.LOCAL, home, events)
+        run_study(study, sites, SimulationSettings(), home, events)
         return time.process_time() - began
 
 
 def _run(study: Study, sites: SimulatedSites, backend: Backend) -> StudyOutcome:
     with _founded(study, sites) as (home, events):
-        return run_study(study, sites, backend, home, events)[0]
+        return run_study(study, sites, SimulationSettings(backend=backend), home, events)[0]
 
 
 @contextmanager
