@@ -95,23 +95,24 @@ def compare_shares(mine: Shares | None, theirs: Shares | None) -> tuple[float, f
     """
     if mine is None or theirs is None:
         return 1.0, 0.0
+    rows = mine.rows + theirs.rows
+    drawn = np.maximum(_pool(mine, theirs), 1 / rows) * (1 / mine.rows + 1 / theirs.rows)
     gaps = mine.values - theirs.values
-    statistic = float((np.square(gaps) / _expect_squares(mine, theirs)).sum())
+    statistic = float((np.square(gaps) / (mine.noise + theirs.noise + drawn)).sum())
     return float(chi2.sf(statistic, len(gaps))), float(np.abs(gaps).sum() / 2)
 
 
 def expect_distance(mine: Shares, theirs: Shares) -> float:
     """Return the mean distance of shares that are the same, by noise and the draw of people."""
+    pooled = _pool(mine, theirs)
+    drawn = pooled * (1 - pooled) * (1 / mine.rows + 1 / theirs.rows)
     # The mean absolute deviation of a normal variable is its standard one times sqrt(2 / pi).
-    return float(np.sqrt(2 / np.pi * _expect_squares(mine, theirs)).sum() / 2)
+    return float(np.sqrt(2 / np.pi * (mine.noise + theirs.noise + drawn)).sum() / 2)
 
 
-def _expect_squares(mine: Shares, theirs: Shares) -> Floats:
-    """Return the variances of differences that noise and the draw of people explain."""
+def _pool(mine: Shares, theirs: Shares) -> Floats:
     rows = mine.rows + theirs.rows
-    pooled = np.clip((mine.values * mine.rows + theirs.values * theirs.rows) / rows, 0.0, 1.0)
-    drawn = np.maximum(pooled, 1 / rows) * (1 / mine.rows + 1 / theirs.rows)
-    return np.asarray(mine.noise + theirs.noise + drawn)
+    return np.clip((mine.values * mine.rows + theirs.values * theirs.rows) / rows, 0.0, 1.0)
 
 
 def find_beyond(p_values: Floats) -> NDArray[np.bool_]:

@@ -65,6 +65,8 @@ def study(*words: str, data: str = "visits.csv", partition: str = "column:clinic
         (study(partition="by-hand"), ["partition must be iid, dirichlet, dirichlet:NAME or"]),
         (study(partition="column:town"), ["partition column 'town'", "clinic, age, ward, sick"]),
         (study(partition="column:ward"), ["must name a site in every row"]),
+        (study("--target", "no.toml"), ["target: target file no.toml cannot be read"]),
+        (study("--target", "tiny.toml"), ["target: target file tiny.toml cannot be used"]),
         (study("--demo", "adult"), ["demo and data must not both be given"]),
         (["simulate", "--demo", "mars"], ["demo must be one of adult, got 'mars'"]),
         (["simulate", "--data", "visits.csv"], ["data and schema must be given together"]),

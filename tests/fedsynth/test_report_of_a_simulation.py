@@ -32,6 +32,19 @@ def test_it_fits_its_schema_and_holds_every_figure_of_its_page(shell: CommandLin
         assert find_errors(json.loads(text)) == []
 
 
+def test_it_holds_table_and_sites_to_a_public_target(shell: CommandLine) -> None:
+    text = '[[margins]]\ncolumn = "age"\nshares = { "<50" = 0.9 }\n'
+    (shell.home / "target.toml").write_text(text)
+    assert shell.simulate("--out", "release", "--target", "target.toml").code == 0
+    report = report_from_json((shell.home / "release" / "report.json").read_text())
+    page = (shell.home / "release" / "report.html").read_text()
+    assert report.target is not None
+    assert report.target.sites == tuple(sorted(site.name for site in report.sites))
+    assert find_unknown_figures(report, page) == set()
+    if importlib.util.find_spec("jsonschema") is not None:
+        assert find_errors(json.loads(report.model_dump_json())) == []
+
+
 def test_it_holds_gain_history_and_refusals(shell: CommandLine) -> None:
     shell.simulate("--out", "release", "--epsilon", "2")
     report = report_from_json((shell.home / "release" / "report.json").read_text())

@@ -14,6 +14,7 @@ from tiny_world import SCHEMA, make_generator
 
 import fedsynth
 from synthesis import conform, read_table
+from synthesis.architecture import SiteGroup
 from synthesis.model_files import save_generator
 
 TARGET = """
@@ -205,3 +206,24 @@ def test_nothing_is_left_of_a_record_when_rows_fail(shell: CommandLine) -> None:
             "release", 9, "a.csv", mixing=fedsynth.Mixing(balance="outcome"), on_rows=fail
         )
     assert shell.files() == before
+
+
+def test_the_answer_says_how_far_rows_are_from_what_describes_each_group(
+    shell: CommandLine,
+) -> None:
+    groups = (SiteGroup(share=0.6, sites=("north",)), SiteGroup(share=0.4, sites=("a", "b")))
+    generator = make_generator(num_members=2, groups=groups)
+    (shell.home / "told").mkdir()
+    save_generator(shell.home / "told", generator, SCHEMA)
+    words = ["--rows", "500", "--out", "m.parquet", "--mix", "north=1"]
+    ended = shell.run("sample", "told", *words)
+    assert (ended.code, ended.err) == (0, "")
+    (part,) = record_of(shell.home / "m.parquet")["parts"]
+    north, others = part["figures"]["two_way_distance_to_sites"]
+    assert (north["sites"], others["sites"]) == (["north"], ["a", "b"])
+    said = " ".join(ended.out.split())
+    for names, each in (("north", north), ("a and b", others)):
+        assert (
+            f"two-way distance to what describes {names}: {each['distance']:.4f} (the generator "
+            f"alone {each['distance_before']:.4f}, chance alone {each['distance_by_chance']:.4f})."
+        ) in said

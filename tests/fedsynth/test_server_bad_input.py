@@ -25,6 +25,20 @@ def test_a_grace_that_is_no_time_is_refused(
     assert "grace must be at least 0 seconds" in ended.err
 
 
+def test_a_target_that_cannot_be_used_is_refused_before_anybody_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell = CommandLine(tmp_path, monkeypatch, capsys)
+    (shell.home / "target.toml").write_text('[[margins]]\ncolumn = "town"\nshares = { a = 1 }\n')
+    words = ["server", "run", "tiny.toml", "--schema", "visits.toml", "--target", "target.toml"]
+    before = shell.files()
+    ended = shell.run(*words)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("fedsynth: target: the schema has no column 'town'; it has ")
+    assert ended.err.count("\n") == 1
+    assert shell.files() == before
+
+
 def test_a_coordinator_listens_where_it_is_told_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

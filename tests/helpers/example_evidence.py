@@ -16,6 +16,9 @@ from server.report import (
     SiteAudit,
     SiteConsistency,
     SiteGroup,
+    TargetDistance,
+    TargetMargin,
+    TargetReport,
 )
 from server.report.gain import list_beliefs
 
@@ -136,5 +139,35 @@ def example_consistency() -> Consistency:
             (2.9127, 6.2719, 2.3341, 0.0),
         ),
         apart=2.0,
+        level=0.01,
+    )
+
+
+def example_target() -> TargetReport:
+    def told(distance: float, expected: float, *, beyond: bool = False) -> TargetDistance:
+        return TargetDistance(distance=distance, expected=expected, is_beyond=beyond)
+
+    return TargetReport(
+        sha256=sha256(b"target").hexdigest(),
+        sites=("east", "north", "south", "west"),
+        margins=(
+            TargetMargin(
+                columns=("age",),
+                generator=0.0412,
+                together=told(0.0391, 0.0113, beyond=True),
+                sites=(
+                    told(0.0213, 0.0311),
+                    told(0.0482, 0.0327),
+                    told(0.0276, 0.0309),
+                    told(0.3127, 0.0334, beyond=True),
+                ),
+            ),
+            TargetMargin(
+                columns=("education", "income"),
+                generator=0.0094,
+                together=told(0.0087, 0.0092),
+                sites=(told(0.0202, 0.0241), told(0.0257, 0.0249), None, told(0.0231, 0.0252)),
+            ),
+        ),
         level=0.01,
     )

@@ -13,6 +13,7 @@ from example_evidence import (
     example_consistency,
     example_gain,
     example_groups,
+    example_target,
 )
 
 import simulations
@@ -85,6 +86,7 @@ def example_report(num_rounds: int = 8) -> Report:
         gain=example_gain(),
         strategy=Strategy(name="trimmed-mean", bad_sites=1),
         consistency=example_consistency(),
+        target=example_target(),
         evaluation=example_evaluation(),
         audit=example_audit(),
         attacks=example_attacks(),

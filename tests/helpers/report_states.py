@@ -164,7 +164,7 @@ def not_private() -> Report:
 
 def of_images() -> Report:
     """A simulation on images instead of a table."""
-    absent = ("utility", "pictures", "evaluation", "attacks", "audit", "consistency")
+    absent = ("utility", "pictures", "evaluation", "attacks", "audit", "consistency", "target")
     rows = [("real", 0.9013, 0.03, -0.0012), ("sketch", 0.8016, 3.72, 0.239)]
     figures = ImageFigures(
         train_images=60_000,
