@@ -61,9 +61,7 @@ def shorten(text: str, length: int) -> str:
 
 def to_svg(figure: Figure, label: str, min_width: int | None = None) -> Markup:
     """Return a figure as SVG that a page can hold; ``label`` is what is read aloud."""
-    stream = StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-    text = stream.getvalue()
+    text = _print(figure)
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r'<g id="[^"]*">', "<g>", text)
@@ -77,3 +75,13 @@ def to_svg(figure: Figure, label: str, min_width: int | None = None) -> Markup:
     width = f' style="min-width: {min_width}px"' if min_width else ""
     opening = f'<svg role="img" aria-label="{escape(label)}" {box.group()}{width}>'
     return Markup(opening + drawing.strip())
+
+
+def _print(figure: Figure) -> str:
+    """Return what ``figure.savefig`` writes, which would draw all twice to lay it out."""
+    stream, engine = StringIO(), figure.get_layout_engine()
+    assert engine is not None and isinstance(figure.canvas, FigureCanvasSVG)
+    engine.execute(figure)
+    figure.set_layout_engine("none")
+    figure.canvas.print_svg(stream, metadata={"Date": None, "Creator": None})
+    return stream.getvalue()
