@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -28,8 +26,6 @@ fit_steps = 3
 rows = 500
 attacks = false
 """
-# `fedsynth` as the installed command runs it, without an installation.
-FEDSYNTH = [sys.executable, "-c", "from fedsynth.cli import main; main()"]
 
 
 def marked(how: str) -> list[Block]:
@@ -50,29 +46,27 @@ def write_inputs(folder: Path) -> None:
     (folder / "patients.csv").write_text(table, encoding="utf-8")
 
 
-def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "NO_COLOR": "1"}
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-
-
 def make_small(words: list[str]) -> list[str]:
     words = ["3000" if word == "300000" else word for word in words]
     return ["simulate", "small.toml", *words[1:]] if words[0] == "simulate" else words
 
 
-def run_block(block: Block, folder: Path) -> None:
+def run_block(block: Block, patch: pytest.MonkeyPatch) -> None:
+    """Run it in this process: every import anew would take half of all the time."""
     if block.language == "python":
         code = block.code.replace("fedsynth.simulate(", "fedsynth.simulate('small.toml', ")
-        code = code.replace("300_000", "3_000")
-        commands = [[sys.executable, "-c", code]]
+        exec(code.replace("300_000", "3_000"), {"__name__": "readme"})
     else:
         assert all(words[0] == "fedsynth" for words in block.commands)
-        commands = [FEDSYNTH + make_small(words[1:]) for words in block.commands]
-    for command in commands:
-        done = run(command, folder)
-        assert done.returncode == 0, f"{command[-6:]}\n{done.stdout}\n{done.stderr}"
+        for words in block.commands:
+            run_command(["fedsynth", *make_small(words[1:])], patch)
+
+
+def run_command(words: list[str], patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert not ended.value.code, " ".join(words)
 
 
 def test_every_block_is_tested_or_says_what_it_is() -> None:
@@ -123,17 +117,17 @@ def test_the_quick_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     write_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
     for words in (words for block in marked("fast") for words in block.commands):
-        monkeypatch.setattr(sys, "argv", words)
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        assert not ended.value.code, " ".join(words)
+        run_command(words, monkeypatch)
 
 
 @pytest.mark.slow
-def test_everything_in_the_readme_runs_in_its_order(tmp_path: Path) -> None:
+def test_everything_in_the_readme_runs_in_its_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_inputs(tmp_path)
+    monkeypatch.chdir(tmp_path)
     for block in (block for block in BLOCKS if block in marked("fast") + marked("slow")):
-        run_block(block, tmp_path)
+        run_block(block, monkeypatch)
     for name in ("demo", "adult-release", "patients"):
         assert (tmp_path / name / "synthetic.parquet").is_file()
         assert (tmp_path / name / "report.html").is_file()

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch._dynamo  # every optimiser asks for it: loaded here, no child spends its life on that
 from asking import be_inside_a_run
 from crash_site import PHASES, SETTINGS, Fate, Seen, records_of, serve
 from safetensors.torch import load_file

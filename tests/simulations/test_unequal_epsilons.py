@@ -23,7 +23,7 @@ def simulate(out: Path | None = None, study: Path | None = None, **more: Any) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fit_steps", [600, pytest.param(1500, marks=pytest.mark.long)])
+@pytest.mark.parametrize("fit_steps", [150, pytest.param(1500, marks=pytest.mark.long)])
 def test_together_they_are_better_than_all_at_the_least(tmp_path: Path, fit_steps: int) -> None:
     study = tmp_path / "study.toml"
     study.write_text(f"fit_steps = {fit_steps}\n")

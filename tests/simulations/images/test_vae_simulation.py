@@ -17,7 +17,7 @@ from synthesis.vae.images import VAE_HIDDEN
 ASKED = {
     "model": "vae",
     "epsilon": 10.0,
-    "fit_steps": 60,
+    "fit_steps": 20,
     "rounds": 2,
     "discriminator_steps": 6,
 }
