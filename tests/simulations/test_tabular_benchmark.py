@@ -54,7 +54,7 @@ def make_setting(
     )
 
 
-QUICK_METHODS = [*list(benchmark.METHODS)[:4], "fedsynth", "mdgan"]
+QUICK_METHODS = [*list(benchmark.METHODS)[:3], "fedsynth"]
 
 
 @pytest.mark.parametrize("method", but_for(benchmark.METHODS, *QUICK_METHODS))

@@ -29,7 +29,10 @@ def worst(audit: StepAudit, name: str) -> float:
     return max(each.worst_ratio for each in audit.measured if name in each.name)
 
 
-@pytest.mark.parametrize("schema", [SMALL, COLOUR], ids=["small", "colour"])
+@pytest.mark.parametrize(
+    "schema",
+    [pytest.param(SMALL, id="small", marks=pytest.mark.slow), pytest.param(COLOUR, id="colour")],
+)
 def test_what_ships_moves_by_its_sensitivity_and_the_audit_reaches_it(schema: ImageSchema) -> None:
     audit = audit_step(schema, STUDY, trials=90)
     assert audit.holds
