@@ -58,7 +58,7 @@ def fit_images_once(
         teach_details(generator, layout, details, steps=study.fit_steps, rng=rng)
         if study.rounds > 0 and study.model == IMAGES:
             rng = SeededRandomness(study.seed).torch("labels")
-            teach_labels(generator, schema, rng=rng)
+            teach_labels(generator, rng=rng)
         seconds = time.monotonic() - started
         checkpoint.keep_fit(weights_of(generator), seconds)
     return generator, PhaseRecord(name="fit", seconds=seconds), layout.estimate_rows(pooled.values)

@@ -15,7 +15,7 @@ _STEPS_AT_1: Final = 50
 _MOST_STEPS: Final = 200
 NO_ROUNDS: Final = MappingProxyType({"rounds": 0, "adversarial_share": 0.0})
 """The sketch alone."""
-_ROUNDS: Final = MappingProxyType({"rounds": 4, "adversarial_share": 0.5})
+_ROUNDS: Final = MappingProxyType({"rounds": 4, "adversarial_share": 0.3})
 _USUAL: Final = MappingProxyType(
     {
         "fit_steps": 300,

@@ -81,6 +81,13 @@ class Details:
         """The norm that becomes 1; images above it lose contrast."""
         return _USUAL * math.sqrt(self.size)
 
+    def split(self, details: Tensor) -> tuple[Tensor, Tensor]:
+        """Return details ``(n, size)`` as maps ``(n, maps, cells)``: of filters, and of levels."""
+        levels = self.shape[0] * len(LEVELS) * _count_cells(self.shape, 2 * CELLS)
+        filtered, bright = details.tensor_split([self.size - levels], dim=1)
+        maps = filtered.unflatten(1, (-1, _count_cells(self.shape, CELLS)))
+        return maps, bright.unflatten(1, (-1, _count_cells(self.shape, 2 * CELLS)))
+
     def count(self, pixels: NDArray[np.integer]) -> NDArray[np.float64]:
         """Return the details of images, ``(n, size)``, each row of norm at most 1 up to rounding.
 
@@ -134,9 +141,18 @@ class Details:
             yield strengths.unflatten(0, pixels.shape[:2]).flatten(1, 2), bank.gain
 
     def _average(self, values: Tensor, cells: int) -> Tensor:
-        sides = [math.ceil(side / cells) for side in self.shape[1:]]
+        sides = _cell_sides(self.shape, cells)
         sums = functional.avg_pool2d(values, sides, ceil_mode=True, divisor_override=1)
         return sums.flatten(1) / math.prod(sides)
+
+
+def _cell_sides(shape: tuple[int, int, int], cells: int) -> list[int]:
+    return [math.ceil(side / cells) for side in shape[1:]]
+
+
+def _count_cells(shape: tuple[int, int, int], cells: int) -> int:
+    whole = zip(shape[1:], _cell_sides(shape, cells), strict=True)
+    return math.prod(math.ceil(side / of_cell) for side, of_cell in whole)
 
 
 def _convolve(planes: Tensor, kernels: Tensor) -> Tensor:

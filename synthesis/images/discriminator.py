@@ -1,7 +1,13 @@
 """The discriminator of images: does this image show its class? Small on purpose.
 
+What it looks through is public and never trained: the oriented filters of
+:mod:`synthesis.images.details`, whose answers lose their sign and are averaged over cells. Behind
+them stands one trained layer. Few images under noise cannot teach filters, and need not: on such
+features a linear layer is what learns best privately (Tramèr and Boneh 2021, "Differentially
+Private Learning Needs Better Features (or Much More Data)").
+
 Its gradients are released under noise that grows with the square root of the number of weights.
-Every image is treated by itself: no normalisation at all, no packing.
+Every image is treated by itself: maps are normalised over their own cells, and nothing is packed.
 
 It gives one score per class, and the logit of a row is the log odds of the row's class among all:
 for a real image the loss of the private step is then the cross-entropy of its class, and for a
@@ -16,16 +22,18 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-CHANNELS = (16, 32)
+from synthesis.images.details import Details
+
 _NEVER = -1e9
+_FLAT = 0.25
+"""Spread below which a map counts as flat, as a part of the root mean square of details."""
+_SMALL = 1e-6
 
 
 class ImageDiscriminator(nn.Module):
-    """Two strided convolutions, and one score for every class.
-
-    Bounded activations keep gradients under a clip useful (Papernot et al. 2021, "Tempered Sigmoid
-    Activations").
+    """Details of an image, map by map, and one score for every class.
 
     Args:
         shape: channels, height and width of the images.
@@ -37,32 +45,42 @@ class ImageDiscriminator(nn.Module):
         self, shape: tuple[int, int, int], num_classes: int, *, rng: torch.Generator
     ) -> None:
         super().__init__()
-        self._shape = shape
-        channels, *whole = shape
-        first, second = CHANNELS
-        sides = [(side + 3) // 4 for side in whole]  # halved twice, rounded up
-        self.body = nn.Sequential(
-            nn.Conv2d(channels, first, 5, stride=2, padding=2),
-            nn.Tanh(),
-            nn.Conv2d(first, second, 5, stride=2, padding=2),
-            nn.Tanh(),
-            nn.Flatten(),
+        self._details = Details(shape=shape)
+        self.head = nn.Linear(self._details.size, num_classes)
+        nn.init.xavier_uniform_(self.head.weight, generator=rng)
+        self.head.bias.data.zero_()
+
+    def look(self, images: Tensor) -> Tensor:
+        """Return what is seen of images: each map of details normalised, the whole of norm 1.
+
+        Args:
+            images: ``(n, channels, height, width)`` with values from 0 to 1.
+
+        Returns:
+            ``(n, size)``.
+        """
+        details = self._details.of_images(images)
+        flat = _FLAT**2 / self._details.size
+        seen = torch.cat(
+            [
+                functional.layer_norm(maps, maps.shape[2:], eps=flat).flatten(1)
+                for maps in self._details.split(details)
+            ],
+            dim=1,
         )
-        self.head = nn.Linear(second * sides[0] * sides[1], num_classes)
-        for layer in self.modules():
-            if isinstance(layer, nn.Linear | nn.Conv2d):
-                nn.init.xavier_uniform_(layer.weight, generator=rng)
-                layer.bias.data.zero_()  # type: ignore[union-attr]
+        norms: Tensor = torch.linalg.vector_norm(seen, dim=1, keepdim=True)
+        return seen / (norms + _SMALL)
 
     def score(self, images: Tensor) -> Tensor:
         """Return logits of the classes, ``(n, classes)``, for ``(n, channels, height, width)``."""
-        scores: Tensor = self.head(self.body(2.0 * images - 1.0))
+        scores: Tensor = self.head(self.look(images))
         return scores
 
     def forward(self, rows: Tensor) -> Tensor:
         """Return log odds of the classes, ``(batch,)``, of rows ``(batch, pixels + classes)``."""
-        images = rows[:, : math.prod(self._shape)].unflatten(1, self._shape)
-        classes = rows[:, math.prod(self._shape) :]
+        shape = self._details.shape
+        pixels = math.prod(shape)
+        images, classes = rows[:, :pixels].unflatten(1, shape), rows[:, pixels:]
         scores = self.score(images)
         others = torch.logsumexp(scores + _NEVER * classes, dim=1)
         odds: Tensor = (scores * classes).sum(1) - others

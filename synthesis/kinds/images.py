@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from synthesis.adversarial import GeneratorStepSettings
 from synthesis.fitting import SketchLoss
-from synthesis.images.adversarial import improve_image_generator, mislabel, move
+from synthesis.images.adversarial import improve_image_generator, mislabel
 from synthesis.images.discriminator import ImageDiscriminator
 from synthesis.images.generator import ImageGenerator, to_rows
 from synthesis.images.schema import ImageSchema
@@ -19,8 +19,8 @@ from synthesis.images.sketch import ImageLayout, compute_image_sketch
 from synthesis.kinds.kind import Counts, Kind
 from synthesis.units import Units
 
-LEARNING_RATE = 0.5
-"""Of steps whose gradients have at most the norm of the clip."""
+LEARNING_RATE = 10.0
+"""Of one layer on features of norm 1, whose gradients have at most the norm of the clip."""
 
 
 class ImageKind(Kind):
@@ -56,18 +56,18 @@ class ImageKind(Kind):
         return compute_image_sketch(self.layout, units.codes, self.schema.num_pixels)
 
     def to_rows(self, codes: NDArray[np.integer], rng: torch.Generator) -> Tensor:
-        """Return each image, moved by chance, with its class."""
+        """Return each image as it is, with its class."""
         pixels, labels = np.split(codes, [self.schema.num_pixels], axis=1)
         images = torch.from_numpy(pixels.astype(np.float32) / 255).unflatten(1, self.schema.shape)
         classes = torch.from_numpy(labels[:, 0].astype(np.int64))
-        return to_rows(move(images, self.schema, rng), classes, self.schema.num_classes)
+        return to_rows(images, classes, self.schema.num_classes)
 
     def draw_fakes(self, generator: nn.Module, number: int, rng: torch.Generator) -> Tensor:
-        """Return generated images, moved by chance, each with a class that it does not show."""
+        """Return generated images, each with a class that it does not show."""
         assert isinstance(generator, ImageGenerator)
         images, labels = generator.draw(number, rng)
         wrong = mislabel(labels, self.schema.num_classes, rng)
-        return to_rows(move(images, self.schema, rng), wrong, self.schema.num_classes)
+        return to_rows(images, wrong, self.schema.num_classes)
 
     def make_discriminator(self, rng: torch.Generator) -> ImageDiscriminator:
         """Return a fresh discriminator."""

@@ -61,7 +61,7 @@ def test_before_the_rounds_the_labeller_learns_what_the_generator_draws() -> Non
     generator, _ = make_generator(scale=0.3)
     assert not generator.is_labelling
     images, labels = generator.draw(1000, seeded(1))
-    teach_labels(generator, SCHEMA, rng=seeded(2))
+    teach_labels(generator, rng=seeded(2))
     assert generator.is_labelling
     seen = generator.labeller.score(images).argmax(1)
     assert float((seen == labels).float().mean()) > 0.9
@@ -72,7 +72,7 @@ def test_before_the_rounds_the_labeller_learns_what_the_generator_draws() -> Non
 
 def test_a_class_that_is_asked_for_is_what_the_labeller_sees() -> None:
     generator, _ = make_generator(scale=0.3)
-    teach_labels(generator, SCHEMA, rng=seeded(2))
+    teach_labels(generator, rng=seeded(2))
     codes = sample_images(generator, SCHEMA, 1500, seed=0, only="b")
     assert codes.shape == (1500, SCHEMA.num_pixels + 1)
     assert set(codes[:, -1]) == {1}
