@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy.mechanisms import GRID
@@ -66,6 +66,7 @@ def move_of(schema: ImageSchema, codes: Codes, place: int) -> float:
     return float(moved / ImageLayout.from_schema(schema).sensitivity)
 
 
+@settings(deadline=None)  # other tests run beside it
 @given(schemas, st.lists(st.sampled_from(LOOKS), min_size=1, max_size=9), seeds, st.data())
 def test_one_image_moves_the_sketch_by_at_most_its_sensitivity(schema, looks, seed, data) -> None:
     place = data.draw(st.integers(0, len(looks) - 1))
@@ -93,6 +94,7 @@ def test_an_image_is_described_to_the_bit_alike_whatever_is_beside_it(schema: Im
             np.testing.assert_array_equal(part, together[start:stop])
 
 
+@settings(deadline=None)  # other tests run beside it
 @given(schemas, st.lists(st.sampled_from(LOOKS), min_size=1, max_size=6), seeds)
 def test_no_norm_is_above_the_one_that_the_sensitivity_is_of(schema, looks, seed) -> None:
     layout, pixels = ImageLayout.from_schema(schema), draw_images(schema, looks, seed)[:, :-1]
@@ -116,6 +118,7 @@ def test_all_numbers_lie_on_the_grid_of_the_noise(schema: ImageSchema, number: i
     assert flat.shape == (ImageLayout.from_schema(schema).dimension,)
 
 
+@settings(deadline=None)  # other tests run beside it
 @given(schemas, st.lists(st.sampled_from(LOOKS), max_size=8), st.integers(0, 8), seeds)
 def test_order_changes_nothing_and_parts_add_up(schema, looks, cut, seed) -> None:
     codes = draw_images(schema, looks, seed)
@@ -133,6 +136,7 @@ def test_more_images_than_are_summed_at_once_add_up_too() -> None:
     np.testing.assert_array_equal(sketch_of(schema, codes), parts)
 
 
+@settings(deadline=None)  # other tests run beside it
 @given(st.sampled_from([SCHEMAS[0], SCHEMAS[2], SCHEMAS[5]]), seeds)
 def test_a_flat_sketch_and_its_matrices_are_the_same(schema: ImageSchema, seed: int) -> None:
     layout = ImageLayout.from_schema(schema)
@@ -164,6 +168,7 @@ def test_details_are_summed_by_class() -> None:
         np.testing.assert_array_equal(found[number], seen[codes[:, -1] == number].sum(axis=0))
 
 
+@settings(deadline=None)  # other tests run beside it
 @given(schemas, st.lists(st.sampled_from(LOOKS), max_size=8), seeds)
 def test_without_noise_the_number_of_images_is_known(schema, looks, seed) -> None:
     flat = sketch_of(schema, draw_images(schema, looks, seed))
