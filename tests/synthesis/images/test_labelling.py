@@ -48,6 +48,16 @@ def test_the_loss_of_a_real_image_is_the_cross_entropy_of_its_class() -> None:
     torch.testing.assert_close(not_it, -torch.log1p(-probabilities))
 
 
+def test_what_is_seen_of_an_image_has_norm_1_and_is_of_it_alone() -> None:
+    discriminator, images = make_discriminator(), torch.rand(8, *SCHEMA.shape, generator=seeded())
+    seen = discriminator.look(images)
+    torch.testing.assert_close(seen.norm(dim=1), torch.ones(8))
+    torch.testing.assert_close(seen[3:4], discriminator.look(images[3:4]))  # each by itself
+    flat = discriminator.look(torch.zeros_like(images[:1]))
+    assert flat.isfinite().all() and float(flat.norm()) <= 1.0
+    assert sum(weight.numel() for weight in discriminator.parameters()) == 3 * (seen.shape[1] + 1)
+
+
 def test_fakes_have_every_class_but_their_own() -> None:
     labels = torch.arange(3000) % 5
     wrong = mislabel(labels, 5, seeded())
