@@ -106,6 +106,7 @@ def test_every_random_corruption_is_found_and_said_in_a_sentence(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", CORRUPTIONS)
 def test_so_is_every_one_of_more_than_a_thousand(shell: CommandLine, made: Path, kind: str) -> None:
     try_kind(shell, made, kind, -(-MANY // len(CORRUPTIONS)), first=2 * FEW)

@@ -61,7 +61,9 @@ def check_release(release: Path, num_sites: int, train_rows: int) -> None:
     ("table", "schema", "column", "num_sites", "train_rows"),
     [
         ("penguins.csv", "penguins.toml", "island", 3, 277),
-        ("indomethacin.csv", "indomethacin.toml", "site", 4, 484),
+        pytest.param(
+            *("indomethacin.csv", "indomethacin.toml", "site", 4, 484), marks=pytest.mark.long
+        ),
         pytest.param(
             *("covid.csv.gz", "covid.toml", "clinic_name", 88, 12454), marks=pytest.mark.long
         ),

@@ -96,9 +96,9 @@ def measure(world: str, *, units: int, seed: int, noise: float = NOISE) -> HoldO
 
 
 CASES = [
-    pytest.param(world, units, TRIALS, marks=pytest.mark.slow)
+    pytest.param(world, units, TRIALS, marks=marks)
     for world in WORLDS
-    for units in (1000, 4000)
+    for units, marks in ((1000, pytest.mark.slow), (4000, (pytest.mark.slow, pytest.mark.long)))
 ]
 
 
