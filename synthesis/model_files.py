@@ -17,7 +17,7 @@ from synthesis.generator import Generator
 from synthesis.schema import Schema, parse_schema
 
 FORMAT = "fedsynth-generator/3"
-IMAGE_FORMAT = "fedsynth-image-generator/3"
+IMAGE_FORMAT = "fedsynth-image-generator/4"
 _ONE_GROUP = "fedsynth-generator/2"
 """The format before there were groups of sites, which is read as one group."""
 WEIGHTS_FILE = "generator.safetensors"

@@ -44,6 +44,7 @@ class ImageGeneratorSettings:
         directions: latent numbers of an image.
         hidden: channels of the second stage, in [1, 256].
         is_dark_around: whether haze around the subject is cut.
+        may_flip: whether the labeller looks at an image both ways round.
 
     Raises:
         ValueError: if ``hidden`` is out of range.
@@ -54,6 +55,7 @@ class ImageGeneratorSettings:
     directions: int
     hidden: int = HIDDEN
     is_dark_around: bool = False
+    may_flip: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.hidden <= MOST_HIDDEN:
@@ -69,6 +71,7 @@ class ImageGeneratorSettings:
             directions=min(MOST_DIRECTIONS, frequencies.size),
             hidden=hidden,
             is_dark_around=schema.is_dark_around,
+            may_flip=schema.may_flip,
         )
 
 
@@ -109,7 +112,9 @@ class ImageGenerator(nn.Module):
         assert isinstance(last, nn.Conv2d)
         nn.init.zeros_(last.weight)
         self.refiner = Refiner(channels, classes, rng=rng)
-        self.labeller = ImageDiscriminator(settings.frequencies.shape, classes, rng=rng)
+        self.labeller = ImageDiscriminator(
+            settings.frequencies.shape, classes, may_flip=settings.may_flip, rng=rng
+        )
         self.register_buffer("labels_again", torch.zeros(1))
         self.register_buffer("shares", torch.full((classes,), 1.0 / classes))
         self.register_buffer("curve", torch.tensor([0.0, 1.0]))

@@ -71,7 +71,10 @@ class ImageKind(Kind):
 
     def make_discriminator(self, rng: torch.Generator) -> ImageDiscriminator:
         """Return a fresh discriminator."""
-        return ImageDiscriminator(self.schema.shape, self.schema.num_classes, rng=rng)
+        schema = self.schema
+        return ImageDiscriminator(
+            schema.shape, schema.num_classes, may_flip=schema.may_flip, rng=rng
+        )
 
     def make_optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         """Return the optimiser of discriminators, which the private step wraps."""

@@ -12,7 +12,7 @@ from synthesis import InputError
 from synthesis.adversarial import GeneratorStepSettings
 from synthesis.images.adversarial import improve_image_generator, mislabel, teach_labels
 from synthesis.images.discriminator import ImageDiscriminator
-from synthesis.images.generator import ImageGenerator, to_rows
+from synthesis.images.generator import ImageGenerator, ImageGeneratorSettings, to_rows
 from synthesis.images.sampling import sample_images
 from synthesis.kinds.images import ImageKind
 
@@ -21,8 +21,8 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def make_discriminator(seed: int = 0) -> ImageDiscriminator:
-    return ImageDiscriminator(SCHEMA.shape, SCHEMA.num_classes, rng=seeded(seed))
+def make_discriminator(seed: int = 0, *, may_flip: bool = False) -> ImageDiscriminator:
+    return ImageDiscriminator(SCHEMA.shape, SCHEMA.num_classes, may_flip=may_flip, rng=seeded(seed))
 
 
 def give_labels(generator: ImageGenerator, odds: list[float]) -> None:
@@ -48,14 +48,38 @@ def test_the_loss_of_a_real_image_is_the_cross_entropy_of_its_class() -> None:
     torch.testing.assert_close(not_it, -torch.log1p(-probabilities))
 
 
-def test_what_is_seen_of_an_image_has_norm_1_and_is_of_it_alone() -> None:
-    discriminator, images = make_discriminator(), torch.rand(8, *SCHEMA.shape, generator=seeded())
+@pytest.mark.parametrize("may_flip", [False, True])
+def test_what_is_seen_of_an_image_has_norm_1_and_is_of_it_alone(may_flip: bool) -> None:
+    discriminator = make_discriminator(may_flip=may_flip)
+    images = torch.rand(8, *SCHEMA.shape, generator=seeded())
     seen = discriminator.look(images)
     torch.testing.assert_close(seen.norm(dim=1), torch.ones(8))
     torch.testing.assert_close(seen[3:4], discriminator.look(images[3:4]))  # each by itself
     flat = discriminator.look(torch.zeros_like(images[:1]))
     assert flat.isfinite().all() and float(flat.norm()) <= 1.0
     assert sum(weight.numel() for weight in discriminator.parameters()) == 3 * (seen.shape[1] + 1)
+
+
+@pytest.mark.parametrize("may_flip", [False, True])
+def test_an_image_and_its_mirror_image_look_alike_where_they_mean_the_same(may_flip: bool) -> None:
+    discriminator = make_discriminator(may_flip=may_flip)
+    images = torch.rand(8, *SCHEMA.shape, generator=seeded())
+    images.requires_grad_()
+    seen, mirrored = discriminator.look(images), discriminator.look(images.flip(3))
+    apart = (seen - mirrored).norm(dim=1)
+    assert bool((apart < 1e-5).all()) if may_flip else bool((apart > 0.01).all())
+    discriminator.score(images).sum().backward()  # a generator can follow every view
+    assert images.grad is not None and bool((images.grad.flatten(1).norm(dim=1) > 0).all())
+
+
+def test_generator_and_sites_look_as_the_schema_says() -> None:
+    both_ways = SCHEMA.model_copy(update={"may_flip": True})
+    images = torch.rand(8, *SCHEMA.shape, generator=seeded())
+    for schema in (SCHEMA, both_ways):
+        generator = ImageGenerator(ImageGeneratorSettings.for_schema(schema), rng=seeded())
+        judge = ImageKind(schema).make_discriminator(seeded())
+        torch.testing.assert_close(judge.look(images), generator.labeller.look(images))
+    assert not torch.allclose(judge.look(images), make_discriminator().look(images))
 
 
 def test_fakes_have_every_class_but_their_own() -> None:

@@ -1,7 +1,7 @@
 """The private step on networks of images: exact, and one image moves it by one clip.
 
-The discriminator looks through filters that are never trained; a small convolutional network stands
-for those whose filters are.
+The discriminator looks through filters that are never trained, at an image and its mirror image; a
+small convolutional network stands for those whose filters are trained.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def make_discriminator(schema: ImageSchema, seed: int = 0, network: str = "detai
     rng = torch.Generator().manual_seed(seed)
     if network == "convolutions":
         return Convolutions(schema, rng=rng)
-    return ImageDiscriminator(schema.shape, schema.num_classes, rng=rng)
+    return ImageDiscriminator(schema.shape, schema.num_classes, may_flip=schema.may_flip, rng=rng)
 
 
 def width_of(schema: ImageSchema) -> int:
