@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from synthesis.column_sums import TINY, ColumnSums
 from synthesis.generator import Generator, Mixture
+from synthesis.laid_targets import LaidTargets, Places
+from synthesis.layout import Groups
 from synthesis.pair_error import PairError
 from synthesis.starting_shares import make_starting_shares
-from synthesis.targets import Shares, SketchTargets, perturb
+from synthesis.targets import SketchTargets, perturb
 
 Progress = Callable[[int, int], None]
 
@@ -36,7 +39,6 @@ DEPENDENCE_PRICE = 0.003
 beyond the label. Of all generators that agree with the noisy sketch, this prefers the one with the
 least dependence between columns (maximum entropy, as in Jaynes 1957); noise has no such claim."""
 CHECK_EVERY = 10
-TINY = 1e-7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,25 +74,21 @@ class SketchLoss:
     def __init__(self, *targets: SketchTargets, device: torch.device | None = None) -> None:
         first = targets[0]
         self.spread = first.loss_spread
-        self._layout = first.layout
+        layout = first.layout
         self._members = len(targets)
         self._scale = 1.0 / first.expected_loss
         self._price = 2.0 * DEPENDENCE_PRICE * first.rows * self._scale
-        self._pair_error = PairError(targets, device=device)
-        self._singles = [
-            (
-                block,
-                _to_tensor(np.stack([each.blocks[number] for each in targets])).to(device),
-                _to_tensor(first.weights[number]).to(device),
-            )
-            for number, block in enumerate(self._layout.blocks)
-            if len(block.features) == 1
+        self._pools = [
+            _pooling_matrix(groups).to(device) if len(groups) > size else None
+            for groups, size in zip(layout.groups, layout.group_sizes, strict=True)
         ]
+        self._pair_error = PairError(targets, device=device)
+        self._singles = _lay_singles(targets, device)
 
     def __call__(self, mixture: Mixture) -> Tensor:
         """Return the loss of a generator's distributions, a scalar with its graph."""
         label = self._weigh_label(mixture)
-        return self._error(label, mixture, self._weigh(label, mixture))
+        return self._error(label, self._add_up(label, mixture))
 
     def penalised(self, mixture: Mixture) -> Tensor:
         """Return the loss plus the price of dependence, in the same units.
@@ -100,49 +98,34 @@ class SketchLoss:
         much on every table.
         """
         label = self._weigh_label(mixture)
-        joints = self._weigh(label, mixture)
-        dependence = self._dependence(label, mixture, joints)
-        return self._error(label, mixture, joints) + self._price * dependence
+        sums = self._add_up(label, mixture)
+        return self._error(label, sums) + self._price * self._dependence(label, sums)
 
     def _weigh_label(self, mixture: Mixture) -> Tensor:
-        return mixture.label * self._weights(mixture)[:, None]
+        """Return the weight of every part with a class, ``(members, parts, classes)``.
 
-    def _weights(self, mixture: Mixture) -> Tensor:
-        return mixture.weights if self._members == 1 else torch.ones_like(mixture.weights)
-
-    def _weigh(self, label: Tensor, mixture: Mixture) -> list[Tensor]:
-        """Return the shares of every feature's codes and classes, ``(members, classes, codes)``."""
+        Those of a member add to 1.
+        """
+        label = mixture.label
+        if self._members == 1:
+            label = label * mixture.weights[:, None]
         label = label.unflatten(0, (self._members, -1))
-        joints = []
-        for column in mixture.features:
-            if column.ndim == 2:
-                sums = label.transpose(1, 2) @ column.unflatten(0, (self._members, -1))
-            else:
-                own = column.unflatten(1, (self._members, -1))
-                sums = torch.einsum("mpc,cmpx->mcx", label, own)
-            joints.append(sums / label.shape[1])
-        return joints
+        weighed: Tensor = label / label.shape[1]
+        return weighed
 
-    def _error(self, label: Tensor, mixture: Mixture, joints: list[Tensor]) -> Tensor:
-        error = self._pair_error(label, mixture.features)
-        for block, target, weight in self._singles:
-            shares = joints[block.features[0]]
-            if not block.is_given_label:
-                shares = shares.sum(1, keepdim=True)
-            error = error + (weight * (shares - target) ** 2).sum()
+    def _add_up(self, label: Tensor, mixture: Mixture) -> ColumnSums:
+        return ColumnSums.of(mixture.features, label, self._pools)
+
+    def _error(self, label: Tensor, sums: ColumnSums) -> Tensor:
+        error = self._pair_error(label, sums.pooled) + self._singles.compute_error(sums.joint)
         return error * (self._scale / self._members)
 
-    def _dependence(self, label: Tensor, mixture: Mixture, joints: list[Tensor]) -> Tensor:
+    def _dependence(self, label: Tensor, sums: ColumnSums) -> Tensor:
         """Return the information of the latent code about the columns given the label, in nats."""
-        total = label.new_zeros(())
-        weights = self._weights(mixture)
-        for column, joint in zip(mixture.features, joints, strict=True):
-            entropy = (column * torch.log(column + TINY)).sum(-1)
-            entropy = (label.T * entropy).sum(0) if column.ndim == 3 else weights * entropy
-            classes = joint.sum(2, keepdim=True)
-            known = (joint * torch.log(joint / (classes + TINY) + TINY)).sum() / self._members
-            total = total + entropy.mean() - known
-        return total
+        classes = label.sum(1)[..., None]
+        known = (sums.joint * torch.log(sums.joint / (classes + TINY) + TINY)).sum()
+        told = (label.flatten(0, 1) * sums.negative_entropy).sum()
+        return (told - known) / self._members
 
 
 def choose_device() -> torch.device:
@@ -237,5 +220,18 @@ def update_average(average: Generator, current: Generator, *, decay: float) -> N
         kept.lerp_(new, 1 - decay)
 
 
-def _to_tensor(values: Shares) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+def _lay_singles(targets: Sequence[SketchTargets], device: torch.device | None) -> LaidTargets:
+    """Lay out the blocks of single features, all codes of all features side by side."""
+    ends = np.cumsum([len(groups) for groups in targets[0].layout.groups]).tolist()
+    starts = [0, *ends[:-1]]
+    places: Places = {
+        (feature,): (slice(start, end),)
+        for feature, (start, end) in enumerate(zip(starts, ends, strict=True))
+    }
+    return LaidTargets.lay(targets, places, (ends[-1],), device)
+
+
+def _pooling_matrix(groups: Groups) -> Tensor:
+    """Return the 0/1 matrix that adds up the codes of a group, ``(codes, groups)``."""
+    pooling: Tensor = torch.nn.functional.one_hot(torch.from_numpy(groups)).float()
+    return pooling

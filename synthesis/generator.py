@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from synthesis.architecture import GeneratorSettings, Shares, SiteGroup
+from synthesis.columns import Column, GivenColumn, PlainColumn
 from synthesis.drawing import Codes, MixtureTables
 
 LEAST_SHARE = 1e-6
@@ -36,25 +37,40 @@ class Mixture:
     """Every distribution of a generator, as tensors with their graph.
 
     Attributes:
-        columns: per column the probabilities of its codes, ``(parts, codes)``, or
-            ``(classes, parts, codes)`` where they differ between classes.
-        label_index: which of them is the label; always ``(parts, classes)``.
+        distributions: one per column.
+        label_index: which of them is the label; always a plain one.
         weights: of each part, relative to an equal one, ``(parts,)``.
     """
 
-    columns: tuple[Tensor, ...]
+    distributions: tuple[Column, ...]
     label_index: int
     weights: Tensor
 
     @property
-    def label(self) -> Tensor:
-        """Probabilities of the classes, ``(parts, classes)``."""
-        return self.columns[self.label_index]
+    def columns(self) -> list[Tensor]:
+        """Per column the probabilities of its codes.
+
+        ``(parts, codes)``, or ``(classes, parts, codes)`` where they differ between classes.
+        """
+        return [each.probabilities for each in self.distributions]
 
     @property
-    def features(self) -> list[Tensor]:
+    def label(self) -> Tensor:
+        """Probabilities of the classes, ``(parts, classes)``."""
+        return self.distributions[self.label_index].probabilities
+
+    @property
+    def features(self) -> list[Column]:
         """The columns but the label."""
-        return [each for index, each in enumerate(self.columns) if index != self.label_index]
+        return [each for at, each in enumerate(self.distributions) if at != self.label_index]
+
+    def take(self, parts: slice) -> Mixture:
+        """Return some of the parts, all of one group, as a mixture in which they are equal."""
+        return Mixture(
+            distributions=tuple(each.take(parts) for each in self.distributions),
+            label_index=self.label_index,
+            weights=torch.ones_like(self.weights[parts]),
+        )
 
 
 class MemberLinear(nn.Module):
@@ -112,26 +128,23 @@ class Generator(nn.Module):
         ]
 
     def _bases(self) -> list[Tensor]:
-        """Return the base of every column in every part.
-
-        ``(parts, codes)``, or ``(classes, parts, codes)`` where classes differ; with one group, 1
-        stands for all parts.
-        """
+        """Return the base of every column, ``(groups, classes or 1, codes)``."""
         groups = len(self.settings.groups)
-        several = self.base.view(groups, -1).split(self.settings.base_sizes, dim=1)
-        bases = [
-            base.view(groups, -1, form.size).transpose(0, 1) if form.is_given_label else base
-            for base, form in zip(several, self.settings.forms, strict=True)
-        ]
-        if groups == 1:
-            return bases
-        return [base.repeat_interleave(self.settings.num_parts // groups, -2) for base in bases]
+        base = self.base.clone()  # a mixture stays what it is when the generator learns on
+        several = base.view(groups, -1).split(self.settings.base_sizes, dim=1)
+        forms = self.settings.forms
+        return [base.unflatten(1, (-1, f.size)) for base, f in zip(several, forms, strict=True)]
 
     def mixture(self) -> Mixture:
         """Return the distributions of all columns for all parts."""
-        columns = zip(self(), self._bases(), strict=True)
+        columns = zip(self.settings.forms, self(), self._bases(), strict=True)
         return Mixture(
-            columns=tuple(functional.softmax(logits + base, dim=-1) for logits, base in columns),
+            distributions=tuple(
+                GivenColumn(logits=logits, base=base)
+                if form.is_given_label
+                else PlainColumn.of(logits, base[:, 0])
+                for form, logits, base in columns
+            ),
             label_index=self.settings.label_index,
             weights=self._part_weights(),
         )
@@ -198,8 +211,9 @@ class Generator(nn.Module):
         """
         picked, at = self._pick_parts(num_rows, rng), self.settings.label_index
         logits = [column[picked] for column in self()]
-        bases = [base if base.shape[-2] == 1 else base[..., picked, :] for base in self._bases()]
-        label = _draw_hard(logits[at] + bases[at], rng)
+        groups = picked * len(self.settings.groups) // self.settings.num_parts
+        bases = [base if len(base) == 1 else base[groups] for base in self._bases()]
+        label = _draw_hard(logits[at] + bases[at][:, 0], rng)
         rows = []
         for index, (column, base) in enumerate(zip(logits, bases, strict=True)):
             if index == at:
@@ -257,12 +271,17 @@ class Generator(nn.Module):
 
 
 def _given(label: Tensor, base: Tensor) -> Tensor:
-    """Return the base of each row given its class, ``(rows, codes)``, or 1 for all rows."""
-    if base.ndim == 2:
-        return base
+    """Return the base of each row given its class, ``(rows, codes)``, or 1 for all rows.
+
+    Args:
+        label: of every row, one-hot, ``(rows, classes)``.
+        base: ``(rows, classes or 1, codes)``, or 1 for all rows.
+    """
     if base.shape[1] == 1:
-        return label @ base.squeeze(1)
-    return torch.einsum("rc,crx->rx", label, base)
+        return base[:, 0]
+    if len(base) == 1:
+        return label @ base[0]
+    return torch.einsum("rc,rcx->rx", label, base)
 
 
 def _draw_hard(logits: Tensor, rng: torch.Generator) -> Tensor:

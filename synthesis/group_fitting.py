@@ -152,12 +152,7 @@ def _losses(mixture: Mixture, own: Sequence[SketchLoss]) -> Tensor:
     several = []
     for number, loss in enumerate(own):
         inside = slice(number * length, (number + 1) * length)
-        part = Mixture(
-            columns=tuple(column[..., inside, :] for column in mixture.columns),
-            label_index=mixture.label_index,
-            weights=torch.ones_like(mixture.weights[inside]),
-        )
-        several.append(loss.penalised(part))
+        several.append(loss.penalised(mixture.take(inside)))
     return torch.stack(several)
 
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 from torch.utils.checkpoint import checkpoint
 
-from synthesis.layout import Groups, SketchLayout
+from synthesis.laid_targets import LaidTargets, Places
+from synthesis.layout import SketchLayout
 from synthesis.targets import SketchTargets
 
 ONE_STRIP = 512
@@ -33,15 +32,12 @@ class _Strip:
     Attributes:
         features: first features of the pairs.
         partners: their second features.
-        targets: noisy shares given the label, ``(members, classes, rows, partners)``, and over all
-            labels, ``(members, 1, rows, partners)``; zero where there is no pair.
-        weights: without the members, zero where there is no pair.
+        laid: what the sketch says of them, over the area ``(rows, partners)``.
     """
 
     features: list[int]
     partners: list[int]
-    targets: tuple[Tensor, Tensor]
-    weights: tuple[Tensor, Tensor]
+    laid: LaidTargets
 
     def __call__(self, label: Tensor, grouped: Sequence[Tensor]) -> Tensor:
         """Return the error for ``label``, ``(members, classes, parts, 1)``, and grouped columns.
@@ -51,38 +47,7 @@ class _Strip:
         rows = _side_by_side([grouped[feature] for feature in self.features])
         partners = _side_by_side([grouped[feature] for feature in self.partners])
         moments = (label * rows).transpose(2, 3) @ partners
-        error: Tensor = _WeighedError.apply(moments, *self.targets, *self.weights)  # type: ignore[no-untyped-call]
-        return error
-
-
-class _WeighedError(torch.autograd.Function):
-    """Squared error of moments given the label and of their sum over classes.
-
-    The gradient is made at once, so that nothing else of the size of the moments is kept for it.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: FunctionCtx,
-        moments: Tensor,
-        given: Tensor,
-        overall: Tensor,
-        given_weights: Tensor,
-        overall_weights: Tensor,
-    ) -> Tensor:
-        gaps = moments - given
-        slopes = given_weights * gaps
-        error = (slopes * gaps).sum()
-        gaps = moments.sum(1, keepdim=True) - overall
-        weighed = overall_weights * gaps
-        error += (weighed * gaps).sum()
-        ctx.save_for_backward(slopes.add_(weighed).mul_(2))
-        return error
-
-    @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        (slopes,) = ctx.saved_tensors
-        return outer[0] * slopes, None, None, None, None
+        return self.laid.compute_error(moments)
 
 
 class PairError:
@@ -93,26 +58,17 @@ class PairError:
     ) -> None:
         layout = targets[0].layout
         self._members = len(targets)
-        self._pools = [
-            _pooling_matrix(groups).to(device) if len(groups) > size else None
-            for groups, size in zip(layout.groups, layout.group_sizes, strict=True)
-        ]
         self._strips = [_make_strip(targets, features, device) for features in _cut_strips(layout)]
 
-    def __call__(self, label: Tensor, fine: Sequence[Tensor]) -> Tensor:
+    def __call__(self, label: Tensor, pooled: Sequence[Tensor]) -> Tensor:
         """Return the error, a scalar with its graph.
 
         Args:
-            label: probabilities of the classes, ``(parts, classes)``.
-            fine: probabilities of the codes of every feature, ``(parts, codes)`` or
-                ``(classes, parts, codes)``.
+            label: weight of every part with a class, ``(members, parts of a member, classes)``.
+            pooled: probabilities of the groups of every feature, ``(classes or 1, parts, groups)``.
         """
-        weighed = label.unflatten(0, (self._members, -1)).transpose(1, 2)[..., None]
-        weighed = weighed / weighed.shape[2]  # (members, classes, parts, 1)
-        grouped = [
-            self._split(columns if pool is None else columns @ pool)
-            for columns, pool in zip(fine, self._pools, strict=True)
-        ]
+        weighed = label.mT[..., None]
+        grouped = [self._split(columns) for columns in pooled]
         error = label.new_zeros(())
         if len(self._strips) == 1:
             return error + self._strips[0](weighed, grouped)
@@ -124,8 +80,7 @@ class PairError:
 
     def _split(self, columns: Tensor) -> Tensor:
         """Return ``(members, classes or 1, parts of a member, groups)``."""
-        given = columns if columns.ndim == 3 else columns[None]
-        members: Tensor = given.unflatten(1, (self._members, -1))
+        members: Tensor = columns.unflatten(1, (self._members, -1))
         return members.transpose(0, 1)
 
 
@@ -158,21 +113,9 @@ def _make_strip(
     partners = sorted({second for _, second in pairs})
     rows, columns = _place(layout, features), _place(layout, partners)
     area = (rows[features[-1]].stop, columns[partners[-1]].stop)
-    counts = (layout.num_classes, 1)
-    laid = [np.zeros((len(targets), classes, *area), np.float32) for classes in counts]
-    weights = [np.zeros((classes, *area), np.float32) for classes in counts]
-    for number, block in enumerate(layout.blocks):
-        if len(block.features) == 2 and block.features[0] in inside:
-            first, second = block.features
-            place = (slice(None), rows[first], columns[second])
-            kind = 0 if block.is_given_label else 1
-            weights[kind][place] = targets[0].weights[number]
-            for told, each in zip(laid[kind], targets, strict=True):
-                told[place] = each.blocks[number]
-    to = [torch.from_numpy(values).to(device) for values in (*laid, *weights)]
-    return _Strip(
-        features=features, partners=partners, targets=(to[0], to[1]), weights=(to[2], to[3])
-    )
+    places: Places = {(first, second): (rows[first], columns[second]) for first, second in pairs}
+    laid = LaidTargets.lay(targets, places, area, device)
+    return _Strip(features=features, partners=partners, laid=laid)
 
 
 def _place(layout: SketchLayout, features: list[int]) -> dict[int, slice]:
@@ -180,9 +123,3 @@ def _place(layout: SketchLayout, features: list[int]) -> dict[int, slice]:
     ends = np.cumsum([layout.group_sizes[feature] for feature in features]).tolist()
     starts = [0, *ends[:-1]]
     return {f: slice(a, b) for f, a, b in zip(features, starts, ends, strict=True)}
-
-
-def _pooling_matrix(groups: Groups) -> Tensor:
-    """Return the 0/1 matrix that adds up the codes of a group, ``(codes, groups)``."""
-    pooling: Tensor = torch.nn.functional.one_hot(torch.from_numpy(groups)).float()
-    return pooling

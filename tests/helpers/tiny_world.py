@@ -10,6 +10,7 @@ import torch
 
 from synthesis import decode
 from synthesis.architecture import ColumnForm, GeneratorSettings, SiteGroup
+from synthesis.columns import PlainColumn
 from synthesis.generator import Generator, Mixture
 from synthesis.layout import SketchLayout
 from synthesis.schema import Boolean, Categorical, Integer, Schema
@@ -79,8 +80,9 @@ def make_generator(
 
 def to_mixture(rows: torch.Tensor, sizes: tuple[int, ...], label_index: int) -> Mixture:
     """Rows (one-hot or not), each as a part of a mixture."""
+    columns = [PlainColumn(probabilities=each) for each in rows.split(sizes, dim=1)]
     return Mixture(
-        columns=rows.split(sizes, dim=1), label_index=label_index, weights=torch.ones(len(rows))
+        distributions=tuple(columns), label_index=label_index, weights=torch.ones(len(rows))
     )
 
 

@@ -33,7 +33,7 @@ def make_noisy(layout: SketchLayout, codes: np.ndarray, noise_std: float, seed: 
 def moments_part_by_part(layout: SketchLayout, mixture: Mixture, parts: range) -> list[np.ndarray]:
     """Every block of the sketch that these parts of a mixture would give, one after the other."""
     label = mixture.label.double().numpy()
-    columns = [column.double().numpy() for column in mixture.features]
+    columns = [column.probabilities.detach().double().numpy() for column in mixture.features]
     moments = []
     for block in layout.blocks:
         given = np.zeros((layout.num_classes, *block.shape[1:]))

@@ -103,7 +103,7 @@ def measure_ratio(
 @torch.no_grad()
 def _pass_bare(generator: Generator, num_rows: int) -> None:
     for _ in range(ceil(num_rows / generator.settings.num_parts)):
-        generator.mixture()  # of all latent codes: a batch of 1,024
+        _ = generator.mixture().columns  # of all latent codes: a batch of 1,024
 
 
 def draw_apart(folder: Path, num_rows: int, *, workers: int = 1) -> Drawn:
