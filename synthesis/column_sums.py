@@ -3,8 +3,8 @@
 A column that differs between classes is a product: with the logits of its part and the base of the
 class, a probability is ``own[part] * factor[class] / total[class, part]``. So a sum over codes or
 parts is a matrix product of ``own`` with something small, and nothing of the size classes x parts x
-codes is ever made, neither for the sums nor for their slopes. A total is at least the least factor;
-so classes may differ by a factor of e^80 in a code, and a fit starts from e^14 (``LEAST_SHARE``).
+codes is ever made, neither for the sums nor for their slopes. A total is at least the least factor,
+which is held at e^-80, so that no weights make it 0; a fit starts from e^-14 (``LEAST_SHARE``).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from synthesis.columns import Column, GivenColumn, PlainColumn
 
 TINY = 1e-7
+_LEAST_LOG = -80.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,7 +95,7 @@ class _GivenSums(torch.autograd.Function):
     ) -> Sums:
         groups, classes, _ = base.shape
         highest = base.amax(1, keepdim=True)
-        logs = base - highest
+        logs = (base - highest).clamp_(min=_LEAST_LOG)
         factors = logs.exp()  # (groups, classes, codes), at most 1
         own = logits.unflatten(0, (groups, -1)) + highest
         own -= own.amax(2, keepdim=True)

@@ -163,3 +163,13 @@ def test_sums_of_a_given_column_are_those_of_its_probabilities(logit: int, base:
     torch.testing.assert_close(sums.joint[0], joint, rtol=1e-4, atol=1e-5)
     entropy = torch.special.entr(fine).sum(2).T
     torch.testing.assert_close(sums.negative_entropy, -entropy, rtol=1e-4, atol=1e-4)
+
+
+def test_no_weights_make_a_sum_or_a_slope_that_is_no_number() -> None:
+    logits, bases = (1e4 * each for each in make_columns(2, torch.float32))
+    column = GivenColumn(logits=logits.requires_grad_(), base=bases.requires_grad_())
+    label = torch.rand(1, 12, 3, generator=torch.Generator().manual_seed(1))
+    sums = ColumnSums.of([column], label, [None])
+    told = (sums.pooled[0].sum(), sums.joint.sum(), sums.negative_entropy.sum())
+    slopes = torch.autograd.grad(sum(told), (column.logits, column.base))
+    assert all(bool(each.isfinite().all()) for each in (*told, *slopes))
