@@ -172,7 +172,7 @@ def test_numbers_out_of_range_are_refused(words: dict, name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [range(2), pytest.param(range(2, 8), marks=pytest.mark.long)])
 def test_correct_code_is_never_refuted_and_a_quarter_of_the_noise_always(seeds: range) -> None:
-    """On the sketch of a wide table, where canaries hardly hide each other; so power is near one."""
+    """The sketch is of a wide table, where canaries hardly hide each other: power is near 1."""
     for seed in seeds:
         for study, schema in ((SKETCH, load_demo_schema("adult")), (TRAINING, SCHEMA)):
             audit = run(study, seed=100 + seed, schema=schema)
