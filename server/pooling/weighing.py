@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from server.pooling.grouped_pool import find_comparison, find_groups
-from server.pooling.grouping import APART
 from server.pooling.sketch_pool import sizes_of
 from strategies import protocol
 from strategies.collect import Answers
 from strategies.rules import Rule, Similarity
 from strategies.validation import Reply
 
+FAR = 2.0
+"""Mean square of standardised differences up to which a site keeps its declared weight: there, what
+tells it apart from the others is as large as the noise."""
 SMALLEST_WEIGHT = 0.01
 """Least weight of a site's generator, as a share of an equal one: noise may hide small sites."""
 
@@ -47,7 +49,7 @@ def weigh_sites(hello: Mapping[int, Reply], sketches: Answers, rule: Rule) -> di
     return {
         node: SiteWeight(
             declared=size,
-            used=size * rule.discount(distances.get(node, 0.0) / APART),
+            used=size * rule.discount(distances.get(node, 0.0) / FAR),
             distance=distances.get(node),
         )
         for node, size in sizes.items()

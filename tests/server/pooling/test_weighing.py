@@ -6,7 +6,7 @@ import pytest
 from site_sketches import fold, sketch_of
 
 from server.pooling import SiteWeight, weigh_sites
-from server.pooling.grouping import APART
+from server.pooling.weighing import FAR
 from strategies import protocol
 from strategies.aggregation import PooledSketch
 from strategies.rules import RULES, RuleSettings, make_rule, usual_settings
@@ -49,8 +49,8 @@ def test_sites_alike_within_noise_keep_their_declared_weights(seed: int) -> None
 
 def test_a_site_unlike_the_others_counts_less_the_farther_it_is() -> None:
     found = weigh(one_unlike())
-    assert found[2].distance is not None and found[2].distance > APART
-    assert found[2].used == pytest.approx(found[2].declared * APART / found[2].distance)
+    assert found[2].distance is not None and found[2].distance > FAR
+    assert found[2].used == pytest.approx(found[2].declared * FAR / found[2].distance)
     parts = {n: each.used / each.declared for n, each in found.items()}
     assert min(parts, key=parts.__getitem__) == 2
     farther = weigh(alike() | {2: sketch_of(4800, 2, mirrored=True)})
