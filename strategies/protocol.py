@@ -23,7 +23,7 @@ from privacy import EVALUATION_SHARES
 if TYPE_CHECKING:
     from flwr.app import Message
 
-PROTOCOL_VERSION: Final = 9
+PROTOCOL_VERSION: Final = 10
 MAX_EPSILON: Final = 1000.0  # that a site accepts; the arrays of accounting grow with it
 MAX_STEPS: Final = 1_000_000  # of a whole study, and rows of a batch, that a site accepts
 MAX_PRIVATE_STEPS: Final = 100_000  # of a whole study; accounting takes longer with more
