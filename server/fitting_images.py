@@ -13,7 +13,7 @@ from server.weights import load_weights, weights_of
 from strategies.aggregation import PooledSketch
 from synthesis.images.adversarial import teach_labels
 from synthesis.images.detailing import estimate_details, teach_details
-from synthesis.images.gaussians import estimate_gaussians
+from synthesis.images.gaussians import LABELLED_VARIETY, estimate_gaussians
 from synthesis.images.generator import ImageGenerator, ImageGeneratorSettings
 from synthesis.images.schema import ImageSchema
 from synthesis.images.sketch import ImageLayout
@@ -52,11 +52,14 @@ def fit_images_once(
     else:
         started = time.monotonic()
         noise_std = pooled.noise_variance**0.5 * layout.sensitivity
-        generator.start_at(estimate_gaussians(layout, pooled.values, noise_std))
+        is_labelled = study.rounds > 0 and study.model == IMAGES
+        variety = LABELLED_VARIETY if is_labelled else 1.0
+        gaussians = estimate_gaussians(layout, pooled.values, noise_std, variety=variety)
+        generator.start_at(gaussians)
         details = estimate_details(layout, pooled.values, noise_std)
         rng = SeededRandomness(study.seed).torch("details")
         teach_details(generator, layout, details, steps=study.fit_steps, rng=rng)
-        if study.rounds > 0 and study.model == IMAGES:
+        if is_labelled:
             rng = SeededRandomness(study.seed).torch("labels")
             teach_labels(generator, rng=rng)
         seconds = time.monotonic() - started

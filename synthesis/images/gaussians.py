@@ -12,8 +12,13 @@ from synthesis.images.sketch import CONSTANT, DIAGONAL, Counts, ImageLayout
 POOLED = 0.3
 """Part of a class's covariance that is taken from all classes together, where noise is smaller."""
 CUT = 0.7
-"""Directions are kept whose variance is above this part of what noise alone would make at most:
-eigenvalues of a symmetric matrix of noise reach up to 2 s sqrt(n) (Wigner 1955)."""
+"""Part of the largest variance that noise alone makes which is taken off each: eigenvalues of a
+symmetric matrix of noise reach up to 2 s sqrt(n) (Wigner 1955). Directions below it are dropped."""
+LABELLED_VARIETY = 1.4
+"""Variance to draw, as a multiple of a class's own, where what is drawn gets the class that it
+shows: images beyond a class then do no harm, and tell where it ends."""
+_UNLIKE = 2.0
+"""A class varies by at most this factor more or less than all do; beyond, it is noise."""
 MOST_DIRECTIONS = 64
 LEAST_IMAGES = 20.0
 
@@ -33,13 +38,19 @@ class ClassGaussians:
     factors: NDArray[np.float64]
 
 
-def estimate_gaussians(layout: ImageLayout, flat: Counts, noise_std: float) -> ClassGaussians:
+def estimate_gaussians(
+    layout: ImageLayout, flat: Counts, noise_std: float, *, variety: float = 1.0
+) -> ClassGaussians:
     """Estimate the Gaussian of each class; post-processing.
+
+    Noise makes large variances larger, so what it alone could make is taken off each, and what is
+    left is scaled to the sum over all directions, a trace, in which there is little noise.
 
     Args:
         layout: where the numbers lie.
         flat: the noisy sketch.
         noise_std: standard deviation of the noise in each of its numbers.
+        variety: variance of what is drawn as a multiple of that sum, > 0.
     """
     moments = layout.to_matrices(flat)
     rows = np.maximum(moments[:, 0, 0] / CONSTANT**2, LEAST_IMAGES)
@@ -50,15 +61,27 @@ def estimate_gaussians(layout: ImageLayout, flat: Counts, noise_std: float) -> C
     mixed = (1 - POOLED) * covariances + POOLED * pooled
     remaining = ((1 - POOLED) ** 2 + POOLED**2 / len(rows)) ** 0.5
     edges = CUT * 2 * (noise_std / DIAGONAL) * (layout.frequencies.size / 2) ** 0.5 / rows
+    usual = max(0.0, float(np.trace(pooled)))
+    totals = np.clip(np.trace(mixed, axis1=1, axis2=2), usual / _UNLIKE, usual * _UNLIKE)
     factors = np.stack(
-        [_find_factors(each, edge * remaining) for each, edge in zip(mixed, edges, strict=True)]
+        [
+            _find_factors(each, edge * remaining, variety * total)
+            for each, edge, total in zip(mixed, edges, totals, strict=True)
+        ]
     )
     return ClassGaussians(shares=rows / rows.sum(), means=means, factors=factors)
 
 
-def _find_factors(covariance: Counts, edge: float) -> Counts:
-    """Return the directions that stand out of noise, each times its standard deviation."""
+def _find_factors(covariance: Counts, edge: float, total: float) -> Counts:
+    """Return the directions that stand out of noise, each times its standard deviation.
+
+    Args:
+        covariance: with noise.
+        edge: what is taken off every variance.
+        total: of all variances that are left, once they are scaled.
+    """
     variances, directions = np.linalg.eigh(covariance)
     most = min(MOST_DIRECTIONS, len(variances))
-    kept = np.where(variances > max(edge, 0.0), variances, 0.0)[::-1][:most]
+    kept = np.maximum(variances - max(edge, 0.0), 0.0)[::-1][:most]
+    kept *= total / max(kept.sum(), np.finfo(np.float64).tiny)
     return np.asarray(np.sqrt(kept)[:, None] * directions[:, ::-1].T[:most])

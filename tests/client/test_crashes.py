@@ -56,7 +56,7 @@ def test_a_site_that_breaks_the_rule_is_found(tmp_path: Path, mutant: str, probl
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kills", [40, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.long)])
 def test_random_kills_and_one_at_every_point(tmp_path: Path, kills: int) -> None:
     found = crash(tmp_path, kills=kills, points="every")
     print(json.dumps(found))

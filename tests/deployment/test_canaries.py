@@ -11,7 +11,7 @@ from federation import federation
 from fedsynth import audit_study
 from server.attestation import verify_release
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 def test_a_site_that_plants_canaries_is_audited_and_the_other_is_not_asked(tmp_path: Path) -> None:

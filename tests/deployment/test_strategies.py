@@ -10,10 +10,10 @@ from federation import federation
 
 from server.attestation import verify_release
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
-@pytest.mark.parametrize("strategy", ["mdgan", pytest.param("similarity", marks=pytest.mark.long)])
+@pytest.mark.parametrize("strategy", ["mdgan", "similarity"])
 def test_weights_by_likeness_and_judges_work_between_machines(
     tmp_path: Path, strategy: str
 ) -> None:

@@ -15,7 +15,7 @@ from synthesis.schema.reading import Rule
 from synthesis.tables import read_table
 
 TINY = "rounds = 1\ndiscriminator_steps = 2\ngenerator_steps = 2\nfit_steps = 8\n"
-LONG = {"wide"}
+LONG = {"wide", "many_levels", "dates"}
 ALONE = """
 from pathlib import Path
 import fedsynth

@@ -26,10 +26,16 @@ def kept(factors: np.ndarray) -> np.ndarray:
     return (np.linalg.norm(factors, axis=2) > 0).sum(axis=1)
 
 
-def test_without_noise_shares_means_and_covariances_are_found() -> None:
+def vary(flat: np.ndarray, std: float) -> np.ndarray:
+    """How much variance each class has."""
+    return np.square(estimate_gaussians(LAYOUT, flat, std).factors).sum(axis=(1, 2))
+
+
+@pytest.mark.parametrize("variety", [1.0, 1.4])
+def test_without_noise_shares_means_and_covariances_are_found(variety: float) -> None:
     codes = read_digit_codes()
     flat = compute_image_sketch(LAYOUT, codes, DIGITS.num_pixels)
-    found = estimate_gaussians(LAYOUT, flat, noise_std=0.0)
+    found = estimate_gaussians(LAYOUT, flat, noise_std=0.0, variety=variety)
     phi, labels = compute_features(LAYOUT, codes[:, :-1])[:, 1:], codes[:, -1]
     own = [phi[labels == number] for number in range(10)]
     sizes = np.array(list(map(len, own)))
@@ -38,7 +44,17 @@ def test_without_noise_shares_means_and_covariances_are_found() -> None:
     covariances = np.stack([np.cov(each.T, bias=True) for each in own])
     pooled = np.average(covariances, axis=0, weights=sizes)
     drawn = found.factors.transpose(0, 2, 1) @ found.factors
-    np.testing.assert_allclose(drawn, (1 - POOLED) * covariances + POOLED * pooled, atol=1e-12)
+    mixed = (1 - POOLED) * covariances + POOLED * pooled
+    np.testing.assert_allclose(drawn, variety * mixed, atol=1e-12)
+
+
+@pytest.mark.parametrize("multiplier", [0.3, 3.0])
+def test_noise_makes_no_class_vary_more(multiplier: float) -> None:
+    exact = 10 * compute_image_sketch(LAYOUT, read_digit_codes(), DIGITS.num_pixels)
+    noisy, std = add_noise(LAYOUT, exact, multiplier)
+    found, true = vary(noisy, std), vary(exact, 0.0)
+    np.testing.assert_allclose(found, true, rtol=0.25)
+    assert found.sum() == pytest.approx(true.sum(), rel=0.1)
 
 
 @pytest.mark.parametrize("multiplier", [0.5, 5.0, 50.0])

@@ -172,7 +172,9 @@ def test_one_image_moves_a_step_by_at_most_one_clip(shape, network: str, clip: f
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("network", "clip"), CLIPS)
-@pytest.mark.parametrize("shape", SHAPES + LARGER, ids=str)
+@pytest.mark.parametrize(
+    "shape", [*LARGER, *(pytest.param(each, marks=pytest.mark.long) for each in SHAPES)], ids=str
+)
 def test_one_image_moves_a_step_by_at_most_one_clip_in_many_trials(
     shape, network: str, clip: float
 ) -> None:
