@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synthesis.images.gaussians import LEAST_IMAGES
+from synthesis.images.gaussians import LEAST_IMAGES, part_of_signal
 from synthesis.images.generator import ImageGenerator, cut
 from synthesis.images.sketch import CONSTANT, DETAIL, Counts, ImageLayout
 
@@ -76,8 +76,8 @@ def shrink(told: DetailMeans, drawn: NDArray[np.float64]) -> NDArray[np.float64]
     missing, classes = told.means - drawn, len(drawn)
     common = missing.mean(axis=0)
     own = missing - common
-    steady = _part_of_signal(np.square(common).sum(), told.noise.mean() / classes)
-    sure = _part_of_signal(np.square(own).sum(axis=1), told.noise * (1 - 1 / classes))
+    steady = part_of_signal(np.square(common).sum(), told.noise.mean() / classes)
+    sure = part_of_signal(np.square(own).sum(axis=1), told.noise * (1 - 1 / classes))
     return np.asarray(drawn + steady * common + sure[:, None] * own)
 
 
@@ -148,12 +148,6 @@ def _draw_means(
 def _move(values: Sequence[Tensor], towards: Sequence[Tensor], part: float) -> None:
     for value, goal in zip(values, towards, strict=True):
         value.lerp_(goal, part)
-
-
-def _part_of_signal(
-    square: NDArray[np.float64] | np.float64, noise: NDArray[np.float64] | np.float64
-) -> NDArray[np.float64]:
-    return np.asarray(1 - np.minimum(1.0, noise / np.maximum(square, 1e-12)))
 
 
 def _find_gaps(details: Tensor, means: Tensor) -> Tensor:

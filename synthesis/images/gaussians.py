@@ -17,8 +17,8 @@ symmetric matrix of noise reach up to 2 s sqrt(n) (Wigner 1955). Directions belo
 LABELLED_VARIETY = 1.4
 """Variance to draw, as a multiple of a class's own, where what is drawn gets the class that it
 shows: images beyond a class then do no harm, and tell where it ends."""
-_UNLIKE = 2.0
-"""A class varies by at most this factor more or less than all do; beyond, it is noise."""
+_MOST_VARIANCE = 1.0
+"""Over all directions: coefficients have a norm of at most 1."""
 MOST_DIRECTIONS = 64
 LEAST_IMAGES = 20.0
 
@@ -44,7 +44,8 @@ def estimate_gaussians(
     """Estimate the Gaussian of each class; post-processing.
 
     Noise makes large variances larger, so what it alone could make is taken off each, and what is
-    left is scaled to the sum over all directions, a trace, in which there is little noise.
+    left is scaled to the sum over all directions, a trace, in which there is little noise. What a
+    class's trace differs from that of all together counts by how much of it cannot be noise.
 
     Args:
         layout: where the numbers lie.
@@ -61,8 +62,10 @@ def estimate_gaussians(
     mixed = (1 - POOLED) * covariances + POOLED * pooled
     remaining = ((1 - POOLED) ** 2 + POOLED**2 / len(rows)) ** 0.5
     edges = CUT * 2 * (noise_std / DIAGONAL) * (layout.frequencies.size / 2) ** 0.5 / rows
-    usual = max(0.0, float(np.trace(pooled)))
-    totals = np.clip(np.trace(mixed, axis1=1, axis2=2), usual / _UNLIKE, usual * _UNLIKE)
+    usual = np.trace(pooled)
+    apart = np.trace(mixed, axis1=1, axis2=2) - usual
+    noise = layout.frequencies.size * (remaining * noise_std / DIAGONAL / rows) ** 2
+    totals = (usual + part_of_signal(np.square(apart), noise) * apart).clip(0.0, _MOST_VARIANCE)
     factors = np.stack(
         [
             _find_factors(each, edge * remaining, variety * total)
@@ -85,3 +88,15 @@ def _find_factors(covariance: Counts, edge: float, total: float) -> Counts:
     kept = np.maximum(variances - max(edge, 0.0), 0.0)[::-1][:most]
     kept *= total / max(kept.sum(), np.finfo(np.float64).tiny)
     return np.asarray(np.sqrt(kept)[:, None] * directions[:, ::-1].T[:most])
+
+
+def part_of_signal(
+    square: NDArray[np.float64] | np.float64, noise: NDArray[np.float64] | np.float64
+) -> NDArray[np.float64]:
+    """Return by what a difference is to be scaled, 0 to 1 (James and Stein 1961).
+
+    Args:
+        square: of its norm.
+        noise: what that would be by noise alone.
+    """
+    return np.asarray(1 - np.minimum(1.0, noise / np.maximum(square, 1e-12)))

@@ -57,6 +57,24 @@ def test_noise_makes_no_class_vary_more(multiplier: float) -> None:
     assert found.sum() == pytest.approx(true.sum(), rel=0.1)
 
 
+def test_a_class_of_one_image_again_and_again_keeps_its_small_variance() -> None:
+    codes = read_digit_codes()
+    alike = codes[:, -1] == 3
+    codes[alike] = codes[alike][0]
+    flat = compute_image_sketch(LAYOUT, codes, DIGITS.num_pixels)
+    found = vary(flat, 0.0)
+    # It has its part of what all classes vary by, and nothing of its own.
+    assert found[3] == pytest.approx(POOLED * np.average(found, weights=np.bincount(codes[:, -1])))
+    noisy, std = add_noise(LAYOUT, 10 * flat, 0.3)
+    assert vary(noisy, std)[3] == pytest.approx(found[3], rel=0.25)
+
+
+def test_no_class_varies_more_than_coefficients_can() -> None:
+    for seed in range(10):
+        flat, std = add_noise(LAYOUT, np.zeros(LAYOUT.dimension), 50.0, seed)
+        assert vary(flat, std).max() <= 1 + 1e-9
+
+
 @pytest.mark.parametrize("multiplier", [0.5, 5.0, 50.0])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_noise_alone_has_few_directions(multiplier: float, seed: int) -> None:
