@@ -32,7 +32,7 @@ from client.autoencoding import train_autoencoder
 from client.canaries import NUMBER, describe_canaries, find_opening
 from client.evaluating import release_evaluation
 from client.hello import answer_hello
-from client.incoming import build_autoencoder, build_generator, read_arrays, read_groups
+from client.incoming import build_autoencoder, build_generator, read_arrays
 from client.kept import KeptAnswers
 from client.patience import patience_of
 from client.phases import close_study, open_phase
@@ -101,10 +101,9 @@ def train(site: Site, request: StudyRequest, message: Message) -> RecordDict:
         vae = build_autoencoder(read_arrays(message, ARRAYS), site.schema)
         trained = train_autoencoder(site, request, vae, server_round=server_round)
         return _answer_with_change(trained, vae, message)
-    groups = read_groups(str(config[protocol.GROUP_SHARES]))
-    if len(groups) > 1 and not request.tells_sites_apart:
+    if config[protocol.SITE_GROUPS] != 1 and not request.tells_sites_apart:
         raise MalformedRequest("a study that tells no sites apart has one group of sites.")
-    generator = build_generator(read_arrays(message, ARRAYS), site.schema, groups)
+    generator = build_generator(read_arrays(message, ARRAYS), site.schema)
     if request.returns_discriminator:
         judge = train_judge(site, request, generator, server_round=server_round)
         asked = format_of(message.content.array_records[ARRAYS])

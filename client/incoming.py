@@ -6,7 +6,7 @@ Nothing is believed: neither that an array is what its label says, nor that it i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from client.refusals import MalformedRequest
 from strategies.fields import fields_of
 from strategies.wire_field import Direction
 from strategies.wire_format import is_one_format, unpack
-from synthesis.architecture import GeneratorSettings, SiteGroup
+from synthesis.architecture import GeneratorSettings
 from synthesis.evaluation import EvaluationLayout, ScoreNetwork
 from synthesis.generator import Generator
 from synthesis.images.generator import MOST_HIDDEN, ImageGenerator, ImageGeneratorSettings
@@ -30,7 +30,6 @@ from synthesis.vae.images import VAE_HIDDEN
 
 _WIDEST = 4096
 _MOST_PROBABILITIES = 50_000_000
-_MOST_GROUPS = 64
 _HEADER_BYTES = 1024
 _GENERATOR = {"anchors", "network.0.bias"}
 _REFINING_BIAS = "refine.0.bias"
@@ -82,36 +81,15 @@ def _read(array: Array) -> NDArray[Any]:
     return values
 
 
-def read_groups(shares: str) -> list[SiteGroup]:
-    """Read the shares of groups of sites, such as ``0.75:0.25``.
-
-    Raises:
-        MalformedRequest: if they are not a few numbers from 0 to 1.
-    """
-    try:
-        groups = [SiteGroup(share=float(share)) for share in shares.split(":")]
-    except ValueError:
-        raise MalformedRequest("group-shares must be numbers with colons between them.") from None
-    if len(groups) > _MOST_GROUPS or not all(0 <= group.share <= 1 for group in groups):
-        raise MalformedRequest(
-            f"group-shares must be at most {_MOST_GROUPS} numbers between 0 and 1."
-        )
-    return groups
-
-
-def build_generator(
-    weights: Mapping[str, Tensor], schema: AnySchema, groups: Sequence[SiteGroup]
-) -> Generator | ImageGenerator:
+def build_generator(weights: Mapping[str, Tensor], schema: AnySchema) -> Generator | ImageGenerator:
     """Build the generator that the weights are of.
 
     Args:
         weights: as they came.
         schema: of the site.
-        groups: of sites, that the generator describes.
 
     Raises:
-        MalformedRequest: if shares do not add to 1, a weight is missing, or the shapes fit no
-            generator for this schema.
+        MalformedRequest: if a weight is missing, or the shapes fit no generator for this schema.
     """
     if isinstance(schema, ImageSchema):
         return _build_image_generator(weights, schema)
@@ -125,7 +103,6 @@ def build_generator(
     try:
         settings = GeneratorSettings.for_schema(
             schema,
-            groups=groups,
             num_members=num_members,
             num_anchors=num_anchors,
             latent_dim=latent_dim,

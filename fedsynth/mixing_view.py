@@ -16,7 +16,7 @@ def sentences_about(record: Mapping[str, Any]) -> Iterator[str]:
 
 def _about_part(figures: Mapping[str, Any]) -> Iterator[str]:
     for group in figures["sites"]:
-        names = " and ".join(group["sites"])
+        names = " and ".join(group["sites"]) or "all sites together"
         together = ", which the release does not tell apart" if len(group["sites"]) > 1 else ""
         yield f"  {100 * group['share']:.3g} % of the rows are of {names}{together}."
     for margin in figures["margins"]:

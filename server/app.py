@@ -36,6 +36,7 @@ from server.pooling import (
     hold_study,
     make_pool,
     noise_of,
+    parts_of,
     pooled_of,
     weigh_sites,
 )
@@ -107,7 +108,6 @@ class Coordinator:
         )
         self._rounds = Rounds(
             study,
-            self._rule,
             receipts=self.receipts,
             checkpoint=self._checkpoint,
             on_event=self._emit,
@@ -135,6 +135,7 @@ class Coordinator:
         strategy = self._rounds.make_strategy(
             weights,
             ask_groups(self._layout, pooled, groups),
+            parts_of(groups),
             lambda: make_central_steps(self.study, self._layout, fitted, groups, epsilons),
         )
         images = RoundImages(self.study, self.schema, fitted)

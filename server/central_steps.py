@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,23 +38,25 @@ def make_central_steps(
     fitted: AnyGenerator,
     groups: Sequence[SketchGroup],
     epsilons: Mapping[int, float],
-) -> CentralSteps:
-    """Return the steps for a generator as it is before the rounds; there are none for images."""
+) -> list[CentralSteps]:
+    """Return the steps of every group for a generator before the rounds; images have none."""
     assert isinstance(layout, SketchLayout) and isinstance(fitted, Generator)
-    return CentralSteps(study, layout, fitted.settings, groups, epsilons)
+    settings = fitted.settings.of_each_group()
+    return [
+        CentralSteps(study, layout, settings, group, number=number, epsilons=epsilons)
+        for number, group in enumerate(groups)
+    ]
 
 
 class CentralSteps:
-    """Trains the generator in every round, as sites would, against all their discriminators.
-
-    Where sites are in groups, the members of each are trained against the discriminators of its own
-    sites, which saw the fakes of these members alone.
+    """Trains the members of a group in every round, as its sites would, against what they learned.
 
     Args:
         study: the public settings.
         layout: where the counts of a sketch lie.
-        settings: of the generator.
-        groups: of sites, in the order in which the generator has them.
+        settings: of the members.
+        group: of sites, whose discriminators saw fakes of these members alone.
+        number: of the group, for the draws.
         epsilons: that each site spends, by node; one that spends less has a noisier discriminator.
     """
 
@@ -64,64 +65,45 @@ class CentralSteps:
         study: Study,
         layout: SketchLayout,
         settings: GeneratorSettings,
-        groups: Sequence[SketchGroup],
+        group: SketchGroup,
+        *,
+        number: int,
         epsilons: Mapping[int, float],
     ) -> None:
         self._study = study
         self._settings = settings
-        self._groups = groups
+        self._number = number
         self._width = sum(form.size for form in settings.forms)
         plans = {epsilon: study.make_plan(epsilon) for epsilon in {*epsilons.values()}}
         self._noise = {n: plans[e].training_noise_multiplier or 0.0 for n, e in epsilons.items()}
-        self._penalties = [
-            SketchLoss(
-                make_targets(
-                    layout,
-                    group.sketch.values,
-                    group.sketch.noise_variance**0.5 * layout.sensitivity,
-                )
-            )
-            for group in groups
-        ]
+        noise_std = group.sketch.noise_variance**0.5 * layout.sensitivity
+        self._penalty = SketchLoss(make_targets(layout, group.sketch.values, noise_std))
 
     def form(self) -> dict[str, NDArray[Any]]:
         """Return weights in the form of a site's discriminator."""
         return {k: v.numpy() for k, v in self._make_discriminator().state_dict().items()}
 
     def improve(self, start: Model, judges: Sequence[Judge], rounds: int) -> list[FloatArray]:
-        """Return the weights of the generator after one round's steps.
+        """Return the weights of the members after one round's steps.
 
         Args:
-            start: its weights, in the order of its ``state_dict``.
+            start: their weights, in the order of its ``state_dict``.
             judges: discriminators, in any order.
             rounds: how many rounds counted before, for the draws.
         """
         generator = Generator(self._settings, rng=torch.Generator().manual_seed(0))
         load_weights(generator, dict(zip(generator.state_dict(), start, strict=True)))
-        for number, group in enumerate(self._groups):
-            mine = [judge for judge in judges if judge.node in group.nodes]
-            if mine:
-                generator = self._improve_group(generator, number, mine, rounds)
-        return [np.asarray(values) for values in weights_of(generator).values()]
-
-    def _improve_group(
-        self, generator: Generator, number: int, judges: Sequence[Judge], rounds: int
-    ) -> Generator:
-        groups = [
-            replace(group, share=float(n == number))
-            for n, group in enumerate(self._settings.groups)
-        ]
         total = math.fsum(judge.weight for judge in judges)
         # Sums of floats depend on their order, and what a site is called must not matter.
         ordered = sorted(judges, key=lambda each: (each.weight, _to_bytes(each.model)))
         found = improve_generator(
-            generator.regrouped(groups),
+            generator,
             [(self._load(judge.model), judge.weight / total) for judge in ordered],
-            self._penalties[number],
+            self._penalty,
             self._choose_steps({j.node: j.weight / total for j in ordered}),
-            rng=SeededRandomness(self._study.seed).torch("central", str(rounds), str(number)),
+            rng=SeededRandomness(self._study.seed).torch("central", str(rounds), str(self._number)),
         )
-        return found.regrouped(self._settings.groups)
+        return [np.asarray(values) for values in weights_of(found).values()]
 
     def _choose_steps(self, shares: Mapping[int, float]) -> GeneratorStepSettings:
         """Choose smaller steps where discriminators must be mostly noise.

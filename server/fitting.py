@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from privacy import SeededRandomness
 from server.checkpoint import Checkpoint
@@ -18,7 +17,12 @@ from synthesis.architecture import GeneratorSettings, SiteGroup
 from synthesis.coverage import coverage_of
 from synthesis.fitting import FitSettings, choose_device
 from synthesis.generator import Generator
-from synthesis.group_fitting import GroupTargets, fit_groups, members_of_each
+from synthesis.group_fitting import (
+    GroupTargets,
+    describe_parts,
+    fit_groups,
+    settings_of_each,
+)
 from synthesis.layout import SketchLayout
 from synthesis.schema import Schema
 from synthesis.targets import SketchTargets, make_targets
@@ -103,15 +107,14 @@ def _describe(groups: Sequence[SketchGroup]) -> list[SiteGroup]:
 
 
 def _make_apart(study: Study, schema: Schema, number: int) -> list[Generator]:
-    """Return a generator for each group, all of which start at random."""
-    usual = GeneratorSettings.for_schema(schema)
-    members = usual.num_members if number == 1 else members_of_each(usual, number)
-    settings = replace(usual, num_members=members)
+    """Return a generator for each group, and one for all, all of which start at random."""
+    settings = settings_of_each(GeneratorSettings.for_schema(schema), number)
     randomness = SeededRandomness(study.seed)
-    paths = [("generator",)] if number == 1 else [("generator", str(n)) for n in range(number)]
+    paths = [("generator",), *(("generator", str(n)) for n in range(number) if number > 1)]
     return [Generator(settings, rng=randomness.torch(*path)) for path in paths]
 
 
 def _make_joined(study: Study, schema: Schema, groups: Sequence[SketchGroup]) -> Generator:
     """Return a generator of the form that a fit gives it."""
-    return Generator.join(_make_apart(study, schema, len(groups)), _describe(groups))
+    parts = describe_parts(_describe(groups))
+    return Generator.join(_make_apart(study, schema, len(groups)), parts)

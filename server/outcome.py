@@ -151,10 +151,12 @@ class StudyOutcome:
         """
         if isinstance(self.generator, ImageGenerator):
             return self  # it has no groups
+        described = self.generator.settings.groups
         nodes = self.groups or (self.nodes,)
+        of_parts = [*nodes, ()][: len(described)]  # the last describes all where there are several
         groups = [
             replace(group, sites=tuple(sorted(names.get(node, str(node)) for node in each)))
-            for group, each in zip(self.generator.settings.groups, nodes, strict=True)
+            for group, each in zip(described, of_parts, strict=True)
         ]
         return replace(self, generator=self.generator.regrouped(groups))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from flwr.app import ArrayRecord
@@ -20,9 +20,10 @@ from server.study import Study
 from server.weights import load_weights, weights_of
 from strategies.collect import arrays_of
 from strategies.federated_generator import FederatedGenerator
+from strategies.parts import PartedRule, Parts
 from strategies.receipts import ReceiptBook
 from strategies.round_question import RoundQuestions
-from strategies.rules import MdGan, Rule
+from strategies.rules import RULES, MdGan, make_rule
 from strategies.wire_field import WireFormat
 
 
@@ -31,7 +32,6 @@ class Rounds:
 
     Args:
         study: the public settings.
-        rule: how the sites' results become one.
         receipts: what is held of the sites' ledgers.
         checkpoint: where every round is kept.
         on_event: told of every round.
@@ -40,14 +40,12 @@ class Rounds:
     def __init__(
         self,
         study: Study,
-        rule: Rule,
         *,
         receipts: ReceiptBook,
         checkpoint: Checkpoint,
         on_event: OnEvent,
     ) -> None:
         self._study = study
-        self._rule = rule
         self._receipts = receipts
         self._checkpoint = checkpoint
         self._emit = on_event
@@ -56,32 +54,45 @@ class Rounds:
         self,
         weights: Mapping[int, SiteWeight],
         questions: RoundQuestions,
-        make_steps: Callable[[], CentralSteps],
+        parts: Parts,
+        make_steps: Callable[[], Sequence[CentralSteps]],
     ) -> FederatedGenerator:
         """Return the strategy, which knows the rounds that were done before.
 
         Args:
             weights: of the sites that take part, by node.
             questions: what they are told beside the generator.
-            make_steps: for a rule that trains the generator here; called where there are rounds.
+            parts: of the generator that nodes improve.
+            make_steps: of every part, for a rule that trains them here; called where there are
+                rounds.
         """
-        if isinstance(self._rule, MdGan) and self._study.rounds > 0:
-            steps = make_steps()
-            self._rule.equip(steps.improve, steps.form())
         kept = self._checkpoint.find_rounds()
-        self._rule.restore(kept.state)
+        rule = self._make_rule(parts, make_steps)
+        rule.restore(kept.state)
         return FederatedGenerator(
             nodes=list(weights),
             minimum_nodes=self._study.minimum_sites,
             deadline_s=self._study.deadline_s,
             weights={node: weight.used for node, weight in weights.items()},
-            rule=self._rule,
+            rule=rule,
+            parts=parts,
             receipts=self._receipts,
             wire_format=WireFormat(self._study.wire_format),
             questions=questions,
             on_event=self._emit,
             done=kept.records,
         )
+
+    def _make_rule(
+        self, parts: Parts, make_steps: Callable[[], Sequence[CentralSteps]]
+    ) -> PartedRule:
+        study = self._study
+        rules = [make_rule(study.strategy, study.rule_settings) for _ in range(parts.number)]
+        if issubclass(RULES[study.strategy], MdGan) and study.rounds > 0:
+            for rule, steps in zip(rules, make_steps(), strict=False):  # none for all together
+                assert isinstance(rule, MdGan)
+                rule.equip(steps.improve, steps.form())
+        return PartedRule(parts, rules)
 
     def run(
         self,
@@ -110,7 +121,7 @@ class Rounds:
 
         def keep(flower_round: int, arrays: ArrayRecord) -> None:
             if flower_round > 0:
-                record, state = strategy.rounds[-1], self._rule.state
+                record, state = strategy.rounds[-1], strategy.rule.state
                 self._checkpoint.keep_round(record, arrays_of(arrays), state)
                 self._checkpoint.keep_receipts(self._receipts.latest)
                 show(record.server_round, lambda: arrays_of(arrays))

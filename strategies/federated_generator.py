@@ -38,6 +38,7 @@ from strategies.collect import (
 )
 from strategies.environment import quiet_flower
 from strategies.errors import StudyFailed
+from strategies.parts import PartedRule, Parts
 from strategies.protocol import ARRAYS, DISCRIMINATOR, SERVER_ROUND, TRAIN
 from strategies.receipts import ReceiptBook
 from strategies.round_question import RoundQuestions
@@ -69,6 +70,7 @@ class FederatedGenerator(Strategy):
             discriminator, largest norm.
         weights: public weight per node; all equal when left out. Never from row counts.
         rule: how replies become the next generator; the weighted average when left out.
+        parts: which part of the generator each node is sent and improves; the whole when left out.
         questions: what nodes are told beside the generator; statistics among it are sent to each
             node until it has given a good reply.
         wire_format: what one weight is on the wire, in both directions; in 8 bits sites answer with
@@ -89,7 +91,8 @@ class FederatedGenerator(Strategy):
         deadline_s: float,
         max_update_norm: float = 1e4,
         weights: Mapping[int, float] | None = None,
-        rule: Rule | None = None,
+        rule: Rule | PartedRule | None = None,
+        parts: Parts | None = None,
         questions: RoundQuestions | None = None,
         wire_format: WireFormat = WireFormat.FLOAT32,
         receipts: ReceiptBook | None = None,
@@ -103,6 +106,7 @@ class FederatedGenerator(Strategy):
         self.weights = dict.fromkeys(self.nodes, 1.0) if weights is None else dict(weights)
         self.rule = rule or make_rule("fedavg", RuleSettings())
         self.questions = questions or RoundQuestions()
+        self._parts = parts or Parts([self.nodes])
         self.wire_format = wire_format
         self._receipts = receipts
         self._on_event = on_event
@@ -115,7 +119,7 @@ class FederatedGenerator(Strategy):
         # Nodes that must have the pooled sketch.
         self._settled = {node for record in self._records for node in record.valid}
         self._expected: dict[str, ArraySpec] = {}
-        self._global: dict[str, FloatArray] = {}
+        self._seen: list[dict[str, FloatArray]] = []
         self._started = 0.0
 
     @property
@@ -173,11 +177,14 @@ class FederatedGenerator(Strategy):
         online = wait_for_nodes(grid, self.minimum_nodes, self.deadline_s, among=self.nodes)
         self._absent = tuple(n for n in self.nodes if n not in set(online))
         self._emit("round-started", {"server_round": server_round, "nodes": online})
-        sent = pack(arrays_of(arrays), self.wire_format)
-        self._expected = self._expect(sent)
-        self._global = unpack(arrays_of(sent))  # as sites see it
-        start = self._global if self._steps_from_what_was_sent else arrays_of(arrays)
-        self.rule.begin([start[name] for name in self._global], list(self._global.values()))
+        parts = self._parts.split(arrays_of(arrays))
+        sent = [pack(part, self.wire_format) for part in parts]
+        like = self.rule.reply_like
+        self._expected = specs_of(sent[0] if like is None else pack(like, self.wire_format))
+        self._seen = [unpack(arrays_of(part)) for part in sent]
+        start = self._seen if self._steps_from_what_was_sent else parts
+        names = tuple(self._seen[0])
+        self.rule.begin(*(self._parts.join(each, names) for each in (start, self._seen)))
         config, ask = _with_round(config, server_round), self.questions.make
         self._sent = [
             message
@@ -185,7 +192,7 @@ class FederatedGenerator(Strategy):
             for message in make_messages(
                 [node],
                 TRAIN,
-                ask(node, sent, config, with_sketch=self._needs_sketch(node)),
+                ask(node, sent[self._parts.of(node)], config, with_sketch=self._needs_sketch(node)),
                 ttl_s=self.deadline_s,
                 group=str(server_round),
             )
@@ -233,14 +240,14 @@ class FederatedGenerator(Strategy):
 
     def _take(self, node: int, message: Message) -> Reply | Rejection:
         """Give a good reply to the rule, and keep no more of it than that it was good."""
-        is_generator = self.rule.reply_like is None
+        is_generator, seen = self.rule.reply_like is None, self._seen[self._parts.of(node)]
         is_whole = is_generator and not self.wire_format.tells_changes
         reply = check_reply(
             message,
             record=ARRAYS if is_generator else DISCRIMINATOR,
             expected=self._expected,
             max_norm=self.max_update_norm,
-            around=self._global if is_whole else None,
+            around=seen if is_whole else None,
         )
         if self._receipts is not None and isinstance(reply, Reply):
             reply = self._receipts.vet(node, reply)
@@ -248,14 +255,10 @@ class FederatedGenerator(Strategy):
             return reply
         model = reply.arrays
         if is_generator:
-            model = unpack_answer(model, self._global, self.wire_format)
+            model = unpack_answer(model, seen, self.wire_format)
         share = self.weights[node] / self._total_weight
         self.rule.add(node, list(model.values()), share)
         return replace(reply, arrays={})
-
-    def _expect(self, sent: ArrayRecord) -> dict[str, ArraySpec]:
-        like = self.rule.reply_like
-        return specs_of(sent if like is None else pack(like, self.wire_format))
 
     def _needs_sketch(self, node: int) -> bool:
         """Return whether a site takes generator steps, and has not been told the statistics."""
@@ -268,7 +271,7 @@ class FederatedGenerator(Strategy):
 
     def _finish(self) -> ArrayRecord:
         arrays = self.rule.finish()
-        return ArrayRecord({name: Array(a) for name, a in zip(self._global, arrays, strict=True)})
+        return ArrayRecord({name: Array(a) for name, a in zip(self._seen[0], arrays, strict=True)})
 
     def _emit(self, name: str, values: Event) -> None:
         if self._on_event is not None:

@@ -23,7 +23,7 @@ from privacy import EVALUATION_SHARES
 if TYPE_CHECKING:
     from flwr.app import Message
 
-PROTOCOL_VERSION: Final = 10
+PROTOCOL_VERSION: Final = 11
 MAX_EPSILON: Final = 1000.0  # that a site accepts; the arrays of accounting grow with it
 MAX_STEPS: Final = 1_000_000  # of a whole study, and rows of a batch, that a site accepts
 MAX_PRIVATE_STEPS: Final = 100_000  # of a whole study; accounting takes longer with more
@@ -82,7 +82,7 @@ RETURNS_DISCRIMINATOR: Final = "returns-discriminator"
 TELLS_SITES_APART: Final = "tells-sites-apart"
 SERVER_ROUND: Final = "server-round"
 POOLED_NOISE_STD: Final = "pooled-noise-std"
-GROUP_SHARES: Final = "group-shares"
+SITE_GROUPS: Final = "site-groups"
 NOISE_MULTIPLIER: Final = "noise-multiplier"
 PLAN_EPSILON: Final = "plan-epsilon"
 MODEL: Final = "model"

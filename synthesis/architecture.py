@@ -235,6 +235,10 @@ class GeneratorSettings:
         each = self.num_anchors * self.latent_dim + network
         return self.num_members * each + len(self.groups) * sum(self.base_sizes)
 
+    def of_each_group(self) -> Self:
+        """Return the settings of a generator of one of the groups."""
+        return replace(self, num_members=self.num_members // len(self.groups), groups=_ALL_TOGETHER)
+
     def to_dict(self) -> dict[str, int]:
         """Return the numbers that the schema does not say, for ``generator.json``."""
         return {name: getattr(self, name) for name in _NUMBERS}

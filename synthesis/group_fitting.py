@@ -1,41 +1,28 @@
-"""A generator for groups of sites: each group's members are fitted to its own sketch, then to all.
+"""A generator for groups of sites: members for each group, and some that describe all together.
 
-A group's sketch says least about what all groups have in common, for which their sum says most. So
-once the members of every group are fitted, all of them are fitted on together: to the sum of the
-sketches, while no group may leave what it has reached on its own.
+A group's sketch alone tells what is particular to it, and says least about what all groups have in
+common, for which the sum of the sketches says most. So each group has members that were fitted to
+its own sketch, and half of the rows are drawn from members that were fitted to the sum. The two err
+in different ways, so a mixture strays less from the truth than either (docs/strategies.md).
 """
 
 from __future__ import annotations
 
-import copy
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional
 
 from synthesis.architecture import GeneratorSettings, SiteGroup
-from synthesis.fitting import (
-    CHECK_EVERY,
-    FitSettings,
-    Progress,
-    SketchLoss,
-    choose_floor,
-    compute_loss,
-    fit_to_sketch,
-    update_average,
-)
-from synthesis.generator import Generator, Mixture
-from synthesis.starting_shares import make_starting_shares
+from synthesis.fitting import FitSettings, Progress, fit_to_sketch
+from synthesis.generator import Generator
 from synthesis.targets import SketchTargets
 
-LEAST_MEMBERS = 2
-"""Members of a group at least, for perturbed targets come in pairs."""
-COMMON_STEPS = 300
-COMMON_RATE = 1e-3
+MEMBERS_OF_EACH = 4
+"""Members of every group, and as many that describe all of them."""
+SHARE_OF_ALL = 0.5
+"""Share of the rows that is drawn from members that describe all groups together."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,9 +38,20 @@ class GroupTargets:
     targets: SketchTargets
 
 
-def members_of_each(settings: GeneratorSettings, groups: int) -> int:
-    """Return how many members each group has: together as many as one group would, or two each."""
-    return max(LEAST_MEMBERS, settings.num_members // groups)
+def settings_of_each(usual: GeneratorSettings, groups: int) -> GeneratorSettings:
+    """Return the settings of what is fitted by itself: the usual ones where there is one group."""
+    return usual if groups == 1 else replace(usual, num_members=MEMBERS_OF_EACH)
+
+
+def describe_parts(groups: Sequence[SiteGroup]) -> list[SiteGroup]:
+    """Return what the parts of the generator are of: the groups, and where there are several, all.
+
+    The last then has no sites, for it describes none of them.
+    """
+    if len(groups) == 1:
+        return list(groups)
+    own = [replace(group, share=group.share * (1 - SHARE_OF_ALL)) for group in groups]
+    return [*own, SiteGroup(share=SHARE_OF_ALL)]
 
 
 def fit_groups(
@@ -66,18 +64,21 @@ def fit_groups(
     device: torch.device | None = None,
     on_step: Progress | None = None,
 ) -> Generator:
-    """Fit a generator to every group and join them.
+    """Fit a generator to every group, one to all where there are several groups, and join them.
 
     Args:
-        generators: one for every group, alike in their architecture; trained in place.
+        generators: one for every part of the generator (``describe_parts``), alike in their
+            architecture; trained in place.
         groups: what is known of each.
         whole: from the sum of all sketches.
-        settings: steps and learning rate for each group.
+        settings: steps and learning rate for each.
         rng: draws the noise that tells members apart; public randomness.
         device: where to fit; the result is on the CPU.
         on_step: called with steps done and steps in all.
     """
-    total = settings.steps * len(groups) + (COMMON_STEPS if len(groups) > 1 else 0)
+    parts = describe_parts([each.group for each in groups])
+    targets = [*(each.targets for each in groups), whole][: len(parts)]
+    total = settings.steps * len(parts)
 
     def tell_after(before: int) -> Progress:
         return lambda done, _: on_step(before + done, total) if on_step else None
@@ -85,83 +86,12 @@ def fit_groups(
     fitted = [
         fit_to_sketch(
             generator,
-            each.targets,
+            each,
             settings,
             rng=rng,
             device=device,
             on_step=tell_after(number * settings.steps),
         )
-        for number, (generator, each) in enumerate(zip(generators, groups, strict=True))
+        for number, (generator, each) in enumerate(zip(generators, targets, strict=True))
     ]
-    joined = Generator.join(fitted, [each.group for each in groups])
-    if len(groups) == 1:
-        return joined
-    joined = _fit_together(
-        joined.to(device),
-        SketchLoss(whole, device=device),
-        [SketchLoss(each.targets, device=device) for each in groups],
-        floor=_find_floor(joined.settings, whole),
-        on_step=tell_after(total - COMMON_STEPS),
-    )
-    return joined.to("cpu")
-
-
-def _fit_together(
-    generator: Generator,
-    whole: SketchLoss,
-    own: Sequence[SketchLoss],
-    *,
-    floor: float,
-    on_step: Progress,
-) -> Generator:
-    """Fit the mixture to the whole, and return its running average over the last steps.
-
-    Args:
-        generator: of all groups; trained in place.
-        whole: of all sites together.
-        own: of every group; what lies above its start counts as much as the whole.
-        floor: loss of the whole at which to stop.
-        on_step: called with steps done and steps in all.
-    """
-    optimizer = torch.optim.Adam(generator.parameters(), lr=COMMON_RATE, betas=(0.5, 0.9))
-    with torch.no_grad():
-        reached = _losses(generator.mixture(), own)
-    average = copy.deepcopy(generator)
-    for step in range(COMMON_STEPS):
-        if step % CHECK_EVERY == 0 and compute_loss(average, whole) < floor:
-            break
-        decay = 0.5 * (1 + math.cos(math.pi * step / COMMON_STEPS))
-        for group in optimizer.param_groups:
-            group["lr"] = COMMON_RATE * max(decay, 0.02)
-        optimizer.zero_grad()
-        mixture = generator.mixture()
-        excess = functional.relu(_losses(mixture, own) - reached).sum()
-        (whole.penalised(mixture) + excess).backward()
-        optimizer.step()
-        update_average(average, generator, decay=min(0.98, step / (step + 10)))
-        on_step(step + 1, COMMON_STEPS)
-    else:
-        return average
-    on_step(COMMON_STEPS, COMMON_STEPS)  # it is done before its last step
-    return average
-
-
-def _losses(mixture: Mixture, own: Sequence[SketchLoss]) -> Tensor:
-    """Return the penalised loss of every group's parts, ``(groups,)``."""
-    length = len(mixture.weights) // len(own)
-    several = []
-    for number, loss in enumerate(own):
-        inside = slice(number * length, (number + 1) * length)
-        several.append(loss.penalised(mixture.take(inside)))
-    return torch.stack(several)
-
-
-def _find_floor(settings: GeneratorSettings, whole: SketchTargets) -> float:
-    """Return the loss at which to stop, which follows from that of independent columns."""
-    start = Generator(
-        GeneratorSettings(forms=settings.forms, label_index=settings.label_index, num_members=1),
-        rng=torch.Generator().manual_seed(0),
-    )
-    start.start_at(make_starting_shares(whole))
-    loss = SketchLoss(whole)
-    return choose_floor(compute_loss(start, loss), loss.spread)
+    return Generator.join(fitted, parts)

@@ -1,6 +1,6 @@
 """Sketches become one, or one for each group of sites alike; a rule may stand bad sites."""
 
-from server.pooling.group_questions import ask_groups, settings_of_all
+from server.pooling.group_questions import ask_groups, parts_of, settings_of_all
 from server.pooling.grouped_pool import find_comparison, find_groups
 from server.pooling.grouping import SketchGroup
 from server.pooling.partial_pool import Missing
@@ -32,6 +32,7 @@ __all__ = [
     "make_pool",
     "noise_of",
     "number_of",
+    "parts_of",
     "pooled_of",
     "settings_of_all",
     "sizes_of",

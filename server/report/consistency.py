@@ -85,10 +85,9 @@ def build_consistency(
 
     if isinstance(schema, ImageSchema):
         return None
-    groups = tuple(
-        SiteGroup(sites=group.sites, share=group.share)
-        for group in outcome.table_generator.settings.groups
-    )
+    own = [group for group in outcome.table_generator.settings.groups if group.sites]
+    total = sum(group.share for group in own)
+    groups = tuple(SiteGroup(sites=group.sites, share=group.share / total) for group in own)
     compared = outcome.comparison
     if compared is None:
         return Consistency(groups=groups, apart=APART, level=LEVEL)

@@ -86,13 +86,18 @@ def _measure_to_site(
 
 
 def _measure_sites(part: MixedPart) -> list[dict[str, Any]]:
-    """Return what share each group of sites has, beside what was asked."""
+    """Return what share each group of sites has, beside what was asked.
+
+    Members that describe all sites together have none by name, and are left out where they have no
+    share, as where sites are asked for.
+    """
     if not part.groups:
         return []
     shares = part.composition.rows.share_out(len(part.groups)).tolist()
     return [
         {"sites": list(group.sites), "asked": group.share, "share": share}
         for group, share in zip(part.groups, shares, strict=True)
+        if group.sites or group.share > 0
     ]
 
 

@@ -74,7 +74,7 @@ def test_nothing_more_is_asked_under_the_name_of_what_was_granted(site: Site, na
 def test_groups_in_a_round_show_that_the_coordinator_said_otherwise(site: Site) -> None:
     home = site.folder.parent
     assert not ask_sketch(home).has_error()
-    assert code_of(ask_train(home, group_shares="0.0:1.0")) == "malformed"
+    assert code_of(ask_train(home, site_groups=2)) == "malformed"
     assert not ask_train(home).has_error()  # nothing of it was drawn
 
 

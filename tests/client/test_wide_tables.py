@@ -5,17 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from client.incoming import build_generator, read_groups
+from client.incoming import build_generator
 from client.refusals import MalformedRequest
 from strategies.parcels import MOST_BYTES
-from synthesis.architecture import GeneratorSettings, SiteGroup
+from synthesis.architecture import GeneratorSettings
 from synthesis.generator import Generator
 from synthesis.layout import SketchLayout
 from synthesis.schema import Categorical, Integer, Schema
 from synthesis.schema.columns import MAX_LEVELS
 from synthesis.schema.schema import MAX_LABEL_LEVELS, MAX_WIDTH
-
-ALL = SiteGroup(share=1.0)
 
 
 def make_widest() -> Schema:
@@ -40,7 +38,7 @@ def test_the_widest_table_fits_a_message_and_a_site() -> None:
     weights = generator.state_dict()
     question = layout.dimension + sum(weight.numel() for weight in weights.values())
     assert 4 * question < MOST_BYTES / 2
-    assert build_generator(weights, schema, [ALL]).settings == generator.settings
+    assert build_generator(weights, schema).settings == generator.settings
 
 
 def test_many_classes_and_many_columns_share_their_bases() -> None:
@@ -64,23 +62,4 @@ def test_a_network_larger_than_what_came_is_never_built() -> None:
     generator = Generator(GeneratorSettings.for_schema(schema), rng=torch.Generator())
     weights = dict(generator.state_dict()) | {"anchors": torch.zeros(8, 1, 1 << 20)}
     with pytest.raises(MalformedRequest, match="those of one network"):
-        build_generator(weights, schema, [ALL])
-
-
-@pytest.mark.parametrize(
-    "shares", ["", "half", "0.5::0.5", "nan", "0.5:1.5", "-0.5:1.5", ":".join(["0.01"] * 100)]
-)
-def test_shares_of_groups_that_are_none(shares: str) -> None:
-    with pytest.raises(MalformedRequest, match="group-shares"):
-        read_groups(shares)
-
-
-def test_groups_that_do_not_fit_the_weights() -> None:
-    schema = make_widest()
-    weights = Generator(GeneratorSettings.for_schema(schema), rng=torch.Generator()).state_dict()
-    with pytest.raises(MalformedRequest, match="shares >= 0 that add to 1"):
-        build_generator(weights, schema, read_groups("0.5:0.4"))
-    with pytest.raises(MalformedRequest):  # there is a base for one group only
-        build_generator(weights, schema, read_groups("0.5:0.5"))
-    with pytest.raises(MalformedRequest, match="members alike"):
-        build_generator(weights, schema, read_groups("0.5:0.25:0.25"))
+        build_generator(weights, schema)
