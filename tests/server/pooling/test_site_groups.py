@@ -24,6 +24,7 @@ from simulations.grid import LocalGrid
 from strategies.aggregation import PooledSketch
 from strategies.protocol import STATISTICS
 from synthesis import write_table
+from synthesis.group_fitting import SHARE_OF_ALL
 
 NAMES = {101: "north", 102: "south", 103: "east", 104: "west"}
 
@@ -94,19 +95,21 @@ def weights_of(outcome: StudyOutcome) -> torch.Tensor:
 
 def test_a_study_of_unlike_sites_describes_them_apart(tmp_path: Path) -> None:
     outcome = run(write(tmp_path), study_of()).with_names(NAMES)
-    groups = outcome.generator.settings.groups
+    *groups, everywhere = outcome.generator.settings.groups
     assert sorted(group.sites for group in groups) == [("east", "north"), ("south", "west")]
-    assert sum(group.share for group in groups) == pytest.approx(1)
+    assert everywhere.sites == () and everywhere.share == SHARE_OF_ALL
+    assert sum(group.share for group in groups) == pytest.approx(1 - SHARE_OF_ALL)
     assert all(record.changed and len(record.valid) == 4 for record in outcome.rounds)
-    assert not torch.equal(
-        weights_of(outcome),
-        torch.cat([p.detach().flatten() for p in outcome.sketch_generator.parameters()]),
-    )
+    parts = [each.anchors.chunk(3) for each in (outcome.sketch_generator, outcome.generator)]
+    improved = [not torch.equal(*several) for several in zip(*parts, strict=True)]
+    assert improved == [True, True, False]  # by the rounds: the groups, and not what describes all
     told = build_consistency(outcome, SCHEMA, NAMES)
     assert [site.name for site in told.sites] == ["east", "north", "south", "west"]
     found = {conflict.columns for site in told.sites for conflict in site.conflicts}
     assert ("age", "smokes") in found
     assert ("age",) not in found
+    assert sum(group.share for group in told.groups) == pytest.approx(1)
+    assert all(group.sites for group in told.groups)
     assert told.differences[0][1] < told.apart < told.differences[0][2]
 
 
