@@ -101,8 +101,6 @@ def train(site: Site, request: StudyRequest, message: Message) -> RecordDict:
         vae = build_autoencoder(read_arrays(message, ARRAYS), site.schema)
         trained = train_autoencoder(site, request, vae, server_round=server_round)
         return _answer_with_change(trained, vae, message)
-    if config[protocol.SITE_GROUPS] != 1 and not request.tells_sites_apart:
-        raise MalformedRequest("a study that tells no sites apart has one group of sites.")
     generator = build_generator(read_arrays(message, ARRAYS), site.schema)
     if request.returns_discriminator:
         judge = train_judge(site, request, generator, server_round=server_round)

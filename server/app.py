@@ -15,7 +15,6 @@ from flwr.serverapp import Grid, ServerApp
 from privacy import SeededRandomness
 from server import lacking
 from server.acceptance import check_acceptance, find_least_noise
-from server.autoencoding import finish_rounds, start_rounds
 from server.canaries import CanaryAuditor
 from server.central_steps import make_central_steps
 from server.checkpoint import Checkpoint
@@ -28,7 +27,6 @@ from server.outcome import AnyGenerator, Attested, Evaluation, StudyOutcome
 from server.pooling import (
     Missing,
     SketchGroup,
-    ask_groups,
     epsilon_of,
     find_comparison,
     find_differing,
@@ -36,13 +34,14 @@ from server.pooling import (
     hold_study,
     make_pool,
     noise_of,
-    parts_of,
     pooled_of,
+    to_record,
     weigh_sites,
 )
 from server.public_target import PublicTarget
 from server.question import hello_of, settings_of
 from server.round_images import RoundImages
+from server.round_models import finish_rounds, start_rounds
 from server.rounds import Rounds
 from server.study import Study
 from strategies import protocol
@@ -58,6 +57,7 @@ from strategies.validation import Reply
 from synthesis.generator import Generator
 from synthesis.images.schema import ImageSchema
 from synthesis.kinds import AnySchema
+from synthesis.layout import SketchLayout
 from synthesis.schema import Schema
 
 Groups = Sequence[SketchGroup]
@@ -108,6 +108,7 @@ class Coordinator:
         )
         self._rounds = Rounds(
             study,
+            self._rule,
             receipts=self.receipts,
             checkpoint=self._checkpoint,
             on_event=self._emit,
@@ -134,9 +135,8 @@ class Coordinator:
         epsilons = {node: epsilon_of(reply) for node, reply in sketches.valid.items()}
         strategy = self._rounds.make_strategy(
             weights,
-            ask_groups(self._layout, pooled, groups),
-            parts_of(groups),
-            lambda: make_central_steps(self.study, self._layout, fitted, groups, epsilons),
+            to_record(pooled) if isinstance(self._layout, SketchLayout) else None,
+            lambda: make_central_steps(self.study, self._layout, fitted, pooled, epsilons),
         )
         images = RoundImages(self.study, self.schema, fitted)
         generator = self._run_rounds(grid, strategy, fitted, noise_std, images)
@@ -247,6 +247,8 @@ class Coordinator:
         noise_std: float,
         images: RoundImages,
     ) -> AnyGenerator:
+        if self.study.rounds == 0:
+            return fitted
         begun = start_rounds(self.study, self.schema, fitted)
         trained = self._rounds.run(grid, strategy, begun, noise_std, images)
         return finish_rounds(self.study, self.schema, trained, fitted)

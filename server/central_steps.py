@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from privacy import SeededRandomness
 from server.outcome import AnyGenerator
-from server.pooling import SketchGroup
 from server.study import Study
 from server.weights import load_weights, weights_of
-from strategies.aggregation import FloatArray
+from strategies.aggregation import FloatArray, PooledSketch
 from strategies.rules import Judge
 from strategies.rules.rule import Model
 from synthesis.adversarial import GeneratorStepSettings, improve_generator
@@ -36,27 +35,22 @@ def make_central_steps(
     study: Study,
     layout: SketchLayout | ImageLayout,
     fitted: AnyGenerator,
-    groups: Sequence[SketchGroup],
+    pooled: PooledSketch,
     epsilons: Mapping[int, float],
-) -> list[CentralSteps]:
-    """Return the steps of every group for a generator before the rounds; images have none."""
+) -> CentralSteps:
+    """Return the steps for a generator as it is before the rounds; there are none for images."""
     assert isinstance(layout, SketchLayout) and isinstance(fitted, Generator)
-    settings = fitted.settings.of_each_group()
-    return [
-        CentralSteps(study, layout, settings, group, number=number, epsilons=epsilons)
-        for number, group in enumerate(groups)
-    ]
+    return CentralSteps(study, layout, fitted.settings.of_each_group(), pooled, epsilons)
 
 
 class CentralSteps:
-    """Trains the members of a group in every round, as its sites would, against what they learned.
+    """Trains the generator in every round, as sites would, against all their discriminators.
 
     Args:
         study: the public settings.
         layout: where the counts of a sketch lie.
-        settings: of the members.
-        group: of sites, whose discriminators saw fakes of these members alone.
-        number: of the group, for the draws.
+        settings: of the generator that rounds improve.
+        pooled: sum of all sketches.
         epsilons: that each site spends, by node; one that spends less has a noisier discriminator.
     """
 
@@ -65,29 +59,26 @@ class CentralSteps:
         study: Study,
         layout: SketchLayout,
         settings: GeneratorSettings,
-        group: SketchGroup,
-        *,
-        number: int,
+        pooled: PooledSketch,
         epsilons: Mapping[int, float],
     ) -> None:
         self._study = study
         self._settings = settings
-        self._number = number
         self._width = sum(form.size for form in settings.forms)
         plans = {epsilon: study.make_plan(epsilon) for epsilon in {*epsilons.values()}}
         self._noise = {n: plans[e].training_noise_multiplier or 0.0 for n, e in epsilons.items()}
-        noise_std = group.sketch.noise_variance**0.5 * layout.sensitivity
-        self._penalty = SketchLoss(make_targets(layout, group.sketch.values, noise_std))
+        noise_std = pooled.noise_variance**0.5 * layout.sensitivity
+        self._penalty = SketchLoss(make_targets(layout, pooled.values, noise_std))
 
     def form(self) -> dict[str, NDArray[Any]]:
         """Return weights in the form of a site's discriminator."""
         return {k: v.numpy() for k, v in self._make_discriminator().state_dict().items()}
 
     def improve(self, start: Model, judges: Sequence[Judge], rounds: int) -> list[FloatArray]:
-        """Return the weights of the members after one round's steps.
+        """Return the weights of the generator after one round's steps.
 
         Args:
-            start: their weights, in the order of its ``state_dict``.
+            start: its weights, in the order of its ``state_dict``.
             judges: discriminators, in any order.
             rounds: how many rounds counted before, for the draws.
         """
@@ -101,7 +92,7 @@ class CentralSteps:
             [(self._load(judge.model), judge.weight / total) for judge in ordered],
             self._penalty,
             self._choose_steps({j.node: j.weight / total for j in ordered}),
-            rng=SeededRandomness(self._study.seed).torch("central", str(rounds), str(self._number)),
+            rng=SeededRandomness(self._study.seed).torch("central", str(rounds), "0"),
         )
         return [np.asarray(values) for values in weights_of(found).values()]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from server.autoencoding import finish_rounds
 from server.outcome import AnyGenerator
+from server.round_models import finish_rounds
 from server.study import Study
 from synthesis.images.generator import ImageGenerator
 from synthesis.images.pictures import PER_ROUND, choose_shown

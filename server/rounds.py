@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from flwr.app import ArrayRecord
@@ -13,17 +13,16 @@ from torch import nn
 from server.central_steps import CentralSteps
 from server.checkpoint import Checkpoint, Tensors
 from server.conversation import OnEvent
-from server.pooling import SiteWeight, settings_of_all
+from server.pooling import SiteWeight
 from server.question import settings_of
 from server.round_images import RoundImages
 from server.study import Study
 from server.weights import load_weights, weights_of
 from strategies.collect import arrays_of
 from strategies.federated_generator import FederatedGenerator
-from strategies.parts import PartedRule, Parts
+from strategies.protocol import POOLED_NOISE_STD
 from strategies.receipts import ReceiptBook
-from strategies.round_question import RoundQuestions
-from strategies.rules import RULES, MdGan, make_rule
+from strategies.rules import MdGan, Rule
 from strategies.wire_field import WireFormat
 
 
@@ -32,6 +31,7 @@ class Rounds:
 
     Args:
         study: the public settings.
+        rule: how the sites' results become one.
         receipts: what is held of the sites' ledgers.
         checkpoint: where every round is kept.
         on_event: told of every round.
@@ -40,12 +40,14 @@ class Rounds:
     def __init__(
         self,
         study: Study,
+        rule: Rule,
         *,
         receipts: ReceiptBook,
         checkpoint: Checkpoint,
         on_event: OnEvent,
     ) -> None:
         self._study = study
+        self._rule = rule
         self._receipts = receipts
         self._checkpoint = checkpoint
         self._emit = on_event
@@ -53,46 +55,33 @@ class Rounds:
     def make_strategy(
         self,
         weights: Mapping[int, SiteWeight],
-        questions: RoundQuestions,
-        parts: Parts,
-        make_steps: Callable[[], Sequence[CentralSteps]],
+        pooled_sketch: ArrayRecord | None,
+        make_steps: Callable[[], CentralSteps],
     ) -> FederatedGenerator:
         """Return the strategy, which knows the rounds that were done before.
 
         Args:
             weights: of the sites that take part, by node.
-            questions: what they are told beside the generator.
-            parts: of the generator that nodes improve.
-            make_steps: of every part, for a rule that trains them here; called where there are
-                rounds.
+            pooled_sketch: what holds their generator steps, where they take any.
+            make_steps: for a rule that trains the generator here; called where there are rounds.
         """
+        if isinstance(self._rule, MdGan) and self._study.rounds > 0:
+            steps = make_steps()
+            self._rule.equip(steps.improve, steps.form())
         kept = self._checkpoint.find_rounds()
-        rule = self._make_rule(parts, make_steps)
-        rule.restore(kept.state)
+        self._rule.restore(kept.state)
         return FederatedGenerator(
             nodes=list(weights),
             minimum_nodes=self._study.minimum_sites,
             deadline_s=self._study.deadline_s,
             weights={node: weight.used for node, weight in weights.items()},
-            rule=rule,
-            parts=parts,
+            rule=self._rule,
             receipts=self._receipts,
             wire_format=WireFormat(self._study.wire_format),
-            questions=questions,
+            pooled_sketch=pooled_sketch,
             on_event=self._emit,
             done=kept.records,
         )
-
-    def _make_rule(
-        self, parts: Parts, make_steps: Callable[[], Sequence[CentralSteps]]
-    ) -> PartedRule:
-        study = self._study
-        rules = [make_rule(study.strategy, study.rule_settings) for _ in range(parts.number)]
-        if issubclass(RULES[study.strategy], MdGan) and study.rounds > 0:
-            for rule, steps in zip(rules, make_steps(), strict=False):  # none for all together
-                assert isinstance(rule, MdGan)
-                rule.equip(steps.improve, steps.form())
-        return PartedRule(parts, rules)
 
     def run(
         self,
@@ -102,7 +91,7 @@ class Rounds:
         noise_std: float,
         images: RoundImages,
     ) -> nn.Module:
-        """Return what the rounds make of a generator; itself where the study has none.
+        """Return what the rounds make of a generator, of which a study has at least one.
 
         Args:
             grid: of the sites.
@@ -114,14 +103,11 @@ class Rounds:
         Raises:
             StudyFailed: if no round counted.
         """
-        if self._study.rounds == 0:
-            return fitted
-
         generator = copy.deepcopy(fitted)
 
         def keep(flower_round: int, arrays: ArrayRecord) -> None:
             if flower_round > 0:
-                record, state = strategy.rounds[-1], strategy.rule.state
+                record, state = strategy.rounds[-1], self._rule.state
                 self._checkpoint.keep_round(record, arrays_of(arrays), state)
                 self._checkpoint.keep_receipts(self._receipts.latest)
                 show(record.server_round, lambda: arrays_of(arrays))
@@ -136,7 +122,7 @@ class Rounds:
             show(number, partial(self._checkpoint.find_weights, number))
         load_weights(generator, kept.weights or weights_of(fitted))
         settings = settings_of(self._study)
-        settings.update(settings_of_all(noise_std))
+        settings[POOLED_NOISE_STD] = noise_std
         result = strategy.start(
             grid,
             ArrayRecord(generator.state_dict()),

@@ -4,7 +4,7 @@ The way a ServerApp uses it::
 
     strategy = FederatedGenerator(
         nodes=hello.valid, minimum_nodes=3, deadline_s=600,
-        questions=RoundQuestions(pooled_sketch=...), on_event=print_progress,
+        pooled_sketch=..., on_event=print_progress,
     )
     result = strategy.start(
         grid, initial_arrays=ArrayRecord(generator.state_dict()), num_rounds=5,
@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Result, Strategy
 
@@ -38,10 +38,8 @@ from strategies.collect import (
 )
 from strategies.environment import quiet_flower
 from strategies.errors import StudyFailed
-from strategies.parts import PartedRule, Parts
-from strategies.protocol import ARRAYS, DISCRIMINATOR, SERVER_ROUND, TRAIN
+from strategies.protocol import ARRAYS, CONFIG, DISCRIMINATOR, POOLED_SKETCH, SERVER_ROUND, TRAIN
 from strategies.receipts import ReceiptBook
-from strategies.round_question import RoundQuestions
 from strategies.round_record import RoundRecord
 from strategies.rules import Rule, RuleSettings, make_rule
 from strategies.validation import Rejection, Reply, check_reply, specs_of
@@ -70,9 +68,7 @@ class FederatedGenerator(Strategy):
             discriminator, largest norm.
         weights: public weight per node; all equal when left out. Never from row counts.
         rule: how replies become the next generator; the weighted average when left out.
-        parts: which part of the generator each node is sent and improves; the whole when left out.
-        questions: what nodes are told beside the generator; statistics among it are sent to each
-            node until it has given a good reply.
+        pooled_sketch: statistics of all sites, sent to each node until it has given a good reply.
         wire_format: what one weight is on the wire, in both directions; in 8 bits sites answer with
             what they changed of it.
         receipts: the sites' last receipts, sent back to them and renewed by their replies.
@@ -91,9 +87,8 @@ class FederatedGenerator(Strategy):
         deadline_s: float,
         max_update_norm: float = 1e4,
         weights: Mapping[int, float] | None = None,
-        rule: Rule | PartedRule | None = None,
-        parts: Parts | None = None,
-        questions: RoundQuestions | None = None,
+        rule: Rule | None = None,
+        pooled_sketch: ArrayRecord | None = None,
         wire_format: WireFormat = WireFormat.FLOAT32,
         receipts: ReceiptBook | None = None,
         on_event: Callable[[Event], None] | None = None,
@@ -105,8 +100,7 @@ class FederatedGenerator(Strategy):
         self.max_update_norm = max_update_norm
         self.weights = dict.fromkeys(self.nodes, 1.0) if weights is None else dict(weights)
         self.rule = rule or make_rule("fedavg", RuleSettings())
-        self.questions = questions or RoundQuestions()
-        self._parts = parts or Parts([self.nodes])
+        self.pooled_sketch = pooled_sketch
         self.wire_format = wire_format
         self._receipts = receipts
         self._on_event = on_event
@@ -119,7 +113,7 @@ class FederatedGenerator(Strategy):
         # Nodes that must have the pooled sketch.
         self._settled = {node for record in self._records for node in record.valid}
         self._expected: dict[str, ArraySpec] = {}
-        self._seen: list[dict[str, FloatArray]] = []
+        self._global: dict[str, FloatArray] = {}
         self._started = 0.0
 
     @property
@@ -177,22 +171,19 @@ class FederatedGenerator(Strategy):
         online = wait_for_nodes(grid, self.minimum_nodes, self.deadline_s, among=self.nodes)
         self._absent = tuple(n for n in self.nodes if n not in set(online))
         self._emit("round-started", {"server_round": server_round, "nodes": online})
-        parts = self._parts.split(arrays_of(arrays))
-        sent = [pack(part, self.wire_format) for part in parts]
-        like = self.rule.reply_like
-        self._expected = specs_of(sent[0] if like is None else pack(like, self.wire_format))
-        self._seen = [unpack(arrays_of(part)) for part in sent]
-        start = self._seen if self._steps_from_what_was_sent else parts
-        names = tuple(self._seen[0])
-        self.rule.begin(*(self._parts.join(each, names) for each in (start, self._seen)))
-        config, ask = _with_round(config, server_round), self.questions.make
+        sent = pack(arrays_of(arrays), self.wire_format)
+        self._expected = self._expect(sent)
+        self._global = unpack(arrays_of(sent))  # as sites see it
+        start = self._global if self._steps_from_what_was_sent else arrays_of(arrays)
+        self.rule.begin([start[name] for name in self._global], list(self._global.values()))
+        config = _with_round(config, server_round)
         self._sent = [
             message
             for node in online
             for message in make_messages(
                 [node],
                 TRAIN,
-                ask(node, sent[self._parts.of(node)], config, with_sketch=self._needs_sketch(node)),
+                self._ask(node, sent, config),
                 ttl_s=self.deadline_s,
                 group=str(server_round),
             )
@@ -240,14 +231,14 @@ class FederatedGenerator(Strategy):
 
     def _take(self, node: int, message: Message) -> Reply | Rejection:
         """Give a good reply to the rule, and keep no more of it than that it was good."""
-        is_generator, seen = self.rule.reply_like is None, self._seen[self._parts.of(node)]
+        is_generator = self.rule.reply_like is None
         is_whole = is_generator and not self.wire_format.tells_changes
         reply = check_reply(
             message,
             record=ARRAYS if is_generator else DISCRIMINATOR,
             expected=self._expected,
             max_norm=self.max_update_norm,
-            around=seen if is_whole else None,
+            around=self._global if is_whole else None,
         )
         if self._receipts is not None and isinstance(reply, Reply):
             reply = self._receipts.vet(node, reply)
@@ -255,14 +246,21 @@ class FederatedGenerator(Strategy):
             return reply
         model = reply.arrays
         if is_generator:
-            model = unpack_answer(model, seen, self.wire_format)
+            model = unpack_answer(model, self._global, self.wire_format)
         share = self.weights[node] / self._total_weight
         self.rule.add(node, list(model.values()), share)
         return replace(reply, arrays={})
 
-    def _needs_sketch(self, node: int) -> bool:
-        """Return whether a site takes generator steps, and has not been told the statistics."""
-        return self.rule.reply_like is None and node not in self._settled
+    def _expect(self, sent: ArrayRecord) -> dict[str, ArraySpec]:
+        like = self.rule.reply_like
+        return specs_of(sent if like is None else pack(like, self.wire_format))
+
+    def _ask(self, node: int, sent: ArrayRecord, config: ConfigRecord) -> RecordDict:
+        content = RecordDict({ARRAYS: sent, CONFIG: config})
+        takes_steps = self.rule.reply_like is None
+        if takes_steps and node not in self._settled and self.pooled_sketch is not None:
+            content[POOLED_SKETCH] = self.pooled_sketch
+        return content
 
     @property
     def _steps_from_what_was_sent(self) -> bool:
@@ -271,7 +269,7 @@ class FederatedGenerator(Strategy):
 
     def _finish(self) -> ArrayRecord:
         arrays = self.rule.finish()
-        return ArrayRecord({name: Array(a) for name, a in zip(self._seen[0], arrays, strict=True)})
+        return ArrayRecord({name: Array(a) for name, a in zip(self._global, arrays, strict=True)})
 
     def _emit(self, name: str, values: Event) -> None:
         if self._on_event is not None:

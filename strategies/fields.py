@@ -175,7 +175,6 @@ _TRAIN: Final = (
         | {
             protocol.SERVER_ROUND: WireType.INTEGER,
             protocol.POOLED_NOISE_STD: WireType.FLOAT,
-            protocol.SITE_GROUPS: WireType.INTEGER,
         },
     ),
     weights(TRAIN, Direction.DOWN, "the global generator, made from private replies alone"),

@@ -24,10 +24,6 @@ class PlainColumn:
         given = logits.unflatten(0, (len(base), -1)) + base[:, None]
         return cls(probabilities=functional.softmax(given, dim=-1).flatten(0, 1))
 
-    def take(self, parts: slice) -> PlainColumn:
-        """Return the column in some of the parts."""
-        return PlainColumn(probabilities=self.probabilities[parts])
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GivenColumn:
@@ -48,11 +44,6 @@ class GivenColumn:
         logits = self.logits.unflatten(0, (len(self.base), -1))
         given = logits + self.base.transpose(0, 1)[:, :, None]
         return functional.softmax(given, dim=-1).flatten(1, 2)
-
-    def take(self, parts: slice) -> GivenColumn:
-        """Return the column in parts of one group."""
-        group = parts.start * len(self.base) // len(self.logits)
-        return GivenColumn(logits=self.logits[parts], base=self.base[group : group + 1])
 
 
 Column = PlainColumn | GivenColumn

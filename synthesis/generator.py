@@ -64,14 +64,6 @@ class Mixture:
         """The columns but the label."""
         return [each for at, each in enumerate(self.distributions) if at != self.label_index]
 
-    def take(self, parts: slice) -> Mixture:
-        """Return some of the parts, all of one group, as a mixture in which they are equal."""
-        return Mixture(
-            distributions=tuple(each.take(parts) for each in self.distributions),
-            label_index=self.label_index,
-            weights=torch.ones_like(self.weights[parts]),
-        )
-
 
 class MemberLinear(nn.Module):
     """A linear layer for every member, each with weights of its own."""
@@ -169,6 +161,16 @@ class Generator(nn.Module):
             parameter.copy_(torch.cat([each.get_parameter(name) for each in generators]))
         return joined
 
+    @torch.no_grad()
+    def split(self) -> list[Self]:
+        """Return a generator of every group, such as ``join`` makes one of."""
+        groups, settings = len(self.settings.groups), self.settings.of_each_group()
+        found = [type(self)(settings, rng=torch.Generator()) for _ in range(groups)]
+        for name, parameter in self.named_parameters():
+            for each, own in zip(found, parameter.chunk(groups), strict=True):
+                each.get_parameter(name).copy_(own)
+        return found
+
     def regrouped(self, groups: Sequence[SiteGroup]) -> Self:
         """Return the same networks under groups with other shares or names."""
         other = copy.copy(self)
@@ -188,8 +190,7 @@ class Generator(nn.Module):
         Raises:
             ValueError: if there are several groups, which start apart from each other.
         """
-        if len(self.settings.groups) > 1:
-            raise ValueError("a generator of several groups is joined from those of each.")
+        self._check_one_group("is joined from those of each")
         classes = np.asarray(shares[self.settings.label_index])[0]
         bases = []
         for form, told in zip(self.settings.forms, shares, strict=True):
@@ -208,26 +209,26 @@ class Generator(nn.Module):
 
         Gumbel-softmax (Jang et al. 2017) with the hard value forward and the soft gradient back:
         a discriminator that sees soft rows learns to tell softness from data.
+
+        Raises:
+            ValueError: if there are several groups; rounds train what ``split`` gives.
         """
-        picked, at = self._pick_parts(num_rows, rng), self.settings.label_index
-        logits = [column[picked] for column in self()]
-        groups = picked * len(self.settings.groups) // self.settings.num_parts
-        bases = [base if len(base) == 1 else base[groups] for base in self._bases()]
-        label = _draw_hard(logits[at] + bases[at][:, 0], rng)
+        self._check_one_group("is trained one group at a time")
+        at, parts = self.settings.label_index, self.settings.num_parts
+        picked = torch.randint(parts, (num_rows,), generator=rng)
+        logits, bases = [column[picked] for column in self()], [base[0] for base in self._bases()]
+        label = _draw_hard(logits[at] + bases[at], rng)
         rows = []
         for index, (column, base) in enumerate(zip(logits, bases, strict=True)):
             if index == at:
                 rows.append(label)
             else:
-                rows.append(_draw_hard(column + _given(label, base), rng))
+                rows.append(_draw_hard(column + (base if len(base) == 1 else label @ base), rng))
         return torch.cat(rows, dim=1)
 
-    def _pick_parts(self, num_rows: int, rng: torch.Generator) -> Tensor:
-        settings = self.settings
-        if len(settings.groups) == 1:
-            return torch.randint(settings.num_parts, (num_rows,), generator=rng)
-        weights = torch.from_numpy(settings.part_weights)
-        return torch.multinomial(weights, num_rows, replacement=True, generator=rng)
+    def _check_one_group(self, rule: str) -> None:
+        if len(self.settings.groups) > 1:
+            raise ValueError(f"a generator of several groups {rule}.")
 
     @torch.no_grad()
     def make_tables(
@@ -268,20 +269,6 @@ class Generator(nn.Module):
             ValueError: if the condition has (almost) no probability under the generator.
         """
         return self.make_tables(allowed).draw(num_rows, rng)
-
-
-def _given(label: Tensor, base: Tensor) -> Tensor:
-    """Return the base of each row given its class, ``(rows, codes)``, or 1 for all rows.
-
-    Args:
-        label: of every row, one-hot, ``(rows, classes)``.
-        base: ``(rows, classes or 1, codes)``, or 1 for all rows.
-    """
-    if base.shape[1] == 1:
-        return base[:, 0]
-    if len(base) == 1:
-        return label @ base[0]
-    return torch.einsum("rc,rcx->rx", label, base)
 
 
 def _draw_hard(logits: Tensor, rng: torch.Generator) -> Tensor:

@@ -1,6 +1,5 @@
 """Sketches become one, or one for each group of sites alike; a rule may stand bad sites."""
 
-from server.pooling.group_questions import ask_groups, parts_of, settings_of_all
 from server.pooling.grouped_pool import find_comparison, find_groups
 from server.pooling.grouping import SketchGroup
 from server.pooling.partial_pool import Missing
@@ -13,6 +12,7 @@ from server.pooling.sketch_pool import (
     number_of,
     pooled_of,
     sizes_of,
+    to_record,
 )
 from server.pooling.target_tests import hold_study
 from server.pooling.weighing import SiteWeight, weigh_sites
@@ -22,7 +22,6 @@ __all__ = [
     "SiteComparison",
     "SiteWeight",
     "SketchGroup",
-    "ask_groups",
     "epsilon_of",
     "find_comparison",
     "find_differing",
@@ -32,9 +31,8 @@ __all__ = [
     "make_pool",
     "noise_of",
     "number_of",
-    "parts_of",
     "pooled_of",
-    "settings_of_all",
     "sizes_of",
+    "to_record",
     "weigh_sites",
 ]

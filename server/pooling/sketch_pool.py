@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from flwr.app import Array, ArrayRecord
 from numpy.typing import NDArray
 
 from server.acceptance import LARGEST_NOISE
@@ -148,6 +149,13 @@ def pooled_of(answers: Answers) -> PooledSketch:
         noise_variance=float(answers.sums[_VARIANCE][0]),
         coverage=answers.sums.get(_COVERAGE),
     )
+
+
+def to_record(pooled: PooledSketch) -> ArrayRecord:
+    """Return the statistics of all sites as they are sent."""
+    more = [] if pooled.coverage is None else [pooled.coverage]
+    values = np.concatenate([pooled.values, *more])
+    return ArrayRecord({STATISTICS: Array(values.astype(np.float32))})
 
 
 def sizes_of(answers: Answers) -> dict[int, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from server.pooling.grouped_pool import find_comparison, find_groups
+from server.pooling.grouped_pool import find_comparison
 from server.pooling.sketch_pool import sizes_of
 from strategies import protocol
 from strategies.collect import Answers
@@ -68,16 +68,12 @@ def _find_sizes(hello: Mapping[int, Reply], sketches: Answers) -> dict[int, floa
 
 
 def _find_distances(sketches: Answers) -> dict[int, float]:
-    """Return how far each site is from all others, or from those of its group where there are some.
+    """Return how far each site is from all others, if there were not too many to compare.
 
-    A site's members of the generator are its group's, so who is in another does not count. The
-    distance from all others is that from the whole, too: the difference from the whole is a fixed
-    part of it, and so is its noise. It is missing for a site alone in its group, and where there
-    were too many sites to compare.
+    That is the distance from the whole, too: the difference from the whole is a fixed part of it,
+    and so is its noise.
     """
     compared = find_comparison(sketches)
     if compared is None:
         return {}
-    found = compared.from_group if len(find_groups(sketches)) > 1 else compared.from_others
-    pairs = zip(sorted(sketches.valid), found.tolist(), strict=True)
-    return {node: distance for node, distance in pairs if distance == distance}
+    return dict(zip(sorted(sketches.valid), compared.from_others.tolist(), strict=True))

@@ -70,7 +70,6 @@ def question(phase: str, held: str | None) -> Message:
         config = hello_config(**SETTINGS)
     if phase.startswith("round"):
         config |= {protocol.SERVER_ROUND: int(phase[-1]), protocol.POOLED_NOISE_STD: 3.0}
-        config[protocol.SITE_GROUPS] = 1
     if held is not None:
         config[protocol.HELD_RECEIPT] = held
     return make_message(kind, config, **records_of(phase))

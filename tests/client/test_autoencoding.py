@@ -38,7 +38,7 @@ def found(folder: Path, schema: AnySchema, **more: Any) -> Path:
 
 def ask_round(home: Path, vae: AnyVae, server_round: int = 1, **changes: Any) -> Message:
     records = {ARRAYS: ArrayRecord(vae.state_dict())}
-    told = {"server_round": server_round, "pooled_noise_std": 3.0, "site_groups": 1}
+    told = {"server_round": server_round, "pooled_noise_std": 3.0}
     return send(home, protocol.TRAIN, make_config(**MODEL | told | changes), **records)
 
 
@@ -134,7 +134,7 @@ def test_weights_of_another_form_are_refused(tmp_path, schema) -> None:
         {name: each for name, each in whole.items() if not name.startswith("encoder")},
     ):
         records = {ARRAYS: ArrayRecord({n: torch.as_tensor(w) for n, w in spoiled.items()})}
-        told = {"server_round": 1, "pooled_noise_std": 3.0, "site_groups": 1}
+        told = {"server_round": 1, "pooled_noise_std": 3.0}
         answer = send(home, protocol.TRAIN, make_config(**MODEL | told), **records)
         assert answer.has_error()
         assert code_of(answer) == "malformed"

@@ -71,13 +71,6 @@ def test_nothing_more_is_asked_under_the_name_of_what_was_granted(site: Site, na
         reserve_study(site, make_request(**ASKED[name]))
 
 
-def test_groups_in_a_round_show_that_the_coordinator_said_otherwise(site: Site) -> None:
-    home = site.folder.parent
-    assert not ask_sketch(home).has_error()
-    assert code_of(ask_train(home, site_groups=2)) == "malformed"
-    assert not ask_train(home).has_error()  # nothing of it was drawn
-
-
 def test_rounds_on_images_need_leave_for_the_discriminator() -> None:
     """Where it labels what the generator draws, it leaves inside the generator."""
     images = {"model": "images", "discriminator_steps": 3}

@@ -215,7 +215,6 @@ def lie_to_a_site(lab: Federation, server: ServerFolder, file: Path) -> None:
 
         def make(number: int, value: float, **changes: str) -> Message:
             config = dict(settings_of(study)) | {SERVER_ROUND: number, "pooled-noise-std": 1.0}
-            config[protocol.SITE_GROUPS] = 1
             weights = ArrayRecord({"w": Array(np.full(3, value, np.float32))})
             content = RecordDict({CONFIG: ConfigRecord(config | changes), ARRAYS: weights})
             return Message(content, number_of(server, "north"), TRAIN, ttl=60.0)

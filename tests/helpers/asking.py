@@ -72,7 +72,7 @@ def train_records(source: Schema | tuple[int, ...] = SCHEMA) -> dict[str, ArrayR
 
 
 def ask_train(home: Path, records: dict[str, ArrayRecord] | None = None, **changes: Any) -> Message:
-    config = make_config(**{"server_round": 1, "pooled_noise_std": 3.0, "site_groups": 1} | changes)
+    config = make_config(**{"server_round": 1, "pooled_noise_std": 3.0} | changes)
     return send(home, protocol.TRAIN, config, **(train_records() if records is None else records))
 
 

@@ -84,5 +84,5 @@ def ask_image_round(
     records = {ARRAYS: ArrayRecord({name: Array(value) for name, value in given.items()})}
     if pooled is not None:
         records[protocol.POOLED_SKETCH] = ArrayRecord({protocol.STATISTICS: Array(pooled)})
-    settings = {"server_round": 1, "pooled_noise_std": 3.0, "site_groups": 1} | more
+    settings = {"server_round": 1, "pooled_noise_std": 3.0} | more
     return ask_images(home, protocol.TRAIN, records, **settings)

@@ -70,7 +70,6 @@ from strategies.protocol import (
     RefusalCode,
 )
 from strategies.receipts import ReceiptBook
-from strategies.round_question import RoundQuestions
 from strategies.rules import MdGan, Rule, RuleSettings, make_rule
 from strategies.wire_field import Direction, WireType
 
@@ -219,8 +218,8 @@ def put(
     return answers if receipts is None else receipts.screen(answers)
 
 
-def questions_with(pooled: np.ndarray) -> RoundQuestions:
-    return RoundQuestions(pooled_sketch=ArrayRecord({STATISTICS: Array(pooled.astype(np.float32))}))
+def to_record(pooled: np.ndarray) -> ArrayRecord:
+    return ArrayRecord({STATISTICS: Array(pooled.astype(np.float32))})
 
 
 def add_up(sketches: Answers) -> PooledSketch:
@@ -262,7 +261,7 @@ def make_server_app(
             nodes=sketches.valid,
             minimum_nodes=minimum,
             deadline_s=60,
-            questions=questions_with(pooled.values),
+            pooled_sketch=to_record(pooled.values),
             rule=rule_for(is_central),
             receipts=receipts,
             on_event=results.setdefault("events", []).append,

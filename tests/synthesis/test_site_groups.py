@@ -82,19 +82,13 @@ def test_a_weight_is_worth_as_much_as_a_copy(schema: Schema) -> None:
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)
-def test_hard_rows_follow_the_shares(schema: Schema) -> None:
-    generator = join(schema, a=0.9, b=0.1)
-    with torch.no_grad():
-        drawn = generator.draw_hard_rows(60_000, torch.Generator().manual_seed(0)).mean(0).numpy()
-        mixture = generator.mixture()
-        label = mixture.label * mixture.weights[:, None] / len(mixture.label)
-        exact = [
-            (label.sum(1) @ column).numpy()
-            if column.ndim == 2
-            else torch.einsum("pc,cpx->x", label, column).numpy()
-            for column in mixture.columns
-        ]
-    assert np.abs(drawn - np.concatenate(exact)).max() < 0.01
+def test_a_joined_generator_splits_into_what_it_was_joined_from(schema: Schema) -> None:
+    joined = join(schema, a=0.9, b=0.1)
+    for name, found in zip("ab", joined.split(), strict=True):
+        own = make_one(schema, ord(name))
+        assert found.settings == own.settings
+        for key, weight in own.state_dict().items():
+            assert torch.equal(found.state_dict()[key], weight)
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)
@@ -121,9 +115,12 @@ def test_rows_under_margins_begin_at_the_shares() -> None:
     assert rows.share_out(2) == pytest.approx([0.8, 0.2])
 
 
-def test_a_joined_generator_cannot_start_again() -> None:
+def test_a_joined_generator_neither_starts_again_nor_is_trained() -> None:
+    joined = join(SCHEMA, a=0.5, b=0.5)
     with pytest.raises(ValueError, match="joined from those of each"):
-        join(SCHEMA, a=0.5, b=0.5).start_at(make_starting_shares(targets_of(SCHEMA)))
+        joined.start_at(make_starting_shares(targets_of(SCHEMA)))
+    with pytest.raises(ValueError, match="one group at a time"):
+        joined.draw_hard_rows(5, torch.Generator())
 
 
 @pytest.mark.parametrize("shares", [(0.5,), (0.5, 0.6), (-0.5, 1.5), (float("nan"), 0.5)])

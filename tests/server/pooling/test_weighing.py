@@ -69,10 +69,8 @@ def test_no_other_rule_discounts_anyone(name: str) -> None:
     assert all(each.used == each.declared and each.distance is None for each in found.values())
 
 
-def test_in_groups_a_site_is_held_against_its_own() -> None:
-    found = weigh(one_unlike(), most=4)
-    assert found[2].distance is None  # alone
-    assert all(each.used == each.declared for each in found.values())
+def test_groups_change_no_weight_for_all_sites_improve_the_same_members() -> None:
+    assert weigh(one_unlike(), most=4) == weigh(one_unlike())
 
 
 def test_more_sites_than_can_be_compared_keep_their_declared_weights() -> None:
