@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+LEAST_WORTH = 2.0
+"""Rows of a hundred as which weighted ones must count, or the answer warns of them."""
+
 
 def sentences_about(record: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a record says about every part of the rows."""
@@ -39,6 +42,11 @@ def _about_part(figures: Mapping[str, Any]) -> Iterator[str]:
             f"  weights: 100 of the generator's rows say as much as {worth:.3g}; every row written "
             "is drawn afresh."
         )
+        if worth < LEAST_WORTH:
+            yield (
+                "  Few rows of the generator are of this kind, so it knows little of them; do not "
+                "draw conclusions from these."
+            )
     for site in figures["two_way_distance_to_sites"]:
         yield (
             f"  two-way distance to what describes {' and '.join(site['sites'])}: "

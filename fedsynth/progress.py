@@ -33,7 +33,7 @@ TITLES = {
 PLAIN = {
     "query.hello": "hello: do schemas and versions agree?",
     "query.sketch": "sketch: one noisy release of each site",
-    "fit": "fit: the generator learns the sum of the sketches",
+    "fit": "fit: the generator learns from the sketches",
     "query.evaluate": "evaluation: one noisy release from each hold-out",
     "query.open": "canaries: sites open the coins that they committed to",
     CLOSING: "goodbye: sites hear that the study is over",

@@ -39,6 +39,9 @@ def join_study(folder: Path, study_file: Path, *, patience_s: float, quiet: bool
     checked = _check_apart(folder, study_file)
     if isinstance(checked, int):
         return checked
+    if "over" in checked:
+        told(checked["over"])
+        return 0
     told(checked["sentence"])
     told(f"Joining study {checked['study']!r} at {coordinator.address}. Ctrl-C leaves; join again.")
     command = node_command(

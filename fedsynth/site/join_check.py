@@ -13,13 +13,15 @@ from client.site import load_site
 from fedsynth.endings import sentences
 from fedsynth.site.reading import read_ledger, source_of_site
 from fedsynth.site.rehearsal import rehearse
-from privacy import compute_epsilon
+from privacy import State, compute_epsilon
 from server.question import settings_of
 from server.study import load_study
 
 
 def check_before_joining(folder: Path, study_file: Path) -> dict[str, str]:
     """Return name and digest of a study and what it costs here at most; nothing is written.
+
+    Of a study that this site's ledger closed as finished it says that, under ``over``.
 
     Raises:
         InputError: if the site or the study cannot be used.
@@ -28,12 +30,19 @@ def check_before_joining(folder: Path, study_file: Path) -> dict[str, str]:
     site, study = load_site(folder), load_study(study_file)
     load_node_key(folder)
     reading = read_ledger(source_of_site(site))
+    known = reading.book.of_study(study.name)
+    if any(entry.state is State.DONE for entry in known):
+        over = (
+            f"Study {study.name!r} is finished and closed in this site's ledger; nothing is left "
+            "to answer, so this site does not wait."
+        )
+        return {"study": study.name, "over": over}
     request = StudyRequest.from_config(dict(settings_of(study)))
     with rehearse(site) as rehearsed:
         plan = check_study(rehearsed, request)
         policy = rehearsed.ledger.policy
     unit, spent = policy.unit.value, reading.summary.epsilon_pld
-    if reading.book.of_study(study.name):
+    if known:
         cost = (
             f"study {study.name!r} is in this site's ledger already and costs nothing more; "
             f"spent so far is epsilon {spent:.4f} of {policy.epsilon:g}"

@@ -153,6 +153,16 @@ def _check_possible(goal: Goal, found: Floats) -> None:
         )
 
 
+def _come_to(wanted: float, found: float) -> str:
+    """Return what a share comes to, where four digits tell it from what it should be."""
+    told = f"{found:.4g}"
+    return (
+        "together with all that is asked"
+        if told == f"{wanted:.4g}"
+        else f"(it comes to {told} at best)"
+    )
+
+
 def _check_left(goals: Sequence[Goal], goal: Goal, found: Floats) -> None:
     if ((goal.shares > 0) & (found <= 0)).any():
         raise _contradiction(goals, goal, found)
@@ -168,7 +178,8 @@ def _contradiction(goals: Sequence[Goal], goal: Goal, found: Floats) -> InputErr
     others = [name for name in touching if name != goal.margin.name] or near
     return InputError(
         f"{goal.margin.wish}: {goal.margin.name}, {goal.margin.key(cell)} is to have a share of "
-        f"{goal.shares[cell]:.4g}, and with the shares of {' and '.join(others)} it comes to "
-        f"{found[cell]:.4g} at best; no table has all these margins, so change one of them.",
+        f"{goal.shares[cell]:.4g}, which the shares of {' and '.join(others)} do not allow "
+        f"{_come_to(goal.shares[cell], found[cell])}; no table has all these margins, so change "
+        "one of them.",
         argument=goal.margin.wish,
     )

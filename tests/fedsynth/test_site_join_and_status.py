@@ -92,6 +92,16 @@ def test_join_says_what_it_costs_and_gives_up_when_patience_ends(north: FoundedS
     assert (status["running"], status["node"]["state"]) == (False, "over")
 
 
+def test_a_study_that_is_over_is_not_waited_for(north: FoundedSite) -> None:
+    """Nobody asks again, and other studies would find the site taken."""
+    write_coordinator(north.shell.home / "north")
+    north.spend("flu")
+    ended = north.run("join", "flu.toml", "--patience", "60")
+    assert (ended.code, ended.err) == (0, "")
+    assert "'flu' is finished and closed in this site's ledger" in joined(ended.out)
+    assert "Joining" not in ended.out
+
+
 def test_status_of_a_site_that_never_joined(north: FoundedSite) -> None:
     ended = north.run("status")
     assert (ended.code, ended.err) == (0, "")

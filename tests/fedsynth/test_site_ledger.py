@@ -91,7 +91,7 @@ def test_verify_of_an_altered_ledger_says_so_with_code_1(north: FoundedSite) -> 
     for words in (["show"], ["export"], ["gauge"]):
         refused = north.run("ledger", *words)
         assert (refused.code, refused.out) == (1, "")
-        assert "cannot be trusted: row 2 was altered" in refused.err
+        assert "cannot be trusted: row 2 was altered" in joined(refused.err)
 
 
 def test_verify_with_a_receipt_finds_a_ledger_that_was_cut_off(north: FoundedSite) -> None:

@@ -67,6 +67,13 @@ def refuse(margins: list[dict[str, Any]], *said: str, **wishes: Any) -> None:
             ["'age', '<10' is to have a share of 0.5", "it comes to", "change one"],
         ),
         (
+            [
+                one("smokes", yes=0.1),
+                two("age", "smokes", {"<10": {"yes": 0.4}, ">=10": {"yes": 0.4}}),
+            ],
+            ["is to have a share of 0.4, which the shares of 'smokes' do not allow", "change one"],
+        ),
+        (
             [one("smokes", yes=0.0), two("age", "smokes", {"<10": {"yes": 0.4}})],
             ["'age' with 'smokes', '<10', 'yes'", "0.4", "the shares of 'smokes'"],
         ),
