@@ -155,12 +155,9 @@ def _check_possible(goal: Goal, found: Floats) -> None:
 
 def _come_to(wanted: float, found: float) -> str:
     """Return what a share comes to, where four digits tell it from what it should be."""
-    told = f"{found:.4g}"
-    return (
-        "together with all that is asked"
-        if told == f"{wanted:.4g}"
-        else f"(it comes to {told} at best)"
-    )
+    if f"{found:.4g}" == f"{wanted:.4g}":
+        return "together with all that is asked"
+    return f"(it comes to {found:.4g} at best)"
 
 
 def _check_left(goals: Sequence[Goal], goal: Goal, found: Floats) -> None:
