@@ -71,9 +71,7 @@ def refuse(margins: list[dict[str, Any]], *said: str, **wishes: Any) -> None:
                 one("smokes", yes=0.1),
                 two("age", "smokes", {"<10": {"yes": 0.4}, ">=10": {"yes": 0.4}}),
             ],
-            [
-                "a share of 0.1, which the shares of 'age' with 'smokes' do not allow (it comes to 0.8"
-            ],
+            ["'yes' is to have a share of 0.1", "do not allow (it comes to 0.8 at best)"],
         ),
         (
             [one("smokes", yes=0.0), two("age", "smokes", {"<10": {"yes": 0.4}})],
