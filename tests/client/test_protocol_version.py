@@ -18,4 +18,4 @@ def test_another_sketch_speaks_another_protocol() -> None:
     layout = SketchLayout.from_schema(demo.schema)
     sketch = compute_sketch(layout, encode(demo.schema, demo.train.iloc[:200]))
     digest = sha256(np.ascontiguousarray(sketch, dtype="<f8").tobytes()).hexdigest()[:16]
-    assert (PROTOCOL_VERSION, digest) == (10, "c85993bb04929a57")
+    assert (PROTOCOL_VERSION, digest) == (11, "c85993bb04929a57")
