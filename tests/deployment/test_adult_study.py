@@ -33,6 +33,7 @@ from synthesis.quality import train_and_test
 from synthesis.tables import read_table
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
+CLOCK = re.compile(r"\d\d:\d\d:\d\d,\d{3}")
 SITES = ("north", "south")
 LONGEST_S = 240.0
 LONGEST_IDLE_S = 12.0
@@ -159,4 +160,5 @@ def test_no_log_holds_a_secret_a_source_a_cell_or_a_count(story: Story) -> None:
     assert found == []
     counts = {len(table) + extra for table in story.rows.tables for extra in (0, 1)}
     pattern = re.compile("|".join(rf"\b{n}\b|\b{n:,}\b" for n in counts))
-    assert [(path, hit) for path, text in logs.items() if (hit := pattern.search(text))] == []
+    told = {path: CLOCK.sub("", text) for path, text in logs.items()}  # 20:43:19,538 is no count
+    assert [(path, hit) for path, text in told.items() if (hit := pattern.search(text))] == []
