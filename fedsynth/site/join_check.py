@@ -31,16 +31,16 @@ def check_before_joining(folder: Path, study_file: Path) -> dict[str, str]:
     load_node_key(folder)
     reading = read_ledger(source_of_site(site))
     known = reading.book.of_study(study.name)
+    request = StudyRequest.from_config(dict(settings_of(study)))
+    with rehearse(site) as rehearsed:
+        plan = check_study(rehearsed, request)
+        policy = rehearsed.ledger.policy
     if any(entry.state is State.DONE for entry in known):
         over = (
             f"Study {study.name!r} is finished and closed in this site's ledger; nothing is left "
             "to answer, so this site does not wait."
         )
         return {"study": study.name, "over": over}
-    request = StudyRequest.from_config(dict(settings_of(study)))
-    with rehearse(site) as rehearsed:
-        plan = check_study(rehearsed, request)
-        policy = rehearsed.ledger.policy
     unit, spent = policy.unit.value, reading.summary.epsilon_pld
     if known:
         cost = (

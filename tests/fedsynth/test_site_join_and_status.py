@@ -14,7 +14,13 @@ from real_superlink import free_port, write_certificates
 
 from client.node.journal import Journal
 from client.node.lock import hold_site
+from client.reserving import reserve_study
+from client.settings import StudyRequest
+from client.site import load_site
 from fedsynth.site.node_screen import NodeScreen
+from privacy import State
+from server.question import settings_of
+from server.study import load_study
 
 
 @pytest.fixture
@@ -95,11 +101,23 @@ def test_join_says_what_it_costs_and_gives_up_when_patience_ends(north: FoundedS
 def test_a_study_that_is_over_is_not_waited_for(north: FoundedSite) -> None:
     """Nobody asks again, and other studies would find the site taken."""
     write_coordinator(north.shell.home / "north")
-    north.spend("flu")
+    site = load_site("north")
+    request = StudyRequest.from_config(dict(settings_of(load_study(Path("flu.toml")))))
+    _, reservation = reserve_study(site, request)
+    site.ledger.mark(reservation, State.RUNNING, "sketch")
+    site.ledger.mark(reservation, State.DONE)
     ended = north.run("join", "flu.toml", "--patience", "60")
     assert (ended.code, ended.err) == (0, "")
     assert "'flu' is finished and closed in this site's ledger" in joined(ended.out)
     assert "Joining" not in ended.out
+
+
+def test_another_study_under_the_name_of_one_that_is_over_is_refused(north: FoundedSite) -> None:
+    write_coordinator(north.shell.home / "north")
+    north.spend("flu")
+    ended = north.run("join", "flu.toml", "--patience", "60")
+    assert ended.code == 1
+    assert "flu" in ended.err and "is finished" not in joined(ended.out)
 
 
 def test_status_of_a_site_that_never_joined(north: FoundedSite) -> None:
