@@ -120,6 +120,8 @@ class StudyProgress:
         self._sites = len(names)
         self._roll.members = list(names)
         say(self._console, f"{len(names)} sites: {name_some(names)}")
+        if not self._rounds:
+            say(self._console, "no adversarial rounds: the sketches have the whole budget")
 
     def _show_online(self, event: Mapping[str, Any]) -> None:
         self._roll.online = list(event["nodes"])

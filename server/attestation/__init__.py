@@ -6,7 +6,7 @@ A reader needs nothing but the release and this package, and waits for neither t
 from server.attestation.predicate import ENVELOPE_FILE, PREDICATE_TYPE, Predicate, Statement
 from server.attestation.signing import Attestation, SiteEvents, sign_release
 from server.attestation.verdict import Check, ReleaseBroken, Signer, TrustedKeys, Verdict
-from server.attestation.verifying import verify_release
+from server.attestation.verifying import find_altered, verify_release
 
 __all__ = [
     "ENVELOPE_FILE",
@@ -20,6 +20,7 @@ __all__ = [
     "Statement",
     "TrustedKeys",
     "Verdict",
+    "find_altered",
     "sign_release",
     "verify_release",
 ]

@@ -39,11 +39,16 @@ def read_folder(folder: Path) -> FolderContent:
             unfit[name] = "is no plain file"
             continue
         try:
-            with open(entry.path, "rb") as file:
-                digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+            digests[name] = hash_file(entry.path)
         except OSError as error:
             unfit[name] = f"cannot be read ({error.strerror})"
     return FolderContent(digests=digests, unfit=unfit)
+
+
+def hash_file(path: str | Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _walk(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ from privacy import Envelope
 from server.attestation import checks
 from server.attestation.canaries import CANARIES_FILE, check_canaries, read_canaries
 from server.attestation.figures import REPORT_FILE, check_epsilon, check_report, read_report
-from server.attestation.folder import read_folder
+from server.attestation.folder import hash_file, read_folder
 from server.attestation.ledgers import check_ledgers
 from server.attestation.predicate import (
     ENVELOPE_FILE,
@@ -64,6 +65,27 @@ def verify_release(folder: Path, trusted: TrustedKeys | None = None) -> Verdict:
             checks.check_trust(signers, trusted),
         ),
     )
+
+
+def find_altered(folder: Path, names: Sequence[str]) -> list[str]:
+    """Return which of these files are not those that the release's statement names.
+
+    That is for mishaps, so no signature is checked; a folder without a statement that can be read
+    has nothing to compare with.
+
+    Args:
+        folder: the release.
+        names: files to compare; one that is missing, or that the statement does not name, is passed
+            over.
+    """
+    try:
+        _check_sizes(folder)
+        statement = _read_statement(_read_envelope(folder))
+    except ReleaseBroken:
+        return []
+    stated = {subject.name: subject.digest.sha256 for subject in statement.subject}
+    there = [name for name in names if name in stated and (folder / name).is_file()]
+    return [name for name in there if hash_file(folder / name) != stated[name]]
 
 
 def _check_sizes(folder: Path) -> None:

@@ -16,8 +16,8 @@ from server.planning.noise import compute_signal
 from server.study import AUTO, Study, parse_study
 from synthesis.layout import SketchLayout
 
-SPLIT_SIGNAL = 25.0
-"""On Adult the rounds cost as much as they gave at epsilon 1, just above, and gained at 10."""
+SPLIT_SIGNAL = 100.0
+"""On Adult rounds lose more than they gain at epsilon 1 and 3 (27 and 75), and gain at 10 (200)."""
 SHARE = "adversarial_share"
 
 

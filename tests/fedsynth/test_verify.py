@@ -124,6 +124,19 @@ def test_the_table_is_what_the_statement_says_how_to_draw(shell: CommandLine) ->
     pd.testing.assert_frame_equal(again, pd.read_parquet(shell.home / "release/synthetic.parquet"))
 
 
+@pytest.mark.parametrize("name", ["generator.json", "generator.safetensors"])
+def test_no_row_is_drawn_from_an_altered_generator(shell: CommandLine, name: str) -> None:
+    path = shell.home / "release" / name
+    if path.suffix == ".json":
+        path.write_text(path.read_text() + "\n")
+    else:
+        flip(path, path.stat().st_size - 2, bit=3)
+    ended = shell.run("sample", "release", "--rows", "5", "--out", "rows.csv")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert f"{name} in release was altered" in ended.err
+    assert not (shell.home / "rows.csv").exists()
+
+
 def test_events_that_a_ledger_does_not_hold_are_found(shell: CommandLine) -> None:
     def change(statement: dict[str, Any]) -> None:
         predicate = statement["predicate"]
