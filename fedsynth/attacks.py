@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from privacy import Part
 from fedsynth.release_generator import open_generator
+from privacy import Part
 from server.attestation import ReleaseBroken, verify_release
 from server.release import SYNTHETIC_FILE
 from server.report import SITE_MARK, Attacks
