@@ -8,7 +8,7 @@ from typing import Any
 
 from server.planning import Circumstances, ImageCircumstances, parse_open_study, settle_share
 from server.study import AUTO, Study, parse_study
-from simulations.demos import DEFAULT_DEMO, DEMO_ROWS, load_demo_schema
+from simulations.demos import DEFAULT_DEMO, DEMO_ROWS, IMAGE_DEMO_NUMBERS, load_demo_schema
 from simulations.partition_spec import PartitionKind, PartitionSpec, parse_partition
 from simulations.settings import SimulationSettings, make_study
 from synthesis.errors import InputError
@@ -69,11 +69,7 @@ def _describe(
 
 
 def _rows_of(demo: str) -> int:
-    if demo in DEMO_ROWS:
-        return DEMO_ROWS[demo]
-    from simulations.images.demos import IMAGE_DEMO_NUMBERS  # brings torch
-
-    return IMAGE_DEMO_NUMBERS[demo]
+    return (DEMO_ROWS | IMAGE_DEMO_NUMBERS)[demo]
 
 
 def study_of(
@@ -138,11 +134,11 @@ def find_schema(
     path = given or settings.schema_file
     if path is not None:
         return load_any_schema(path)
-    if demo is None or demo in DEMO_ROWS:
+    if demo not in IMAGE_DEMO_NUMBERS:
         return None if demo is None else load_demo_schema(demo)
     from simulations.images.demos import IMAGE_SCHEMAS  # brings torch, which a plan can do without
 
-    return IMAGE_SCHEMAS[demo] if demo in IMAGE_SCHEMAS else load_demo_schema(demo)
+    return IMAGE_SCHEMAS[demo]
 
 
 def _demo_of(settings: SimulationSettings) -> str | None:

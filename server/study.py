@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -35,6 +34,7 @@ from strategies.protocol import (
 from strategies.rules import RuleSettings, check_rule, usual_settings
 from synthesis import InputError
 from synthesis.kinds import IMAGES
+from synthesis.rule_words import say_rule
 
 LOWEST_DELTA = 1e-10
 AUTO = "auto"
@@ -279,12 +279,12 @@ def _explain(detail: ErrorDetails, fields: Mapping[str, FieldInfo]) -> str:
         close = get_close_matches(name, fields, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(fields)}"
         return f"{name} is not a known setting; remove it or check its spelling ({hint})"
-    rule = re.sub(r"^(Input|Value|String) should ", "must ", detail["msg"])
+    rule = say_rule(detail)
     for limit, words in _LIMITS.items():
         if limit in detail.get("ctx", {}):
             rule = f"must be {words} {detail['ctx'][limit]:g}"
     default = fields[name].default if name in fields else None
     way_out = "correct it or leave it out"
-    if default is not None and default is not PydanticUndefined:
+    if default is not PydanticUndefined and default not in (None, ()):
         way_out += f" for the default {default}"
     return f"{name} {rule}, got {detail['input']!r}; {way_out}"

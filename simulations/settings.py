@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from privacy import SitePlan
 from privacy.canaries import check_number
-from server.planning.split import SHARE, parse_open_study, settle_share
+from server.planning.split import ABOUT_ROUNDS, SHARE, parse_open_study, settle_share
 from server.study import AUTO, Study, explain_settings, parse_study, read_toml
 from synthesis import InputError
 from synthesis.layout import SketchLayout
@@ -190,7 +190,7 @@ def make_study(
 ) -> Study:
     """Build the study of a simulation.
 
-    Where neither ``adversarial_share`` nor ``rounds`` is given, the planner chooses the share.
+    Where no setting says anything of the rounds, the planner chooses their share of the budget.
     ``nominal_rows``, when it is not given, is the average number of units of a site rounded to one
     digit: a simulation may look at its own rows, and the number is declared in the report. Beyond
     16 sites, which one machine must serve one after another, each takes fewer generator steps by
@@ -206,7 +206,7 @@ def make_study(
         usual: int = Study.model_fields["generator_steps"].default
         declared["generator_steps"] = max(4, CROWD * usual // num_sites)
     given = dict(content)
-    if not given.keys() & {SHARE, "rounds"}:
+    if not given.keys() & ABOUT_ROUNDS:
         given[SHARE] = AUTO
     settled = settle_share(given, num_sites=num_sites, nominal_rows=units_per_site, layout=layout)
     return parse_study(declared | settled)

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from privacy import SitePlan
+from privacy import Budget, SitePlan
 from server.planning.circumstances import Circumstances
 from server.planning.cost import UnitCosts
 from server.planning.expectation import STRONG_SIGNAL
 from server.planning.images import find_own_image_concern
 from server.planning.noise import SketchNoise, compute_noise, find_worthwhile
+from server.planning.split import do_rounds_pay
 from server.study import Study
 from strategies.wire_field import MOST_ELEMENTS
 from synthesis.images.schema import ImageSchema
-from synthesis.kinds import AnySchema
+from synthesis.kinds import VAE, AnySchema
 from synthesis.layout import PAIR_SCALE
 
 HOPELESS_SIGNAL = 1.0
@@ -26,6 +27,7 @@ MANY_BLOCKS = 200
 MOSTLY_NOISE = 0.5
 FEW_STEPS = 30
 _FACTOR = 3
+_BETTER_ALONE = "The sketch alone (rounds = 0 and adversarial_share = 0) is likely better."
 
 
 def find_concerns(
@@ -163,8 +165,20 @@ def _about_rounds(
         yield (
             f"Discriminators would be mostly noise: even at the largest site their gradients add "
             f"up to {signal / (signal + noise):.0%} of what they are moved by, for {share}. "
-            "The sketch alone (rounds = 0 and adversarial_share = 0) is likely better."
+            f"{_BETTER_ALONE}"
         )
+    elif study.model != VAE and not _do_rounds_pay(study, circumstances):
+        yield (
+            f"The rounds take {share} and are likely to bring less than that, as on public tables "
+            f"with as little signal. {_BETTER_ALONE}"
+        )
+
+
+def _do_rounds_pay(study: Study, circumstances: Circumstances) -> bool:
+    budget = Budget(epsilon=study.epsilon, delta=study.delta)
+    return do_rounds_pay(
+        budget, circumstances.total_units, circumstances.num_sites, circumstances.layout
+    )
 
 
 def _about_fit(study: Study) -> Iterator[str]:

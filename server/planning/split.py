@@ -14,11 +14,19 @@ from typing import Any
 from privacy import Budget, calibrate_gaussian
 from server.planning.noise import compute_signal
 from server.study import AUTO, Study, parse_study
+from synthesis.kinds import VAE
 from synthesis.layout import SketchLayout
 
 SPLIT_SIGNAL = 100.0
 """On Adult rounds lose more than they gain at epsilon 1 and 3 (27 and 75), and gain at 10 (200)."""
 SHARE = "adversarial_share"
+ABOUT_ROUNDS = frozenset(
+    {
+        *(SHARE, "rounds", "discriminator_steps", "generator_steps", "sample_rate"),
+        *("max_grad_norm", "strategy", "server_learning_rate", "server_momentum", "proximal"),
+    }
+)
+"""Settings that say something of the rounds: a simulation that names one has them."""
 
 
 def choose_adversarial_share(
@@ -33,10 +41,23 @@ def choose_adversarial_share(
         nominal_rows: declared rows, or persons, of a site.
         layout: of the sketch, from the public schema.
     """
-    noise = calibrate_gaussian(Budget(epsilon=epsilon, delta=delta))
-    signal = compute_signal(num_sites * nominal_rows, num_sites, noise, layout)
     usual: float = Study.model_fields[SHARE].default
-    return usual if signal >= SPLIT_SIGNAL else 0.0
+    budget = Budget(epsilon=epsilon, delta=delta)
+    total = num_sites * nominal_rows
+    return usual if do_rounds_pay(budget, total, num_sites, layout) else 0.0
+
+
+def do_rounds_pay(budget: Budget, total_units: int, num_sites: int, layout: SketchLayout) -> bool:
+    """Return whether adversarial rounds are likely to bring what they take from the sketch.
+
+    Args:
+        budget: of each site.
+        total_units: declared rows, or persons, of all sites.
+        num_sites: sites that are expected.
+        layout: of the sketch, from the public schema.
+    """
+    noise = calibrate_gaussian(budget)
+    return compute_signal(total_units, num_sites, noise, layout) >= SPLIT_SIGNAL
 
 
 def settle_share(
@@ -55,7 +76,9 @@ def settle_share(
         return settled
     study = parse_open_study(content)
     settled[SHARE] = 0.0
-    if study.rounds:
+    if study.model == VAE:  # it learns in the rounds alone
+        settled[SHARE] = Study.model_fields[SHARE].default if study.rounds else 0.0
+    elif study.rounds:
         settled[SHARE] = choose_adversarial_share(
             epsilon=study.epsilon,
             delta=study.delta,

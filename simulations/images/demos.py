@@ -35,8 +35,6 @@ FASHION_SCHEMA: Final = ImageSchema(
 )
 IMAGE_SCHEMAS: Final = {DIGITS: DIGITS_SCHEMA, FASHION: FASHION_SCHEMA}
 IMAGE_DEMOS: Final = tuple(IMAGE_SCHEMAS)
-IMAGE_DEMO_NUMBERS: Final = {DIGITS: 1_438, FASHION: 60_000}
-"""Images that sites train on."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

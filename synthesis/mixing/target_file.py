@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from synthesis.errors import InputError
 from synthesis.mixing.margins import Margin, read_margin
+from synthesis.rule_words import say_rule
 from synthesis.schema import Schema
 
 
@@ -137,11 +138,7 @@ def explain(error: ValidationError, place: str, *, argument: str) -> InputError:
     """Return the first problem of a file as a sentence."""
     found = error.errors()[0]
     at = _words(found["loc"])
-    said = found["msg"].removeprefix("Value error, ")
-    if found["type"] == "extra_forbidden":
-        said = "is not a known setting; check its spelling or remove it"
-    elif found["type"] == "missing":
-        said = "is required; add it"
+    said = say_rule(found)
     return InputError(
         f"{argument}: {place} cannot be used: {at}{' ' if at else ''}{said}.", argument=argument
     )

@@ -11,6 +11,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from synthesis.errors import InputError
+from synthesis.rule_words import RULES, say_rule
 from synthesis.schema.schema import Schema
 
 _HEADER = """\
@@ -109,22 +110,16 @@ def _explain(detail: Any, content: dict[str, Any]) -> str:
     """Turn one pydantic error into place and sentence."""
     place = _place(detail["loc"], content)
     kind, context = detail["type"], detail.get("ctx", {})
-    sentences = {
-        "missing": "is required; add it",
-        "extra_forbidden": "is not a known setting; check its spelling or remove it",
+    sentences = RULES | {
         "union_tag_not_found": "needs a kind: categorical, ordinal, boolean, integer, continuous "
         "or datetime",
         "union_tag_invalid": f"has the kind {context.get('tag')!r}, which is not one of "
         f"{context.get('expected_tags')}",
-        "string_type": 'must be text in quotes, such as "0"',
         "string_pattern_mismatch": "must not be blank, or begin or end with a space",
         "string_too_short": "must not be empty",
         "too_short": f"needs at least {context.get('min_length')} entries",
-        "tuple_type": "must be a list in square brackets",
-        "model_type": "must be a table of settings",
-        "model_attributes_type": "must be a table of settings",
     }
-    said = sentences.get(kind) or detail["msg"].removeprefix("Value error, ")
+    said = sentences.get(kind) or say_rule(detail)
     return f"{place} {said}" if kind in sentences else f"{place}: {said}"
 
 

@@ -191,7 +191,9 @@ def test_sites_that_lower_the_signal_are_found_as_by_trying_all_choices() -> Non
 
 
 def test_a_good_study_raises_no_concern() -> None:
-    assert concerns_of(9768, 9768, 9768, 9768, schema=load_schema(DATA / "adult.toml")) == ""
+    schema, units = load_schema(DATA / "adult.toml"), (9768, 9768, 9768, 9768)
+    assert concerns_of(*units, schema=schema, epsilon=10.0) == ""
+    assert concerns_of(*units, schema=schema, epsilon=1.0, **SKETCH_ALONE) == ""
 
 
 def test_a_hopeless_epsilon_is_said_to_be_hopeless() -> None:
@@ -215,6 +217,7 @@ def test_tiny_sites_are_told_to_stay_out_and_equal_ones_are_not() -> None:
         ((40, 60), {"delta": 0.02}, "delta 0.02 is not below 1/rows = 0.01"),
         ((5000, 5000), {"rounds": 1, "discriminator_steps": 2}, "2 discriminator steps in all"),
         ((300, 300), {"epsilon": 0.3}, "Discriminators would be mostly noise"),
+        ((2000, 2000), {}, "The rounds take 10% of the budget and are likely to bring less"),
         ((5000, 5000), {"fit_steps": 5}, "fit_steps is 5"),
         ((5000, 5000), {"nominal_rows": 100}, "nominal_rows is 100"),
         ((5000, 5000), {"minimum_sites": 3}, "minimum_sites is 3 and there are 2"),

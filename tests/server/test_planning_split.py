@@ -47,23 +47,28 @@ def test_a_settled_study_is_a_study_with_numbers() -> None:
         given = {"adversarial_share": "auto"} | content
         return parse_study(settle_share(given, num_sites=4, nominal_rows=9768, layout=LAYOUT))
 
-    assert (settle().adversarial_share, settle().rounds) == (0.1, 5)
+    assert (settle(epsilon=10.0).adversarial_share, settle(epsilon=10.0).rounds) == (0.1, 5)
+    assert (settle(epsilon=3.0).adversarial_share, settle(epsilon=3.0).rounds) == (0.0, 0)
     assert (settle(epsilon=0.1).adversarial_share, settle(epsilon=0.1).rounds) == (0.0, 0)
     assert (settle(rounds=0).adversarial_share, settle(rounds=0).rounds) == (0.0, 0)
     assert settle(nominal_rows=50).rounds == 0
     assert settle(adversarial_share=0.5, epsilon=0.1).adversarial_share == 0.5
 
 
-def test_a_simulation_leaves_the_split_open_where_it_names_neither_share_nor_rounds() -> None:
+def test_a_simulation_leaves_the_split_open_where_it_names_nothing_of_the_rounds() -> None:
     def make(**content: object) -> tuple[float, int]:
         study = make_study(
             content, units_per_site=9768, num_sites=4, layout=LAYOUT, name="s", seed=0
         )
         return study.adversarial_share, study.rounds
 
-    assert make() == (0.1, 5)
+    assert make(epsilon=10.0) == (0.1, 5)
+    assert make() == (0.0, 0)
     assert make(epsilon=0.3) == (0.0, 0)
     assert make(epsilon=0.3, rounds=2) == (0.1, 2)
+    assert make(epsilon=0.3, strategy="mdgan") == (0.1, 5)
+    assert make(epsilon=0.3, model="vae") == (0.1, 5)
+    assert make(epsilon=0.3, fit_steps=20) == (0.0, 0)
     assert make(epsilon=0.3, adversarial_share=0.2) == (0.2, 5)
 
 
