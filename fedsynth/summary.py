@@ -95,5 +95,7 @@ def _show_evaluation(console: Console, evaluation: Evaluation) -> None:
     for figure in evaluation.figures:
         exact = [] if figure.exact is None else [f"{figure.exact:.3f}"]
         interval = f"{figure.low:.3f} to {figure.high:.3f}"
+        if figure.is_vacuous:
+            interval += "\nsays nothing"
         add_row(table, [HOLD_OUT[figure.kind], f"{figure.value:.3f}", interval, *exact])
     console.print(table)

@@ -169,5 +169,6 @@ def _noised_figures(evaluation: Evaluation) -> Iterator[str]:
         title, meaning = HOLD_OUT_FIGURES[figure.kind]
         yield (
             f"{title}, measured under noise on units that nothing was trained on: "
-            f"{figure.value:.3f}, 95 % interval {figure.low:.3f} to {figure.high:.3f} ({meaning})."
+            f"{figure.value:.3f}, 95 % interval {figure.low:.3f} to {figure.high:.3f} ({meaning})"
+            f"{': it says nothing, too few units are held out' if figure.is_vacuous else ''}."
         )

@@ -71,7 +71,8 @@ def find_usefulness_words(report: Report) -> Iterator[str]:
                 yield (
                     "Measured under noise on units that nothing was trained on: the AUC of a model "
                     f"trained on the release is {figure.low:.2f} to {figure.high:.2f} (95 % "
-                    "interval)."
+                    "interval)"
+                    f"{', which says nothing: too few are held out' if figure.is_vacuous else ''}."
                 )
         yield "Groups were not looked at: each more count of real rows would cost budget."
     else:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:  # reading a record takes neither Flower nor torch
     from server.outcome import Evaluation as EvaluationOutcome
 
 
+VACUOUS_WIDTH = 0.9
+"""All figures lie between 0 and 1."""
+
+
 class ExactFigures(Part):
     """The same figures without noise, from all real rows; only a simulation has them."""
 
@@ -37,6 +41,11 @@ class Figure(Part):
     """Where its 95 % interval ends."""
     exact: Share | None = None
     """The same on all real rows without noise; only in a simulation."""
+
+    @property
+    def is_vacuous(self) -> bool:
+        """Whether noise hides the figure: its interval holds nearly all that it could be."""
+        return self.high - self.low >= VACUOUS_WIDTH
 
 
 class Noise(Part):

@@ -68,7 +68,10 @@ def study(*words: str, data: str = "visits.csv", partition: str = "column:clinic
         (study("--target", "no.toml"), ["target: target file no.toml cannot be read"]),
         (study("--target", "tiny.toml"), ["target: target file tiny.toml cannot be used"]),
         (study("--demo", "adult"), ["demo and data must not both be given"]),
-        (["simulate", "--demo", "mars"], ["demo must be one of adult, digits, fashion, got 'mars'"]),
+        (
+            ["simulate", "--demo", "mars"],
+            ["demo must be one of adult, digits, fashion, got 'mars'"],
+        ),
         (["simulate", "--data", "visits.csv"], ["data and schema must be given together"]),
         (["simulate", "none.toml"], ["study must be a TOML file", "none.toml"]),
         (["simulate", "visits.csv"], ["study file visits.csv is not valid TOML"]),

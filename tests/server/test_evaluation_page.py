@@ -44,6 +44,18 @@ def test_an_interval_that_misses_says_so() -> None:
     assert "0.021 0.000 to 0.048 0.200 outside" in text
 
 
+def test_an_interval_that_holds_everything_is_said_to_say_nothing() -> None:
+    evaluation = example_evaluation()
+    auc = evaluation.figures[2].model_copy(update={"low": 0.0, "high": 1.0, "exact": None})
+    vague = evaluation.model_copy(update={"figures": (*evaluation.figures[:2], auc)})
+    text = words(render_html(evaluated().model_copy(update={"evaluation": vague})))
+    assert text.count("says nothing") == 2
+    assert "0.000 to 1.000 says nothing: too few held out" in text
+    assert "is 0.00 to 1.00 (95 % interval), which says nothing: too few are held out." in text
+    assert "never met: too few are held out to tell" in text
+    assert "says nothing" not in words(render_html(evaluated()))
+
+
 def test_a_deployed_study_shows_what_was_measured_under_noise_and_nothing_exact() -> None:
     text = words(render_html(evaluated()))
     assert "0.84 to 0.95 How well a model trained on the invented rows predicts" in text
