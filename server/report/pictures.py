@@ -108,7 +108,7 @@ def _draw_triangle(
         for row, column in zip(*np.tril_indices(len(names)), strict=True):
             text = write(int(row), int(column)) if len(names) <= _MAX_WRITTEN else ""
             _draw_cell(axes, int(row), int(column), float(depths[row, column]), text)
-        rows = [f"{shorten(name, 16)} {number}" for number, name in enumerate(names, start=1)]
+        rows = [f"{shorten(name, 16)} · {number}" for number, name in enumerate(names, start=1)]
         axes.set_yticks(np.arange(len(names)), rows)
         axes.set_xticks(np.arange(len(names)), [str(number + 1) for number in range(len(names))])
         axes.set_xlim(-0.5, len(names) - 0.5)

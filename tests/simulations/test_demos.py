@@ -27,7 +27,9 @@ def test_adult_obeys_its_schema() -> None:
 
 
 def test_an_unknown_demo_is_refused_with_the_way_out() -> None:
-    with pytest.raises(InputError, match=r"adult, digits, fashion, got 'iris'; .* --data and --schema") as refused:
+    with pytest.raises(
+        InputError, match=r"adult, digits, fashion, got 'iris'; .* --data and --schema"
+    ) as refused:
         load_demo("iris")
     assert refused.value.argument == "demo"
 
