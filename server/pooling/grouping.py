@@ -23,10 +23,30 @@ from synthesis.coverage import Told, combine_told, coverage_of, spread
 from synthesis.layout import SketchLayout
 from synthesis.targets import estimate_rows, expected_shares, make_targets
 
-APART = 1.5
+APART = 1.2
 """Mean square of standardised differences from which groups stay apart. At 2, what tells them apart
 is as large as the noise; but the fit takes much of the noise away again, and nothing of what is
 lost by describing unlike sites as one."""
+STRAYS = 4.0
+"""Standard deviations that the mean square of sites alike strays from 1, at most, by chance."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """How far apart two sketches are.
+
+    Attributes:
+        square: mean square of standardised differences of shares, about 1 for sites alike.
+        stray: standard deviation of that, at most, where sites are alike.
+    """
+
+    square: float
+    stray: float
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether the two are unlike, by more than chance and by enough to matter."""
+        return self.square >= max(APART, 1.0 + STRAYS * self.stray)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -145,14 +165,18 @@ class Grouping:
         pairs = list(zip(self.find_shares(one), self.find_shares(other), strict=True))
         return min(compare_shares(*pair)[0] for pair in pairs) < LEVEL / len(pairs)
 
-    def measure(self, one: FormingGroup, other: FormingGroup) -> float:
-        """Return the mean square of standardised differences of shares: about 1 for sites alike.
+    def measure(self, one: FormingGroup, other: FormingGroup) -> Difference:
+        """Measure how far apart two sketches are.
 
         What is expected of a difference is the noise of both sketches, and that people are drawn
-        (as a Poisson count varies). Blocks that one of the two lacks do not count; it is 0 where
-        they have none in common.
+        (as a Poisson count varies). Blocks that one of the two lacks do not count; the mean square
+        is 0 where they have none in common.
+
+        The mean of n squares of independent normal differences has the variance 2 / n. Noise is
+        independent from count to count; but all blocks count the same people, so what the draw of
+        people makes of one count tells at most as much again of each other block.
         """
-        total, cells = 0.0, 0
+        total, cells, drawn_squares = 0.0, 0, 0.0
         covers = [coverage_of(self._layout, each.sketch.coverage) for each in (one, other)]
         for number, (mine, theirs, block, shares) in enumerate(
             zip(
@@ -166,15 +190,21 @@ class Grouping:
             if not all(cover.told[number] for cover in covers):
                 continue
             scale = (self._layout.sensitivity / block.scale) ** 2
-            variance = sum(
+            noise = sum(
                 spread(np.square(cover.noise[number]), block)
                 * (scale * each.sketch.noise_variance / each.rows**2)
-                + shares / (each.drawn * spread(cover.rows[number], block))
                 for each, cover in zip((one, other), covers, strict=True)
             )
-            total += float((np.square(mine / one.rows - theirs / other.rows) / variance).sum())
+            drawn = sum(
+                shares / (each.drawn * spread(cover.rows[number], block))
+                for each, cover in zip((one, other), covers, strict=True)
+            )
+            gaps = np.square(mine / one.rows - theirs / other.rows)
+            total += float((gaps / (noise + drawn)).sum())
+            drawn_squares += float(np.square(drawn / (noise + drawn)).sum())
             cells += block.size
-        return total / max(cells, 1)
+        shared = 1.0 + (len(self._layout.blocks) - 1) * drawn_squares / max(cells, 1)
+        return Difference(square=total / max(cells, 1), stray=(2.0 * shared / max(cells, 1)) ** 0.5)
 
     def form(self, sketches: Mapping[int, PooledSketch], most: int) -> list[FormingGroup]:
         """Join sites, the closest first, and return the groups, the largest first.
@@ -191,9 +221,9 @@ class Grouping:
         }
         while len(groups) > 1:
             one, other = min(
-                combinations(groups, 2), key=lambda pair: found[_key(pair[0], pair[1])]
+                combinations(groups, 2), key=lambda pair: found[_key(pair[0], pair[1])].square
             )
-            is_apart = found[_key(one, other)] >= APART
+            is_apart = found[_key(one, other)].is_apart
             if is_apart and len(groups) <= most:
                 break
             are_alike = one.are_alike and other.are_alike and not is_apart

@@ -72,7 +72,7 @@ def compare_sites(
     sites = grouping.list_sites(sketches)
     differences = np.zeros((len(sites), len(sites)))
     for one, other in combinations(range(len(sites)), 2):
-        differences[one, other] = grouping.measure(sites[one], sites[other])
+        differences[one, other] = grouping.measure(sites[one], sites[other]).square
     others = [grouping.add([each for each in sites if each is not site]) for site in sites]
     shares = [[grouping.find_shares(each) for each in several] for several in (sites, others)]
     tests = [
@@ -82,7 +82,7 @@ def compare_sites(
     return SiteComparison(
         differences=differences + differences.T,
         from_others=np.array(
-            [grouping.measure(site, rest) for site, rest in zip(sites, others, strict=True)]
+            [grouping.measure(site, rest).square for site, rest in zip(sites, others, strict=True)]
         ),
         from_group=np.array([_measure_in_group(site, sites, groups, grouping) for site in sites]),
         p_values=np.array([[p_value for p_value, _ in row] for row in tests]),
@@ -98,4 +98,4 @@ def _measure_in_group(
 ) -> float:
     mine = next(group for group in groups if site.nodes[0] in group.nodes)
     rest = [each for each in sites if each is not site and each.nodes[0] in mine.nodes]
-    return grouping.measure(site, grouping.add(rest)) if rest else float("nan")
+    return grouping.measure(site, grouping.add(rest)).square if rest else float("nan")

@@ -62,7 +62,8 @@ class Consistency(Part):
     differences: tuple[tuple[NotNegative, ...], ...] = ()
     """Between every two sites, in their order here: mean square of standardised differences."""
     apart: NotNegative
-    """Difference from which sites are not described together, unless there are too many groups."""
+    """Difference from which sites are not described together, where chance does not explain it and
+    there are not too many groups."""
     level: Share
     """Chance, at most, that any conflict is named though all sites are alike."""
 

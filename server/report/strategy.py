@@ -43,6 +43,8 @@ class Strategy(Part):
     """Chance, at most, that any is named though all sites have rows of one population."""
     weights: tuple[SiteWeight, ...] = ()
     """Of all sites, where the strategy discounts those unlike the others; else empty."""
+    far: NotNegative | None = None
+    """Distance up to which a site then keeps its declared weight; None where none is discounted."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -74,13 +76,16 @@ def build_strategy(study: Study, outcome: StudyOutcome, names: Mapping[int, str]
         outcome: what the coordinator holds.
         names: of the sites, by node.
     """
-    differing = outcome.differing
+    from server.pooling.weighing import FAR
+
+    differing, weighs = outcome.differing, RULES[study.strategy] is Similarity
     return Strategy(
         name=study.strategy,
         bad_sites=study.bad_sites,
         differing=None if differing is None else tuple(names.get(n, str(n)) for n in differing),
         level=None if differing is None else LEVEL,
-        weights=_list_weights(outcome, names) if RULES[study.strategy] is Similarity else (),
+        weights=_list_weights(outcome, names) if weighs else (),
+        far=FAR if weighs else None,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from site_sketches import LAYOUT, NOISE, pool, sketch_of
 from tiny_world import draw_codes
 
-from server.pooling.grouping import Grouping, SketchGroup
+from server.pooling.grouping import APART, Difference, Grouping, SketchGroup
 from strategies.aggregation import PooledSketch
 from synthesis.layout import compute_sketch
 
@@ -29,10 +31,33 @@ def test_the_difference_of_sites_alike_is_about_one() -> None:
         grouping.measure(
             grouping.make_group((1,), sketch_of(2000, 2 * seed + 1)),
             grouping.make_group((2,), sketch_of(700, 2 * seed + 2)),
-        )
+        ).square
         for seed in range(20)
     ]
     assert np.mean(found) == pytest.approx(1.0, abs=0.1)
+
+
+def test_chance_alone_takes_no_sites_apart() -> None:
+    """Few counts of the same people stray far: all blocks count them again."""
+    found = []
+    for seed in range(30):
+        sketches = {node: sketch_of(2000, 100 * seed + node) for node in range(3)}
+        grouping = Grouping(LAYOUT, pool(sketches))
+        sites = grouping.list_sites(sketches)
+        found += [grouping.measure(*pair) for pair in combinations(sites, 2)]
+    squares, strays = [each.square for each in found], [each.stray for each in found]
+    assert max(squares) > APART
+    assert not any(each.is_apart for each in found)
+    assert np.std(squares) < np.mean(strays) < 2 * np.std(squares)
+
+
+@pytest.mark.parametrize(
+    ("square", "stray", "is_apart"), [(1.25, 0.01, True), (1.25, 0.1, False), (1.15, 0.01, False)]
+)
+def test_sites_are_apart_beyond_chance_and_by_enough_to_matter(
+    square: float, stray: float, is_apart: bool
+) -> None:
+    assert Difference(square=square, stray=stray).is_apart == is_apart
 
 
 def test_two_populations_are_two_groups_that_add_up() -> None:
