@@ -1,8 +1,8 @@
 """Which sites are alike, told from their private sketches alone.
 
 One generator for the sum of all sketches has the least noise; one for each site has no error from
-sites unlike it. Groups lie between: sites are joined, the closest first, as long as their sketches
-differ by little more than the noise in them explains, or there are too many groups.
+sites unlike it. Groups lie between: sites are joined, the closest first, as long as chance explains
+how their sketches differ, or there are too many groups.
 
 Sites that are alike have the same shares, so these are averaged by how exactly each site tells
 them (inverse variances): a small site, or one with a small epsilon, adds little noise to others.
@@ -23,12 +23,10 @@ from synthesis.coverage import Told, combine_told, coverage_of, spread
 from synthesis.layout import SketchLayout
 from synthesis.targets import estimate_rows, expected_shares, make_targets
 
-APART = 1.2
-"""Mean square of standardised differences from which groups stay apart. At 2, what tells them apart
-is as large as the noise; but the fit takes much of the noise away again, and nothing of what is
-lost by describing unlike sites as one."""
 STRAYS = 4.0
-"""Standard deviations that the mean square of sites alike strays from 1, at most, by chance."""
+"""Standard deviations beyond 1 from which sites stay apart. What makes them unlike may still be far
+less than their noise; but the fit takes much of the noise away again, and nothing of what is lost
+by describing unlike sites as one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +43,8 @@ class Difference:
 
     @property
     def is_apart(self) -> bool:
-        """Whether the two are unlike, by more than chance and by enough to matter."""
-        return self.square >= max(APART, 1.0 + STRAYS * self.stray)
+        """Whether the two are unlike: chance does not explain it."""
+        return self.square >= 1.0 + STRAYS * self.stray
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -62,8 +62,8 @@ class Consistency(Part):
     differences: tuple[tuple[NotNegative, ...], ...] = ()
     """Between every two sites, in their order here: mean square of standardised differences."""
     apart: NotNegative
-    """Difference from which sites are not described together, where chance does not explain it and
-    there are not too many groups."""
+    """Standard deviations beyond 1 from which a difference keeps sites from being described
+    together, unless there are too many groups."""
     level: Share
     """Chance, at most, that any conflict is named though all sites are alike."""
 
@@ -80,7 +80,7 @@ def build_consistency(
         schema: the public schema.
         names: of the sites, by node.
     """
-    from server.pooling.grouping import APART
+    from server.pooling.grouping import STRAYS
     from server.pooling.share_tests import LEVEL
     from synthesis.images.schema import ImageSchema
 
@@ -91,7 +91,7 @@ def build_consistency(
     groups = tuple(SiteGroup(sites=group.sites, share=group.share / total) for group in own)
     compared = outcome.comparison
     if compared is None:
-        return Consistency(groups=groups, apart=APART, level=LEVEL)
+        return Consistency(groups=groups, apart=STRAYS, level=LEVEL)
     by_name = sorted(
         (names.get(node, str(node)), place) for place, node in enumerate(sorted(outcome.nodes))
     )
@@ -112,7 +112,7 @@ def build_consistency(
             tuple(float(compared.differences[place, other]) for _, other in by_name)
             for _, place in by_name
         ),
-        apart=APART,
+        apart=STRAYS,
         level=LEVEL,
     )
 

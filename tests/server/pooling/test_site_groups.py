@@ -111,7 +111,7 @@ def test_a_study_of_unlike_sites_describes_them_apart(tmp_path: Path) -> None:
     assert sum(group.share for group in told.groups) == pytest.approx(1)
     assert all(group.sites for group in told.groups)
     assert told.differences[0][1] < 1.6 < 10 < told.differences[0][2]
-    assert told.apart == 1.2
+    assert told.apart == 4.0
 
 
 def test_a_study_may_ask_for_one_group(tmp_path: Path) -> None:
