@@ -138,7 +138,7 @@ def example_consistency() -> Consistency:
             (1.0231, 4.8218, 0.0, 2.3341),
             (2.9127, 6.2719, 2.3341, 0.0),
         ),
-        apart=2.0,
+        apart=4.0,
         level=0.01,
     )
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 from site_sketches import LAYOUT, NOISE, pool, sketch_of
 from tiny_world import draw_codes
 
+from privacy import Budget, calibrate_gaussian
 from server.pooling.grouping import Difference, Grouping, SketchGroup
 from strategies.aggregation import PooledSketch
-from synthesis.layout import compute_sketch
+from synthesis import encode, read_table
+from synthesis.layout import SketchLayout, compute_sketch
+from synthesis.schema import load_schema
+
+DATA = Path(__file__).parents[3] / "simulations" / "data"
 
 
 def form(sketches: dict[int, PooledSketch], most: int = 4) -> list[SketchGroup]:
@@ -49,6 +55,22 @@ def test_chance_alone_takes_no_sites_apart() -> None:
     assert max(squares) > 1.2
     assert not any(each.is_apart for each in found)
     assert np.std(squares) < np.mean(strays) < 2 * np.std(squares)
+
+
+@pytest.mark.parametrize("epsilon", [0.3, 10.0])
+@pytest.mark.parametrize("name", ["penguins.csv", "airport.csv.gz"])
+def test_real_rows_dealt_at_random_are_one_group(name: str, epsilon: float) -> None:
+    schema = load_schema(DATA / f"{name.split('.')[0]}.toml")
+    codes, layout = encode(schema, read_table(DATA / name)), SketchLayout.from_schema(schema)
+    noise = calibrate_gaussian(Budget(epsilon=epsilon, delta=1e-5))
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        sketches = {}
+        for site, rows in enumerate(np.array_split(rng.permutation(len(codes)), 6)):
+            counts = compute_sketch(layout, codes[rows], np.ones(len(rows)))
+            counts += rng.normal(0, noise * layout.sensitivity, len(counts))
+            sketches[site] = PooledSketch(values=counts, noise_variance=noise**2)
+        assert len(Grouping(layout, pool(sketches)).form(sketches, most=4)) == 1
 
 
 def test_a_small_difference_of_many_counts_keeps_sites_apart() -> None:
