@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fedsynth.release_generator import open_generator
+from fedsynth.as_signed import check_as_signed
 from privacy import Part
 from server.attestation import ReleaseBroken, verify_release
 from server.release import SYNTHETIC_FILE
@@ -23,6 +23,7 @@ from synthesis.attacks import (
 from synthesis.encoding import encode, read_units
 from synthesis.errors import InputError
 from synthesis.images.model_files import is_of_images
+from synthesis.model_files import load_generator
 from synthesis.schema import Schema
 from synthesis.tables import read_table
 from synthesis.units import Codes, Units
@@ -59,7 +60,8 @@ def attack_rows(
             "simulation counts; give another folder.",
             argument="dir",
         )
-    generator, schema = open_generator(Path(release))
+    generator, schema = load_generator(release)
+    check_as_signed(Path(release))
     rng = np.random.default_rng(seed)
     synthetic = _read_synthetic(Path(release), schema, rng)
     trained, held = _read(schema, "members", members), _read(schema, "others", others)

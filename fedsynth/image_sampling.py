@@ -8,11 +8,12 @@ from typing import Final
 
 import pandas as pd
 
+from fedsynth.as_signed import check_as_signed
 from fedsynth.new_file import check_new_file
-from fedsynth.release_generator import open_image_generator
 from synthesis import InputError
 from synthesis.durable_file import whole_file
 from synthesis.image_tables import parse_class, to_table
+from synthesis.images.model_files import load_image_generator
 from synthesis.images.pictures import draw_grid
 from synthesis.images.sampling import sample_images
 from synthesis.images.saving import save_images
@@ -69,7 +70,8 @@ def sample_image_table(
 def _draw(
     release: Path, rows: int | None, *, where: Sequence[str], seed: int
 ) -> tuple[Codes, ImageSchema]:
-    generator, schema = open_image_generator(release)
+    generator, schema = load_image_generator(release)
+    check_as_signed(release)
     if rows is None:
         raise InputError("rows are needed; say how many.", argument="rows")
     return sample_images(generator, schema, rows, seed=seed, only=parse_class(where)), schema

@@ -9,13 +9,14 @@ from typing import Any, Final
 import pandas as pd
 
 from client.version import software_version
+from fedsynth.as_signed import check_as_signed
 from fedsynth.image_sampling import sample_image_table, write_images
 from fedsynth.new_file import check_new_file
-from fedsynth.release_generator import open_generator
 from synthesis.errors import InputError
 from synthesis.images.model_files import is_of_images
 from synthesis.mixing import Mixing
 from synthesis.mixing.mixed_sample import Mixed
+from synthesis.model_files import load_generator
 from synthesis.sample_files import record_path
 from synthesis.sample_files import write_sample as write_shards
 from synthesis.sharded_sample import SHARD_ROWS, Engine, ShardedSample, in_this_process
@@ -161,7 +162,8 @@ def _prepare(
     mixing: Mixing | None,
 ) -> ShardedSample | Mixed:
     """Return the rows to come, and what they consist of if that was chosen."""
-    generator, schema = open_generator(Path(release))
+    generator, schema = load_generator(release)
+    check_as_signed(Path(release))
     if mixing is not None and mixing.is_asked:
         return Mixed.of(generator, schema, rows, mixing=mixing, seed=seed, where=where)
     if rows is None:

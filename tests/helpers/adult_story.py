@@ -15,8 +15,8 @@ from simulations.settings import SimulationSettings
 from simulations.sites import SimulatedSites, make_sites
 
 STUDY = "adult"
-# What `fedsynth simulate --demo adult --sites 2 --rounds 5` uses, and an evaluation: a deployed study
-# needs it, because there nobody may hold the release against real rows.
+# What `fedsynth simulate --demo adult --sites 2 --rounds 5` uses, and an evaluation: a deployed
+# study needs it, because there nobody may hold the release against real rows.
 SETTINGS: dict[str, Any] = {
     "epsilon": 1.0,
     "delta": 1e-5,
