@@ -62,7 +62,8 @@ def simulate(
         alpha: Dirichlet concentration, > 0.
         epsilon: what each site may spend, > 0.
         delta: failure probability, above 1e-10 and below 1 / rows.
-        rounds: adversarial rounds; 0 is the sketch alone.
+        rounds: adversarial rounds; 0 is the sketch alone. When left out, 5 if they are likely to
+            bring what they take from the sketch (``server.planning.split``), else none.
         seed: makes the simulation repeatable.
         rows: synthetic rows; as many as training rows when left out.
         backend: ``"local"`` or ``"ray"``.

@@ -91,7 +91,8 @@ def simulate(
         float | None, typer.Option(help="Failure probability. (default: 1e-5)")
     ] = None,
     rounds: Annotated[
-        int | None, typer.Option(help="Adversarial rounds; 0 is the sketch alone. (default: 5)")
+        int | None,
+        typer.Option(help="Adversarial rounds; 0 is the sketch alone. (default: 5 if they pay)"),
     ] = None,
     model: Annotated[
         str | None,

@@ -103,7 +103,7 @@ class Study(BaseModel):
     )
     server_momentum: Annotated[float, Field(ge=0, lt=1)] = Field(default_factory=lambda: 0.0)
     bad_sites: Annotated[int, Field(ge=0)] = 0
-    max_site_groups: Annotated[int, Field(ge=1, le=8)] = 8
+    max_site_groups: Annotated[int, Field(ge=1, le=16)] = 16
     proximal: Annotated[float, Field(ge=0, le=MAX_PROXIMAL)] = 0.0
     evaluation: bool = False
     allow_less_epsilon: bool = False
