@@ -90,9 +90,7 @@ def study_of(
     if isinstance(where, ImageCircumstances):
         return _image_study_of(content, settings, where, per_site)
     if not settings.model_fields_set:
-        settled = settle_share(
-            content, num_sites=where.num_sites, nominal_rows=per_site, layout=where.layout
-        )
+        settled = settle_share(content, nominal_rows=per_site, layout=where.layout)
         return parse_study(settled)
     return make_study(
         content,

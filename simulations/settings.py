@@ -208,7 +208,7 @@ def make_study(
     given = dict(content)
     if not given.keys() & ABOUT_ROUNDS:
         given[SHARE] = AUTO
-    settled = settle_share(given, num_sites=num_sites, nominal_rows=units_per_site, layout=layout)
+    settled = settle_share(given, nominal_rows=units_per_site, layout=layout)
     return parse_study(declared | settled)
 
 

@@ -176,9 +176,8 @@ def _about_rounds(
 
 def _do_rounds_pay(study: Study, circumstances: Circumstances) -> bool:
     budget = Budget(epsilon=study.epsilon, delta=study.delta)
-    return do_rounds_pay(
-        budget, circumstances.total_units, circumstances.num_sites, circumstances.layout
-    )
+    mean = circumstances.total_units // circumstances.num_sites
+    return do_rounds_pay(budget, mean, circumstances.layout)
 
 
 def _about_fit(study: Study) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """How a study divides its budget between the sketch and the adversarial rounds, if nobody says.
 
-The rule looks at public numbers only: the signal that the sketch alone would have. Below
-`SPLIT_SIGNAL` all budget goes to the sketch, because discriminators would learn from noise and what
-they take is missing there; from it on the rounds get the usual share. A study that travels holds
-the number, never the word: every site computes its plan from what it receives.
+The rule looks at public numbers only: the signal that a site's own sketch would have with all of
+the budget. Discriminators learn at a site, from its rows and its noise alone, so it is the site's
+and not that of all. Below `SPLIT_SIGNAL` they would learn from noise, and what they take is missing
+in the sketch; from it on the rounds get the usual share. A study that travels holds the number,
+never the word: every site computes its plan from what it receives.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from server.study import AUTO, Study, parse_study
 from synthesis.kinds import VAE
 from synthesis.layout import SketchLayout
 
-SPLIT_SIGNAL = 100.0
-"""On Adult rounds lose more than they gain at epsilon 1 and 3 (27 and 75), and gain at 10 (200)."""
+SPLIT_SIGNAL = 50.0
+"""On Adult rounds lose more than they gain at 14, 25 and 36 (4 sites at epsilon 1, 16 at 10, 4 at
+3) and gain from 66 on (4 sites at epsilon 6); docs/planning.md has the figures."""
 SHARE = "adversarial_share"
 ABOUT_ROUNDS = frozenset(
     {
@@ -30,44 +32,40 @@ ABOUT_ROUNDS = frozenset(
 
 
 def choose_adversarial_share(
-    *, epsilon: float, delta: float, num_sites: int, nominal_rows: int, layout: SketchLayout
+    *, epsilon: float, delta: float, nominal_rows: int, layout: SketchLayout
 ) -> float:
     """Return the share of the budget for the adversarial rounds; 0 is the sketch alone.
 
     Args:
         epsilon: of each site.
         delta: failure probability.
-        num_sites: sites that are expected.
         nominal_rows: declared rows, or persons, of a site.
         layout: of the sketch, from the public schema.
     """
     usual: float = Study.model_fields[SHARE].default
     budget = Budget(epsilon=epsilon, delta=delta)
-    total = num_sites * nominal_rows
-    return usual if do_rounds_pay(budget, total, num_sites, layout) else 0.0
+    return usual if do_rounds_pay(budget, nominal_rows, layout) else 0.0
 
 
-def do_rounds_pay(budget: Budget, total_units: int, num_sites: int, layout: SketchLayout) -> bool:
+def do_rounds_pay(budget: Budget, nominal_units: int, layout: SketchLayout) -> bool:
     """Return whether adversarial rounds are likely to bring what they take from the sketch.
 
     Args:
         budget: of each site.
-        total_units: declared rows, or persons, of all sites.
-        num_sites: sites that are expected.
+        nominal_units: declared rows, or persons, of a site.
         layout: of the sketch, from the public schema.
     """
     noise = calibrate_gaussian(budget)
-    return compute_signal(total_units, num_sites, noise, layout) >= SPLIT_SIGNAL
+    return compute_signal(nominal_units, 1, noise, layout) >= SPLIT_SIGNAL
 
 
 def settle_share(
-    content: Mapping[str, Any], *, num_sites: int, nominal_rows: int, layout: SketchLayout
+    content: Mapping[str, Any], *, nominal_rows: int, layout: SketchLayout
 ) -> dict[str, Any]:
     """Return a study's settings with a number where its share was left to the planner.
 
     Args:
         content: settings as plain values, of which all but the share were checked.
-        num_sites: sites that are expected.
         nominal_rows: declared rows of a site, where the study does not say.
         layout: of the sketch.
     """
@@ -82,7 +80,6 @@ def settle_share(
         settled[SHARE] = choose_adversarial_share(
             epsilon=study.epsilon,
             delta=study.delta,
-            num_sites=num_sites,
             nominal_rows=settled.get("nominal_rows", nominal_rows),
             layout=layout,
         )
