@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from server.attestation import ENVELOPE_FILE
 from synthesis import InputError
 
 
@@ -18,6 +19,13 @@ def check_new_file(out: Path, *, endings: Sequence[str]) -> None:
     if out.exists():
         raise InputError(
             f"out must not exist yet, and {out} does; name another file.", argument="out"
+        )
+    release = next((f for f in out.absolute().parents if (f / ENVELOPE_FILE).exists()), None)
+    if release is not None:
+        raise InputError(
+            f"out must not be in a release, whose files are signed, and {release} is one; choose "
+            "another place.",
+            argument="out",
         )
     if not out.parent.is_dir():
         raise InputError(

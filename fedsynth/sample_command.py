@@ -17,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from fedsynth.as_signed import is_unsigned
 from fedsynth.console import say
 from fedsynth.mixing_view import sentences_about
 from fedsynth.sampling import write_sample
@@ -47,6 +48,12 @@ def sample_to_file(
         OSError: if the file cannot be written; then nothing is left of it.
         WorkersFailed: if worker processes end; then nothing is left of the file.
     """
+    if is_unsigned(release):
+        say(
+            console,
+            f"{release} has no signed statement: nothing shows whether its generator is what was "
+            "published.",
+        )
     if is_of_images(release):
         _sample_images(console, release, rows, out, where, seed, mixing)
         return

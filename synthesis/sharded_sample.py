@@ -144,17 +144,17 @@ class ShardedSample(Shards):
         return place(self.schema, self.tables.draw(self.rows_of(index), rng), rng, self.cuts)
 
 
-def check_size(num_rows: int, seed: int) -> None:
-    """Raise InputError unless a table can have so many rows and such a seed."""
+def check_size(num_rows: int, seed: int, *, most: int = MOST_ROWS) -> None:
+    """Raise InputError unless so many rows can be drawn at once, with such a seed."""
     if num_rows < 1:
         raise InputError(f"rows must be at least 1, got {num_rows}.", argument="rows")
-    if num_rows > MOST_ROWS:
+    if num_rows > most:
         raise InputError(
-            f"rows must be at most {MOST_ROWS:,}, got {num_rows:,}; ask for fewer.",
+            f"rows must be at most {most:,}, got {num_rows:,}; ask for fewer.",
             argument="rows",
         )
-    if seed < 0:
-        raise InputError(f"seed must be 0 or more, got {seed}.", argument="seed")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed must be 0 or more and below 2^63, got {seed}.", argument="seed")
 
 
 def zipped(text: bytes) -> bytes:

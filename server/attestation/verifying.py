@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -70,19 +71,21 @@ def verify_release(folder: Path, trusted: TrustedKeys | None = None) -> Verdict:
 def find_altered(folder: Path, names: Sequence[str]) -> list[str]:
     """Return which of these files are not those that the release's statement names.
 
-    That is for mishaps, so no signature is checked; a folder without a statement that can be read
-    has nothing to compare with.
+    That is for mishaps, so no signature is checked; a folder without a statement has nothing to
+    compare with.
 
     Args:
         folder: the release.
         names: files to compare; one that is missing, or that the statement does not name, is passed
             over.
+
+    Raises:
+        ReleaseBroken: if there is a statement and it cannot be read.
     """
-    try:
-        _check_sizes(folder)
-        statement = _read_statement(_read_envelope(folder))
-    except ReleaseBroken:
+    if not os.path.lexists(folder / ENVELOPE_FILE):
         return []
+    _check_sizes(folder)
+    statement = _read_statement(_read_envelope(folder))
     stated = {subject.name: subject.digest.sha256 for subject in statement.subject}
     there = [name for name in names if name in stated and (folder / name).is_file()]
     return [name for name in there if hash_file(folder / name) != stated[name]]

@@ -55,7 +55,10 @@ def do_rounds_pay(budget: Budget, nominal_units: int, layout: SketchLayout) -> b
         nominal_units: declared rows, or persons, of a site.
         layout: of the sketch, from the public schema.
     """
-    noise = calibrate_gaussian(budget)
+    try:
+        noise = calibrate_gaussian(budget)
+    except (ValueError, ArithmeticError):  # no noise meets it, which its plan says in a sentence
+        return False
     return compute_signal(nominal_units, 1, noise, layout) >= SPLIT_SIGNAL
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from synthesis.errors import InputError
 from synthesis.images.generator import ImageGenerator
 from synthesis.images.schema import ImageSchema
+from synthesis.sharded_sample import check_size
 from synthesis.units import Codes
 
 _PART = 1000
@@ -31,16 +32,13 @@ def sample_images(
         generator: the global generator.
         schema: its schema.
         number: images to draw, >= 1.
-        seed: of the draw.
+        seed: of the draw, >= 0.
         only: name of the one class to draw; all, by their shares, if left out.
 
     Raises:
-        InputError: if the number or the class is not possible.
+        InputError: if the number, the seed or the class is not possible.
     """
-    if not 1 <= number <= MOST_IMAGES:
-        raise InputError(
-            f"rows must be between 1 and {MOST_IMAGES:,}, got {number:,}.", argument="rows"
-        )
+    check_size(number, seed, most=MOST_IMAGES)
     if only is not None and only not in schema.classes:
         raise InputError(
             f"class must be one of {', '.join(schema.classes)}, got {only!r}.", argument="where"

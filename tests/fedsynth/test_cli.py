@@ -186,6 +186,7 @@ def test_a_release_gives_more_rows_and_its_ledger_is_checked(
     [
         (["--rows", "0"], "rows must be at least 1, got 0"),
         (["--rows", "5", "--seed", "-1"], "seed must be 0 or more"),
+        (["--rows", "5", "--seed", str(2**63)], "seed must be 0 or more and below 2^63"),
         (["--rows", "5", "--where", "sick=maybe"], "maybe"),
         (["--rows", "5", "--where", "height>1"], "height"),
         (["--rows", "5", "--where", "age>old"], "age"),

@@ -72,7 +72,7 @@ def test_images_are_written_as_arrays(release, tmp_path: Path) -> None:
         ({"rows": 5, "where": ["age<3"]}, "one condition class=NAME"),
         ({"rows": 5, "where": ["class=x"]}, "class must be one of"),
         ({"rows": None}, "rows are needed"),
-        ({"rows": 0}, "rows must be between 1"),
+        ({"rows": 0}, "rows must be at least 1"),
         ({"rows": 5, "mixing": Mixing(balance="class")}, "mixing is for tables"),
     ],
 )

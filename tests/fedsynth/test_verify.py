@@ -17,7 +17,7 @@ from command_line import CommandLine, write_inputs
 from signed_release import STRANGER, flip, names_in, read_statement, sign_again
 
 import fedsynth
-from server.attestation import ReleaseBroken, verify_release
+from server.attestation import ENVELOPE_FILE, ReleaseBroken, verify_release
 
 ROOT = Path(__file__).parents[2]
 FILES = (
@@ -135,6 +135,29 @@ def test_no_row_is_drawn_from_an_altered_generator(shell: CommandLine, name: str
     assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert f"{name} in release was altered" in ended.err
     assert not (shell.home / "rows.csv").exists()
+
+
+def test_no_row_is_drawn_where_the_signed_statement_cannot_be_read(shell: CommandLine) -> None:
+    (shell.home / "release" / ENVELOPE_FILE).write_text("{")
+    ended = shell.run("sample", "release", "--rows", "5", "--out", "rows.csv")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "release folder must be as it was signed" in ended.err
+    assert not (shell.home / "rows.csv").exists()
+
+
+def test_who_draws_from_what_was_never_signed_is_told(shell: CommandLine) -> None:
+    (shell.home / "release" / ENVELOPE_FILE).unlink()
+    ended = shell.run("sample", "release", "--rows", "5", "--out", "rows.csv")
+    assert (ended.code, ended.err) == (0, "")
+    assert "release has no signed statement" in ended.out
+
+
+@pytest.mark.parametrize("out", ["release/more.csv", "release/receipts/more.csv"])
+def test_nothing_is_written_into_a_signed_release(shell: CommandLine, out: str) -> None:
+    ended = shell.run("sample", "release", "--rows", "5", "--out", out)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "out must not be in a release" in ended.err
+    assert shell.run("verify", "release").code == 0
 
 
 def test_events_that_a_ledger_does_not_hold_are_found(shell: CommandLine) -> None:

@@ -97,3 +97,13 @@ def test_plan_and_simulate_choose_the_same(shell: CommandLine) -> None:
     ended = shell.simulate("--out", "release")
     assert (ended.code, ended.err) == (0, "")
     assert "round 1" not in ended.out
+
+
+def test_a_budget_that_no_noise_meets_is_one_sentence(shell: CommandLine) -> None:
+    tiny = (shell.home / "tiny.toml").read_text()
+    (shell.home / "tiny.toml").write_text(tiny + 'adversarial_share = "auto"\nepsilon = 1e-9\n')
+    planned = shell.run("plan", "tiny.toml", "--schema", "visits.toml", "--rows", "30")
+    simulated = shell.simulate("--out", "release")
+    for ended in (planned, simulated):
+        assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+        assert "epsilon 1e-09 at delta 1e-05 cannot be planned for" in ended.err
