@@ -25,6 +25,7 @@ from synthesis import InputError
 from synthesis.images.model_files import is_of_images
 from synthesis.mixing import Mixing
 
+_UNSIGNED: Final = "nothing shows whether its generator is what was published."
 _QUIET_S: Final = 30.0
 """Where no bar can be drawn, a long run says so often how far it is."""
 
@@ -49,11 +50,7 @@ def sample_to_file(
         WorkersFailed: if worker processes end; then nothing is left of the file.
     """
     if is_unsigned(release):
-        say(
-            console,
-            f"{release} has no signed statement: nothing shows whether its generator is what was "
-            "published.",
-        )
+        say(console, f"{release} has no signed statement: {_UNSIGNED}")
     if is_of_images(release):
         _sample_images(console, release, rows, out, where, seed, mixing)
         return

@@ -46,8 +46,8 @@ def test_classes_come_by_their_shares_or_one_alone() -> None:
 @pytest.mark.parametrize(
     ("number", "only", "said"),
     [
-        (0, None, "rows must be between 1 and 10,000,000, got 0."),
-        (MOST_IMAGES + 1, None, "rows must be between 1 and 10,000,000, got 10,000,001."),
+        (0, None, "rows must be at least 1, got 0."),
+        (MOST_IMAGES + 1, None, "rows must be at most 10,000,000, got 10,000,001; ask for fewer."),
         (5, "d", "class must be one of a, b, c, got 'd'."),
     ],
 )
