@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticUndefined
 
 from privacy import Budget, SitePlan, make_plan
@@ -259,31 +258,42 @@ def explain_settings(
     error: ValidationError, model: type[BaseModel], source: str = ""
 ) -> InputError:
     """Turn pydantic's findings into sentences: the setting, the rule, the value, the way out."""
-    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    filled_in = _FILLED_IN if model is Study else frozenset()
+    defaults = {
+        field.alias or name: None if name in filled_in else field.default
+        for name, field in model.model_fields.items()
+    }
     findings = error.errors()
-    sentences = [_explain(detail, fields) for detail in findings]
+    sentences = [_explain(detail, defaults) for detail in findings]
     text = f"{source}: " if source else ""
     where = findings[0]["loc"]
     argument = str(where[0]) if where else "settings"
     return InputError(f"{text}{'; and '.join(sentences)}.", argument=argument)
 
 
+_FILLED_IN = frozenset(
+    {
+        *("name", "model", "adversarial_share", "rounds", "discriminator_steps", "generator_steps"),
+        *("sample_rate", "nominal_rows", "max_grad_norm", "fit_steps", "seed"),
+    }
+)
+"""Settings that the planner, a simulation or the kind of data fills in, each in its way."""
 _LIMITS = {"gt": "greater than", "ge": "at least", "lt": "less than", "le": "at most"}
 
 
-def _explain(detail: ErrorDetails, fields: Mapping[str, FieldInfo]) -> str:
+def _explain(detail: ErrorDetails, defaults: Mapping[str, object]) -> str:
     name = ".".join(str(part) for part in detail["loc"]) or "settings"
     if detail["type"] == "value_error":
         return str(detail["ctx"]["error"])
     if detail["type"] == "extra_forbidden":
-        close = get_close_matches(name, fields, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(fields)}"
+        close = get_close_matches(name, defaults, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(defaults)}"
         return f"{name} is not a known setting; remove it or check its spelling ({hint})"
     rule = say_rule(detail)
     for limit, words in _LIMITS.items():
         if limit in detail.get("ctx", {}):
             rule = f"must be {words} {detail['ctx'][limit]:g}"
-    default = fields[name].default if name in fields else None
+    default = defaults.get(name)
     way_out = "correct it or leave it out"
     if default is not PydanticUndefined and default not in (None, ()):
         way_out += f" for the default {default}"

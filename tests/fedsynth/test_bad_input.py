@@ -60,7 +60,7 @@ def study(*words: str, data: str = "visits.csv", partition: str = "column:clinic
         (study("--alpha", "0", partition="dirichlet"), ["alpha must be greater than 0, got 0"]),
         (study("--seed", "-1"), ["seed must be at least 0, got -1"]),
         (study("--rows", "0"), ["rows must be at least 1, got 0"]),
-        (study("--rounds", "-1"), ["rounds must be", "got -1", "default 5"]),
+        (study("--rounds", "-1"), ["rounds must be", "got -1; correct it or leave it out."]),
         (study("--backend", "cloud"), ["backend must be 'local' or 'ray', got 'cloud'"]),
         (study(partition="by-hand"), ["partition must be iid, dirichlet, dirichlet:NAME or"]),
         (study(partition="column:town"), ["partition column 'town'", "clinic, age, ward, sick"]),

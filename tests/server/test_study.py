@@ -146,3 +146,14 @@ def test_a_wrong_setting_in_a_file_names_the_file(tmp_path: Path) -> None:
     path.write_text("epsilon = -1\n")
     with pytest.raises(InputError, match=r"mine\.toml.*epsilon"):
         load_study(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "default"),
+    [("epsilon", -1, "1.0"), ("deadline_s", 0, "3600.0"), ("rounds", -1, ""), ("seed", -1, "")],
+)
+def test_a_default_is_named_where_every_study_has_it(name: str, value: float, default: str) -> None:
+    with pytest.raises(InputError) as refused:
+        parse_study({name: value})
+    way_out = f" for the default {default}" if default else ""
+    assert str(refused.value).endswith(f"; correct it or leave it out{way_out}.")
