@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from privacy import SitePlan
 from privacy.canaries import check_number
-from server.planning.split import ABOUT_ROUNDS, SHARE, parse_open_study, settle_share
-from server.study import AUTO, Study, explain_settings, parse_study, read_toml
+from server.planning.split import leave_open, parse_open_study, settle_share
+from server.study import Study, explain_settings, parse_study, read_toml
 from synthesis import InputError
 from synthesis.layout import SketchLayout
 
@@ -205,10 +205,7 @@ def make_study(
     if num_sites > CROWD:
         usual: int = Study.model_fields["generator_steps"].default
         declared["generator_steps"] = max(4, CROWD * usual // num_sites)
-    given = dict(content)
-    if not given.keys() & ABOUT_ROUNDS:
-        given[SHARE] = AUTO
-    settled = settle_share(given, nominal_rows=units_per_site, layout=layout)
+    settled = settle_share(leave_open(content), nominal_rows=units_per_site, layout=layout)
     return parse_study(declared | settled)
 
 

@@ -11,7 +11,14 @@ from server.planning.expectation import MEASURES, Band, Point, Reference, load_r
 from server.planning.forecast import Forecast, make_forecast
 from server.planning.images import ImageCircumstances, ImageForecast, forecast_images
 from server.planning.noise import SketchNoise, compute_noise
-from server.planning.split import choose_adversarial_share, parse_open_study, settle_share
+from server.planning.split import (
+    RoundsOutlook,
+    find_outlook,
+    leave_open,
+    parse_open_study,
+    settle_share,
+    weigh_rounds,
+)
 
 __all__ = [
     "MEASURES",
@@ -23,16 +30,19 @@ __all__ = [
     "ImageForecast",
     "Point",
     "Reference",
+    "RoundsOutlook",
     "SketchNoise",
     "UnitCosts",
-    "choose_adversarial_share",
     "compute_noise",
     "estimate_cost",
     "find_concerns",
+    "find_outlook",
     "find_own_concern",
     "forecast_images",
+    "leave_open",
     "load_reference",
     "make_forecast",
     "parse_open_study",
     "settle_share",
+    "weigh_rounds",
 ]

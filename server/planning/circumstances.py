@@ -19,11 +19,14 @@ class Circumstances:
         schema: the public description.
         units: declared rows, or persons, of each site that take part; never a private count.
         basis: where ``units`` come from, in words that end a sentence.
+        whole_units: average rows, or persons, of a site with those that it holds out for an
+            evaluation; the average of ``units`` when left out.
     """
 
     schema: Schema
     units: tuple[int, ...]
     basis: str
+    whole_units: int | None = None
 
     def __post_init__(self) -> None:
         check_units(self.units)
@@ -47,6 +50,11 @@ class Circumstances:
     def total_units(self) -> int:
         """Rows, or persons, of all sites."""
         return sum(self.units)
+
+    @property
+    def units_per_site(self) -> int:
+        """Average rows, or persons, of a site, from which a study follows what it declares."""
+        return self.total_units // self.num_sites if self.whole_units is None else self.whole_units
 
     @property
     def noun(self) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from privacy import Budget, SitePlan
+from privacy import SitePlan
 from server.planning.circumstances import Circumstances
 from server.planning.cost import UnitCosts
 from server.planning.expectation import STRONG_SIGNAL
 from server.planning.images import find_own_image_concern
 from server.planning.noise import SketchNoise, compute_noise, find_worthwhile
-from server.planning.split import do_rounds_pay
+from server.planning.split import weigh_rounds
 from server.study import Study
 from strategies.wire_field import MOST_ELEMENTS
 from synthesis.images.schema import ImageSchema
@@ -167,17 +167,14 @@ def _about_rounds(
             f"up to {signal / (signal + noise):.0%} of what they are moved by, for {share}. "
             f"{_BETTER_ALONE}"
         )
-    elif study.model != VAE and not _do_rounds_pay(study, circumstances):
+        return
+    outlook = weigh_rounds(study.budget, circumstances.units_per_site, circumstances.layout)
+    if not outlook.do_rounds_pay and study.model != VAE:
         yield (
-            f"The rounds take {share} and are likely to bring less than that, as on public tables "
-            f"with as little signal. {_BETTER_ALONE}"
+            f"The rounds take {share} and are likely to bring less than that: a site's own sketch "
+            f"would have a signal of {outlook.site_signal:,.1f} with the whole budget, and on "
+            f"public tables rounds pay from {outlook.rounds_pay_from:g} on. {_BETTER_ALONE}"
         )
-
-
-def _do_rounds_pay(study: Study, circumstances: Circumstances) -> bool:
-    budget = Budget(epsilon=study.epsilon, delta=study.delta)
-    mean = circumstances.total_units // circumstances.num_sites
-    return do_rounds_pay(budget, mean, circumstances.layout)
 
 
 def _about_fit(study: Study) -> Iterator[str]:

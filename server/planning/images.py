@@ -32,11 +32,13 @@ class ImageCircumstances:
         schema: the public description.
         units: declared images of each site; never a private count.
         basis: where ``units`` come from, in words that end a sentence.
+        whole_units: average images of a site, rounded down; that of ``units`` when left out.
     """
 
     schema: ImageSchema
     units: tuple[int, ...]
     basis: str
+    whole_units: int | None = None
 
     def __post_init__(self) -> None:
         check_units(self.units)
@@ -50,6 +52,11 @@ class ImageCircumstances:
     def total_units(self) -> int:
         """Images of all sites."""
         return sum(self.units)
+
+    @property
+    def units_per_site(self) -> int:
+        """Average images of a site, from which a study follows what it declares."""
+        return self.total_units // self.num_sites if self.whole_units is None else self.whole_units
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ never the word: every site computes its plan from what it receives.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from privacy import Budget, calibrate_gaussian
@@ -31,24 +32,35 @@ ABOUT_ROUNDS = frozenset(
 """Settings that say something of the rounds: a simulation that names one has them."""
 
 
-def choose_adversarial_share(
-    *, epsilon: float, delta: float, nominal_rows: int, layout: SketchLayout
-) -> float:
-    """Return the share of the budget for the adversarial rounds; 0 is the sketch alone.
+@dataclass(frozen=True, kw_only=True)
+class RoundsOutlook:
+    """What the planner's choice rests on; public numbers alone.
 
-    Args:
-        epsilon: of each site.
-        delta: failure probability.
-        nominal_rows: declared rows, or persons, of a site.
-        layout: of the sketch, from the public schema.
+    Attributes:
+        nominal_units: declared rows, or persons, of a site.
+        site_signal: these over the noise of a site's own sketch with the whole budget, as
+            :func:`server.planning.noise.compute_signal` counts it.
+        rounds_pay_from: signal from which on rounds are likely to bring what they take.
     """
-    usual: float = Study.model_fields[SHARE].default
-    budget = Budget(epsilon=epsilon, delta=delta)
-    return usual if do_rounds_pay(budget, nominal_rows, layout) else 0.0
+
+    nominal_units: int
+    site_signal: float
+    rounds_pay_from: float = SPLIT_SIGNAL
+
+    @property
+    def do_rounds_pay(self) -> bool:
+        """Whether rounds are likely to bring what they take from the sketch."""
+        return self.site_signal >= self.rounds_pay_from
+
+    @property
+    def adversarial_share(self) -> float:
+        """The share of the budget for the rounds; 0 is the sketch alone."""
+        usual: float = Study.model_fields[SHARE].default
+        return usual if self.do_rounds_pay else 0.0
 
 
-def do_rounds_pay(budget: Budget, nominal_units: int, layout: SketchLayout) -> bool:
-    """Return whether adversarial rounds are likely to bring what they take from the sketch.
+def weigh_rounds(budget: Budget, nominal_units: int, layout: SketchLayout) -> RoundsOutlook:
+    """Return what adversarial rounds are likely to be worth.
 
     Args:
         budget: of each site.
@@ -56,10 +68,28 @@ def do_rounds_pay(budget: Budget, nominal_units: int, layout: SketchLayout) -> b
         layout: of the sketch, from the public schema.
     """
     try:
-        noise = calibrate_gaussian(budget)
+        signal = compute_signal(nominal_units, 1, calibrate_gaussian(budget), layout)
     except (ValueError, ArithmeticError):  # no noise meets it, which its plan says in a sentence
-        return False
-    return compute_signal(nominal_units, 1, noise, layout) >= SPLIT_SIGNAL
+        signal = 0.0
+    return RoundsOutlook(nominal_units=nominal_units, site_signal=signal)
+
+
+def find_outlook(
+    content: Mapping[str, Any], *, nominal_rows: int, layout: SketchLayout
+) -> RoundsOutlook | None:
+    """Return what the planner chooses a study's share by, or None where it has no choice.
+
+    Args:
+        content: settings as plain values, of which all but the share were checked.
+        nominal_rows: declared rows of a site, where the study does not say.
+        layout: of the sketch.
+    """
+    if content.get(SHARE) != AUTO:
+        return None
+    study = parse_open_study(content)
+    if study.model == VAE or not study.rounds:  # an autoencoder learns in the rounds alone
+        return None
+    return weigh_rounds(study.budget, content.get("nominal_rows", nominal_rows), layout)
 
 
 def settle_share(
@@ -75,20 +105,20 @@ def settle_share(
     settled = dict(content)
     if settled.get(SHARE) != AUTO:
         return settled
-    study = parse_open_study(content)
-    settled[SHARE] = 0.0
-    if study.model == VAE:  # it learns in the rounds alone
-        settled[SHARE] = Study.model_fields[SHARE].default if study.rounds else 0.0
-    elif study.rounds:
-        settled[SHARE] = choose_adversarial_share(
-            epsilon=study.epsilon,
-            delta=study.delta,
-            nominal_rows=settled.get("nominal_rows", nominal_rows),
-            layout=layout,
-        )
+    outlook = find_outlook(content, nominal_rows=nominal_rows, layout=layout)
+    settled[SHARE] = (
+        parse_open_study(content).adversarial_share
+        if outlook is None
+        else outlook.adversarial_share
+    )
     if settled[SHARE] == 0:
         settled["rounds"] = 0
     return settled
+
+
+def leave_open(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a simulation's settings with the share left to the planner if they name no rounds."""
+    return dict(content) if content.keys() & ABOUT_ROUNDS else {**content, SHARE: AUTO}
 
 
 def parse_open_study(content: Mapping[str, Any], *, source: str = "") -> Study:

@@ -218,6 +218,7 @@ def test_tiny_sites_are_told_to_stay_out_and_equal_ones_are_not() -> None:
         ((5000, 5000), {"rounds": 1, "discriminator_steps": 2}, "2 discriminator steps in all"),
         ((300, 300), {"epsilon": 0.3}, "Discriminators would be mostly noise"),
         ((2000, 2000), {}, "The rounds take 10% of the budget and are likely to bring less"),
+        ((2000, 2000), {}, "a signal of 48.9 with the whole budget, and on public tables rounds"),
         ((5000, 5000), {"fit_steps": 5}, "fit_steps is 5"),
         ((5000, 5000), {"nominal_rows": 100}, "nominal_rows is 100"),
         ((5000, 5000), {"minimum_sites": 3}, "minimum_sites is 3 and there are 2"),

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from command_line import CommandLine
 
-from server.planning import choose_adversarial_share, parse_open_study, settle_share
+from privacy import Budget
+from server.planning import parse_open_study, settle_share, weigh_rounds
 from server.planning.noise import compute_signal
 from server.planning.split import SPLIT_SIGNAL
 from server.study import Study, load_study, parse_study
@@ -32,7 +33,8 @@ def shell(
 def test_the_rounds_get_budget_where_the_sketch_of_a_site_has_signal(
     epsilon: float, rows: int
 ) -> None:
-    share = choose_adversarial_share(epsilon=epsilon, delta=1e-5, nominal_rows=rows, layout=LAYOUT)
+    budget = Budget(epsilon=epsilon, delta=1e-5)
+    share = weigh_rounds(budget, rows, LAYOUT).adversarial_share
     noise = Study(epsilon=epsilon, rounds=0, adversarial_share=0).make_plan()
     assert noise.sketch_noise_multiplier is not None
     signal = compute_signal(rows, 1, noise.sketch_noise_multiplier, LAYOUT)
