@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from simulations.partition_spec import PartitionKind, PartitionSpec
+from simulations.partition_spec import (
+    PartitionKind,
+    PartitionSpec,
+    check_column,
+    check_lacking,
+    explain_lacking,
+)
 from synthesis.errors import InputError
 
 if TYPE_CHECKING:
@@ -155,23 +161,17 @@ def partition_lacking(
     """
     codes, levels = _factorize(_to_series(values))
     _check_num_sites(num_sites, len(codes))
+    check_lacking(lacking, num_values=len(levels), num_sites=num_sites)
     lacked = (np.arange(num_sites * lacking) % len(levels)).reshape(num_sites, lacking)
     site_of_row = np.empty(len(codes), dtype=np.int64)
     for level in range(len(levels)):
         having = np.flatnonzero((lacked != level).all(axis=1))
-        if len(having) == 0:
-            break
         members = rng.permutation(np.flatnonzero(codes == level))
         site_of_row[members] = having[np.arange(len(members)) % len(having)]
-    else:
-        parts = [np.flatnonzero(site_of_row == site) for site in range(num_sites)]
-        if all(map(len, parts)):
-            return _numbered(parts)
-    raise InputError(
-        f"partition lacking:{lacking} must leave every value a site, and every site a row, and "
-        f"with {len(levels)} values and {num_sites} sites it does not; let sites lack fewer.",
-        argument="partition",
-    )
+    parts = [np.flatnonzero(site_of_row == site) for site in range(num_sites)]
+    if not all(map(len, parts)):
+        raise explain_lacking(lacking, num_values=len(levels), num_sites=num_sites)
+    return _numbered(parts)
 
 
 def partition_by_column(values: Sequence[object] | pd.Series) -> Partition:
@@ -248,13 +248,8 @@ def _numbered(parts: list[npt.NDArray[np.int64]]) -> Partition:
 
 
 def _column_of(table: pd.DataFrame, column: str) -> pd.Series:
-    if column in table.columns:
-        return table[column]
-    raise InputError(
-        f"partition column {column!r} must be a column of the table, which has: "
-        f"{', '.join(map(str, table.columns))}; name one of these.",
-        argument="partition",
-    )
+    check_column(column, [str(name) for name in table.columns])
+    return table[column]
 
 
 def _check_shared(values: pd.Series, num_sites: int) -> None:

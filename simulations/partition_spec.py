@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -44,6 +45,13 @@ class PartitionSpec:
         """Whether it says how many sites there are."""
         return self.kind in (PartitionKind.COLUMN, PartitionKind.SIZES)
 
+    @property
+    def idle_settings(self) -> frozenset[str]:
+        """Names of a simulation's settings that mean nothing beside it."""
+        of_sites = {"sites"} if self.tells_sites else set()
+        of_shares = set() if self.kind is PartitionKind.DIRICHLET else {"alpha"}
+        return frozenset(of_sites | of_shares)
+
 
 def parse_partition(text: str) -> PartitionSpec:
     """Read ``iid``, ``sizes:7,2,1``, ``lacking:2``, ``dirichlet[:NAME]`` or ``column:NAME``.
@@ -67,6 +75,40 @@ def parse_partition(text: str) -> PartitionSpec:
         "them, or lacking:2 for sites that each have no row of two values of the label.",
         argument="partition",
     )
+
+
+def check_lacking(lacking: int, *, num_values: int, num_sites: int) -> None:
+    """Raise InputError if every site would lack the same value.
+
+    Args:
+        lacking: values that a site lacks; the first site lacks the first ones, and so on in turn.
+        num_values: of the label.
+        num_sites: number of sites.
+    """
+    if any(
+        all((value - site * lacking) % num_values < lacking for site in range(num_sites))
+        for value in range(num_values)
+    ):
+        raise explain_lacking(lacking, num_values=num_values, num_sites=num_sites)
+
+
+def explain_lacking(lacking: int, *, num_values: int, num_sites: int) -> InputError:
+    """Return why sites cannot lack that many values."""
+    return InputError(
+        f"partition lacking:{lacking} must leave every value a site, and every site a row, and "
+        f"with {num_values} values and {num_sites} sites it does not; let sites lack fewer.",
+        argument="partition",
+    )
+
+
+def check_column(column: str, columns: Sequence[str]) -> None:
+    """Raise InputError if a table with these columns cannot be dealt by that one."""
+    if column not in columns:
+        raise InputError(
+            f"partition column {column!r} must be a column of the table, which has: "
+            f"{', '.join(columns)}; name one of these.",
+            argument="partition",
+        )
 
 
 def _parse_sizes(text: str) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ from privacy import SitePlan
 from privacy.canaries import check_number
 from server.planning.split import leave_open, parse_open_study, settle_share
 from server.study import Study, explain_settings, parse_study, read_toml
+from simulations.partition_spec import parse_partition
 from synthesis import InputError
 from synthesis.layout import SketchLayout
 
@@ -241,10 +242,15 @@ def _name_file(
 
 
 def _override(table: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Put given settings over those of a file; a given source of rows replaces the file's."""
+    """Put given settings over those of a file.
+
+    A given source of rows replaces the file's, and a given partition what it leaves no use for.
+    """
     replaced: set[str] = set()
     if "demo" in given:
         replaced = {"data", "schema"}
     elif "data" in given or "schema" in given:
         replaced = {"demo"}
+    if isinstance(partition := given.get("partition"), str):
+        replaced |= parse_partition(partition).idle_settings
     return {name: value for name, value in table.items() if name not in replaced} | given

@@ -26,6 +26,7 @@ from simulations.persons import (
     number_units,
 )
 from simulations.settings import SimulationSettings
+from simulations.site_count import check_no_idle_setting
 from synthesis import InputError
 from synthesis.encoding import conform
 from synthesis.kinds import AnySchema
@@ -104,7 +105,7 @@ def make_sites(settings: SimulationSettings) -> SimulatedSites:
     """
     rng = np.random.default_rng(settings.seed)
     spec = parse_partition(settings.partition)
-    _check_no_idle_setting(settings, spec)
+    check_no_idle_setting(settings, spec)
     schema, table, test = _load_rows(settings, spec)
     partition = _partition(settings, spec, schema, table, rng)
     _check_names(partition.names, settings)
@@ -229,27 +230,6 @@ def _conform(schema: Schema, table: pd.DataFrame) -> pd.DataFrame:
     person = schema.unit.person_column
     typed = conform(schema, table)
     return typed if person is None else typed.assign(**{person: table[person]})
-
-
-_TELLERS = {PartitionKind.COLUMN: "the column says", PartitionKind.SIZES: "the sizes say"}
-
-
-def _check_no_idle_setting(settings: SimulationSettings, spec: PartitionSpec) -> None:
-    """Refuse a setting that the partition would pass over in silence."""
-    given = settings.model_fields_set
-    if "sites" in given and spec.tells_sites:
-        raise InputError(
-            f"sites must be left out with partition {settings.partition}, got {settings.sites}: "
-            f"{_TELLERS[spec.kind]} how many sites there are; leave sites out, or use iid or "
-            "dirichlet.",
-            argument="sites",
-        )
-    if "alpha" in given and spec.kind is not PartitionKind.DIRICHLET:
-        raise InputError(
-            f"alpha must be left out with partition {settings.partition}, got "
-            f"{settings.alpha:g}: it is for partition dirichlet; leave alpha out or use that.",
-            argument="alpha",
-        )
 
 
 def _check_names(names: tuple[str, ...], settings: SimulationSettings) -> None:
