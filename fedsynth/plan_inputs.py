@@ -6,11 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from server.planning import Circumstances, ImageCircumstances, parse_open_study, settle_share
+from server.planning import (
+    Circumstances,
+    ImageCircumstances,
+    RoundsOutlook,
+    find_outlook,
+    leave_open,
+    parse_open_study,
+    settle_share,
+)
 from server.study import AUTO, Study, parse_study
 from simulations.demos import DEFAULT_DEMO, DEMO_ROWS, IMAGE_DEMO_NUMBERS, load_demo_schema
-from simulations.partition_spec import PartitionKind, PartitionSpec, parse_partition
+from simulations.partition_spec import PartitionKind, parse_partition
 from simulations.settings import SimulationSettings, make_study
+from simulations.site_count import check_public, count_sites
 from synthesis.errors import InputError
 from synthesis.images.schema import ImageSchema
 from synthesis.kinds import AnySchema, load_any_schema
@@ -42,17 +51,21 @@ def find_circumstances(
     is_simulation = bool(settings.model_fields_set)
     demo = _demo_of(settings) if is_simulation and schema is None else None
     found = find_schema(settings, schema, demo)
+    declared = _parse_rows(rows)
+    num_sites = _count_sites(settings, study, sites, declared, schema=found)
+    kept = 1 - settings.holdout_for(study)
     if found is None:
         return None
-    declared = _parse_rows(rows)
-    num_sites = _count_sites(settings, study, sites, declared, is_simulation=is_simulation)
+    if is_simulation:
+        check_public(settings, found, num_sites)
     if len(declared) > 1:
         return _describe(found, declared, "as declared for each")
     if declared:
         units, basis = declared[0], "as declared"
     elif demo is not None:
-        kept = 1 - settings.holdout_for(study)
         units, basis = round(_rows_of(demo) * kept / num_sites), "public, of the demonstration"
+        whole = _rows_of(demo) // num_sites
+        return _describe(found, (units,) * num_sites, basis, whole_units=whole)
     elif "nominal_rows" in content:
         units, basis = study.nominal_rows, "the study's nominal_rows"
     else:
@@ -61,11 +74,11 @@ def find_circumstances(
 
 
 def _describe(
-    schema: AnySchema, units: tuple[int, ...], basis: str
+    schema: AnySchema, units: tuple[int, ...], basis: str, *, whole_units: int | None = None
 ) -> Circumstances | ImageCircumstances:
     if isinstance(schema, ImageSchema):
-        return ImageCircumstances(schema=schema, units=units, basis=basis)
-    return Circumstances(schema=schema, units=units, basis=basis)
+        return ImageCircumstances(schema=schema, units=units, basis=basis, whole_units=whole_units)
+    return Circumstances(schema=schema, units=units, basis=basis, whole_units=whole_units)
 
 
 def _rows_of(demo: str) -> int:
@@ -77,7 +90,12 @@ def study_of(
     settings: SimulationSettings,
     where: Circumstances | ImageCircumstances | None,
 ) -> Study:
-    """Return the study as it would run: a simulation fills in what its file leaves open."""
+    """Return the study as it would run: a simulation fills in what its file leaves open.
+
+    Raises:
+        InputError: if the settings contradict each other, or sites must be known to settle them.
+    """
+    content = _ask_for_most(content, settings, where)
     if where is None:
         if content.get("adversarial_share") == AUTO:
             raise InputError(
@@ -86,15 +104,14 @@ def study_of(
                 argument="adversarial_share",
             )
         return parse_study(dict(content))
-    per_site = where.total_units // where.num_sites
     if isinstance(where, ImageCircumstances):
-        return _image_study_of(content, settings, where, per_site)
+        return _image_study_of(content, settings, where)
     if not settings.model_fields_set:
-        settled = settle_share(content, nominal_rows=per_site, layout=where.layout)
+        settled = settle_share(content, nominal_rows=where.units_per_site, layout=where.layout)
         return parse_study(settled)
     return make_study(
         content,
-        units_per_site=per_site,
+        units_per_site=where.units_per_site,
         num_sites=where.num_sites,
         layout=where.layout,
         name=f"simulation-{settings.seed}",
@@ -102,11 +119,33 @@ def study_of(
     )
 
 
+def outlook_of(
+    content: Mapping[str, Any],
+    settings: SimulationSettings,
+    where: Circumstances | ImageCircumstances | None,
+) -> RoundsOutlook | None:
+    """Return what the planner chose the rounds of a study by; None where it had no choice."""
+    if not isinstance(where, Circumstances):
+        return None
+    asked = _ask_for_most(content, settings, where)
+    given = leave_open(asked) if settings.model_fields_set else asked
+    return find_outlook(given, nominal_rows=where.units_per_site, layout=where.layout)
+
+
+def _ask_for_most(
+    content: Mapping[str, Any],
+    settings: SimulationSettings,
+    where: Circumstances | ImageCircumstances | None,
+) -> dict[str, Any]:
+    """Return a study's settings with the largest epsilon of its simulated sites."""
+    num_sites = count_sites(settings, None) if where is None else where.num_sites
+    return {**content, **settings.ask_for_most(content, num_sites or 0)}
+
+
 def _image_study_of(
     content: Mapping[str, Any],
     settings: SimulationSettings,
     where: ImageCircumstances,
-    per_site: int,
 ) -> Study:
     if content.get("adversarial_share") == AUTO:
         raise InputError(
@@ -122,7 +161,7 @@ def _image_study_of(
         return study
     from simulations.images.settings import make_image_study  # brings torch
 
-    return make_image_study(content, images_per_site=per_site, seed=settings.seed)
+    return make_image_study(content, images_per_site=where.units_per_site, seed=settings.seed)
 
 
 def find_schema(
@@ -164,7 +203,7 @@ def _count_sites(
     asked: int | None,
     declared: tuple[int, ...],
     *,
-    is_simulation: bool,
+    schema: AnySchema | None,
 ) -> int:
     """Return how many sites there are; as few as the study needs where nobody says."""
     if asked is not None and asked < 2:
@@ -172,9 +211,8 @@ def _count_sites(
             f"sites must be at least 2, got {asked}; a study pools several sites.",
             argument="sites",
         )
-    spec = parse_partition(settings.partition)
     if len(declared) > 1:
-        stated = _stated_sites(settings, spec) if asked is None else asked
+        stated = _stated_sites(settings) if asked is None else asked
         if stated not in (None, len(declared)):
             raise InputError(
                 f"rows must be one number or one for each of the {stated} sites, got "
@@ -184,13 +222,13 @@ def _count_sites(
         return len(declared)
     if asked is not None:
         return asked
-    if not is_simulation or spec.kind is PartitionKind.COLUMN:
-        return study.minimum_sites
-    return len(spec.sizes) or settings.sites
+    told = count_sites(settings, schema) if settings.model_fields_set else None
+    return study.minimum_sites if told is None else told
 
 
-def _stated_sites(settings: SimulationSettings, spec: PartitionSpec) -> int | None:
+def _stated_sites(settings: SimulationSettings) -> int | None:
     """Return how many sites the study file says there are, or None if it does not say."""
+    spec = parse_partition(settings.partition)
     if spec.kind is PartitionKind.COLUMN:
         return None  # the table says
     return len(spec.sizes) or (settings.sites if "sites" in settings.model_fields_set else None)

@@ -128,6 +128,64 @@ def test_an_option_that_cannot_be_used_is_refused(
     assert ended.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--rows", "0"], "rows must be a whole number above 0"),
+        (["--rows", "abc"], "rows must be a whole number above 0"),
+        (["--rows", "5,6", "--sites", "3"], "one for each of the 3 sites, got 2"),
+        (["--sites", "0"], "sites must be at least 2, got 0"),
+    ],
+)
+def test_options_are_checked_where_no_schema_uses_them(
+    shell: CommandLine, words: list[str], sentence: str
+) -> None:
+    ended = shell.run("plan", "tiny.toml", *words)
+    assert (ended.code, ended.out) == (2, "")
+    assert sentence in ended.err
+
+
+@pytest.mark.parametrize(("epsilon", "rounds"), [(10, "5"), (1, "none")])
+def test_the_choice_of_rounds_is_told_with_what_it_rests_on(
+    shell: CommandLine, epsilon: float, rounds: str
+) -> None:
+    study = f"epsilon = {epsilon}\n[simulation]\nsites = 4\n"
+    said = plan(shell, study=study)
+    found = json.loads(shell.run("plan", "study.toml", "--json").out)["rounds_chosen_by"]
+    assert (found["nominal_units"], found["rounds_pay_from"]) == (9768, 50)
+    assert (
+        f"Adversarial rounds: {rounds}; a site's own sketch of 9,768 rows would have a signal of "
+        f"{found['site_signal']:.1f} with the whole budget, and rounds pay from 50 on." in said
+    )
+
+
+@pytest.mark.parametrize(
+    "study",
+    [
+        "rounds = 2\n" + DEMO,
+        'model = "vae"\n' + DEMO,
+        'rounds = 0\nadversarial_share = "auto"\n' + DEMO,
+        '[simulation]\ndemo = "digits"\n',
+        "",
+    ],
+)
+def test_nothing_is_said_of_a_choice_that_was_none(shell: CommandLine, study: str) -> None:
+    assert "Adversarial rounds: " not in plan(shell, study=study)
+    assert json.loads(shell.run("plan", "study.toml", "--json").out)["rounds_chosen_by"] is None
+
+
+def test_a_choice_is_not_warned_of_for_the_rows_that_are_held_out(shell: CommandLine) -> None:
+    said = plan(shell, study="epsilon = 5\n[simulation]\nholdout = 0.3\n")
+    assert "Adversarial rounds: 5; a site's own sketch of 9,768 rows" in said
+    assert "With 4 sites of 6,838 rows each" in said
+    assert "Warning" not in said
+
+
+def test_a_choice_that_waits_for_rows_is_said_to_wait(shell: CommandLine) -> None:
+    assert "may change with --rows" in plan(shell, study=OWN)
+    assert "may change with --rows" not in plan(shell, study="rounds = 2\n" + OWN)
+
+
 def test_a_site_that_is_all_noise_is_warned_on_its_own_screen(shell: CommandLine) -> None:
     from founded_site import init_words
 
