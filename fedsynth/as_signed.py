@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from server.attestation import ENVELOPE_FILE, ReleaseBroken, find_altered
+from server.attestation import ENVELOPE_FILE, REPORT_FILE, ReleaseBroken, find_altered
 from synthesis.errors import InputError
 from synthesis.model_files import DESCRIPTION_FILE, WEIGHTS_FILE
 
@@ -29,6 +29,9 @@ def check_as_signed(release: Path) -> None:
         )
 
 
-def is_unsigned(release: Path) -> bool:
-    """Return whether a folder has no signed statement, so that nothing shows what was published."""
-    return not (release / ENVELOPE_FILE).exists()
+def is_unsigned(folder: Path) -> bool:
+    """Return whether this is a release whose signed statement is gone, so nothing can be compared.
+
+    A generator by itself was never signed.
+    """
+    return (folder / REPORT_FILE).exists() and not (folder / ENVELOPE_FILE).exists()

@@ -24,6 +24,7 @@ _MEASURES = {
     "gain_kept": ("AUC gain kept", "1"),
     "two_sample_auc": ("two-sample AUC", "0.5"),
 }
+_RANGES = {"two_way": (0.0, 1.0), "gain_kept": (0.0, 1.0), "two_sample_auc": (0.5, 1.0)}
 
 
 def show_forecast(console: Console, study: Study, forecast: Forecast, reference: Reference) -> None:
@@ -140,7 +141,7 @@ def _show_bands(console: Console, forecast: Forecast, reference: Reference) -> N
     )
     for measure in MEASURES:
         name, best = _MEASURES[measure]
-        add_row(table, [name, *_band(forecast.bands[measure], best)])
+        add_row(table, [name, *_band(forecast.bands[measure], best, _RANGES[measure])])
     console.print(table)
     held = min(reference.held[strength_of(signal)].values())
     say(
@@ -158,10 +159,14 @@ def _how_much(signal: float, reference: Reference) -> str:
     return "much" if signal < known[len(known) // 2] else "little"
 
 
-def _band(band: Band | None, best: str) -> list[str]:
+def _band(band: Band | None, best: str, possible: tuple[float, float]) -> list[str]:
+    """Return the cells of a band; one that rounds to all that is possible tells nothing."""
     if band is None:
         return ["not known", best, "0"]
-    return [f"{band.low:.2f} to {band.high:.2f}", best, str(band.tables)]
+    low, high = round(band.low, 2), round(band.high, 2)
+    if low <= possible[0] and high >= possible[1]:
+        return ["anything", best, str(band.tables)]
+    return [f"{low:.2f} to {high:.2f}", best, str(band.tables)]
 
 
 def _seconds(seconds: float) -> str:
