@@ -24,6 +24,7 @@ from server.publication import Publication
 from server.publishing import publish
 from server.release import check_output
 from server.report import Attacks, Phase, Report
+from server.report.attack_words import ATTACKS_PHASE
 from server.study import Study
 from simulations.attacks import attack_release
 from simulations.backends import SimulationRun, run_local
@@ -280,7 +281,7 @@ def _attack(
     events: Events,
 ) -> tuple[Attacks | None, Phase]:
     """Try what the release gives away of real rows."""
-    name = "attacks on the rows"
+    name = ATTACKS_PHASE
     started = time.monotonic()
     events({"event": "phase-started", "phase": name})
     attacks = attack_release(
