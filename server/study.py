@@ -34,7 +34,7 @@ from strategies.protocol import (
 from strategies.rules import RuleSettings, check_rule, usual_settings
 from synthesis import InputError
 from synthesis.kinds import IMAGES
-from synthesis.rule_words import say_rule
+from synthesis.rule_words import say_place, say_rule
 
 LOWEST_DELTA = 1e-10
 AUTO = "auto"
@@ -268,23 +268,16 @@ def explain_settings(
     return InputError(f"{text}{'; and '.join(sentences)}.", argument=argument)
 
 
-_LIMITS = {"gt": "greater than", "ge": "at least", "lt": "less than", "le": "at most"}
-
-
 def _explain(detail: ErrorDetails, fields: Mapping[str, FieldInfo]) -> str:
-    name = ".".join(str(part) for part in detail["loc"]) or "settings"
+    name = say_place(detail["loc"]) or "settings"
     if detail["type"] == "value_error":
         return str(detail["ctx"]["error"])
     if detail["type"] == "extra_forbidden":
         close = get_close_matches(name, fields, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(fields)}"
         return f"{name} is not a known setting; remove it or check its spelling ({hint})"
-    rule = say_rule(detail)
-    for limit, words in _LIMITS.items():
-        if limit in detail.get("ctx", {}):
-            rule = f"must be {words} {detail['ctx'][limit]:g}"
     default = fields[name].default if name in fields else None
     way_out = "correct it or leave it out"
     if default is not PydanticUndefined and default not in (None, ()):
         way_out += f" for the default {default}"
-    return f"{name} {rule}, got {detail['input']!r}; {way_out}"
+    return f"{name} {say_rule(detail)}, got {detail['input']!r}; {way_out}"
