@@ -281,9 +281,8 @@ def _attack(
     events: Events,
 ) -> tuple[Attacks | None, Phase]:
     """Try what the release gives away of real rows."""
-    name = ATTACKS_PHASE
     started = time.monotonic()
-    events({"event": "phase-started", "phase": name})
+    events({"event": "phase-started", "phase": ATTACKS_PHASE})
     attacks = attack_release(
         outcome,
         study,
@@ -297,5 +296,5 @@ def _attack(
         ),
     )
     seconds = time.monotonic() - started
-    events({"event": "attacked", "phase": name, "seconds": seconds})
-    return attacks, Phase(name=name, seconds=seconds)
+    events({"event": "attacked", "phase": ATTACKS_PHASE, "seconds": seconds})
+    return attacks, Phase(name=ATTACKS_PHASE, seconds=seconds)
