@@ -14,6 +14,7 @@ from privacy.checks import check_one_line
 from synthesis import InputError
 from synthesis.images.schema import ImageSchema
 from synthesis.kinds import AnySchema
+from synthesis.rule_words import say_finding
 from synthesis.schema import Schema
 
 SITE_FILE = "site.toml"
@@ -67,8 +68,10 @@ def parse_config(content: Mapping[str, object]) -> SiteConfig:
         return SiteConfig.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if part not in ("file", "sql"))
-        raise InputError(f"{SITE_FILE}: {place}: {first['msg']}.", argument=place) from None
+        location = tuple(part for part in first["loc"] if part not in ("file", "sql"))
+        found = say_finding({**first, "loc": location})
+        argument = ".".join(map(str, location))
+        raise InputError(f"{SITE_FILE}: {found}.", argument=argument) from None
 
 
 def name_positions(positions: Sequence[int]) -> str:

@@ -14,7 +14,10 @@ def tell_groups(event: Mapping[str, Any]) -> str:
     names = iter(event["nodes"])
     groups = [sorted(islice(names, size)) for size in event["sizes"]]
     told = " | ".join(name_some(group) for group in groups)
-    return f"  sketches differ beyond noise, so each of these groups is fitted by itself: {told}"
+    return (
+        f"  sketches differ beyond noise: the generator gets members for each of {len(groups)} "
+        f"groups of sites, the largest first, and for all together: {told}"
+    )
 
 
 def tell_differing(event: Mapping[str, Any]) -> str:

@@ -33,7 +33,7 @@ from strategies.protocol import (
 from strategies.rules import RuleSettings, check_rule, usual_settings
 from synthesis import InputError
 from synthesis.kinds import IMAGES
-from synthesis.rule_words import say_rule
+from synthesis.rule_words import say_place, say_rule
 
 LOWEST_DELTA = 1e-10
 AUTO = "auto"
@@ -278,23 +278,18 @@ _FILLED_IN = frozenset(
     }
 )
 """Settings that the planner, a simulation or the kind of data fills in, each in its way."""
-_LIMITS = {"gt": "greater than", "ge": "at least", "lt": "less than", "le": "at most"}
 
 
 def _explain(detail: ErrorDetails, defaults: Mapping[str, object]) -> str:
-    name = ".".join(str(part) for part in detail["loc"]) or "settings"
+    name = say_place(detail["loc"]) or "settings"
     if detail["type"] == "value_error":
         return str(detail["ctx"]["error"])
     if detail["type"] == "extra_forbidden":
         close = get_close_matches(name, defaults, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(defaults)}"
         return f"{name} is not a known setting; remove it or check its spelling ({hint})"
-    rule = say_rule(detail)
-    for limit, words in _LIMITS.items():
-        if limit in detail.get("ctx", {}):
-            rule = f"must be {words} {detail['ctx'][limit]:g}"
     default = defaults.get(name)
     way_out = "correct it or leave it out"
     if default is not PydanticUndefined and default not in (None, ()):
         way_out += f" for the default {default}"
-    return f"{name} {rule}, got {detail['input']!r}; {way_out}"
+    return f"{name} {say_rule(detail)}, got {detail['input']!r}; {way_out}"

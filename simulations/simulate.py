@@ -24,6 +24,7 @@ from server.publication import Publication
 from server.publishing import publish
 from server.release import check_output
 from server.report import Attacks, Phase, Report
+from server.report.attack_words import ATTACKS_PHASE
 from server.study import Study
 from simulations.attacks import attack_release
 from simulations.backends import SimulationRun, run_local
@@ -280,9 +281,8 @@ def _attack(
     events: Events,
 ) -> tuple[Attacks | None, Phase]:
     """Try what the release gives away of real rows."""
-    name = "attacks on the rows"
     started = time.monotonic()
-    events({"event": "phase-started", "phase": name})
+    events({"event": "phase-started", "phase": ATTACKS_PHASE})
     attacks = attack_release(
         outcome,
         study,
@@ -296,5 +296,5 @@ def _attack(
         ),
     )
     seconds = time.monotonic() - started
-    events({"event": "attacked", "phase": name, "seconds": seconds})
-    return attacks, Phase(name=name, seconds=seconds)
+    events({"event": "attacked", "phase": ATTACKS_PHASE, "seconds": seconds})
+    return attacks, Phase(name=ATTACKS_PHASE, seconds=seconds)

@@ -165,8 +165,8 @@ class MixtureTables:
         """Draw rows, exactly under the condition that the tables were made for.
 
         Draws are stratified: a part of the mixture appears as often with a class as its weight
-        asks, up to one row, and its columns are spread evenly, so the rows stray less from the
-        generator than independent ones would.
+        asks, up to one row, and its columns are spread evenly, so many rows stray less from the
+        generator than independent ones would. Few, of which a part has one or none, hardly do.
 
         Args:
             num_rows: rows to draw, >= 0.

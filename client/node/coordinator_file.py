@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from synthesis import InputError
 from synthesis.durable_file import replace_file
+from synthesis.rule_words import say_finding
 
 COORDINATOR_FILE = "coordinator.toml"
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
@@ -91,9 +92,7 @@ def _parse(content: bytes, path: Path) -> Coordinator:
     try:
         return Coordinator.model_validate(tomllib.loads(content.decode("utf-8")))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        reason = f"{place}: {first['msg']}"
+        reason = say_finding(error.errors(include_url=False)[0])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         reason = f"it is not valid TOML: {error}"
     raise InputError(

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from client.data_source import SqlSource
 from synthesis import InputError
+from synthesis.rule_words import say_finding
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ def make_source(asked: SourceOptions) -> str | SqlSource:
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         place = str(first["loc"][0]) if first["loc"] else "data"
-    message = first["msg"].removeprefix("Value error, ")
-    raise InputError(f"{place}: {message}.", argument=place)
+    found = say_finding({**first, "loc": (place,)})
+    raise InputError(f"{found}.", argument=place)
 
 
 def _check_no_database_options(asked: SourceOptions) -> None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from privacy import SigningKey
 from privacy.secret_files import check_secret, read_secret
 from synthesis import InputError
+from synthesis.rule_words import say_place, say_rule
 
 SERVER_FILE = "server.toml"
 LOOPBACK = "127.0.0.1"
@@ -222,8 +223,9 @@ def parse_server_config(content: object, *, where: str) -> ServerConfig:
         return ServerConfig.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = ".".join(map(str, first["loc"])) or "settings"
+        name = say_place(first["loc"]) or "settings"
+        said = say_rule(first) if first["type"] == "value_error" else f"it {say_rule(first)}"
         raise InputError(
-            f"{name} in {where} cannot be used: {first['msg']}; correct it.",
+            f"{name} in {where} cannot be used: {said}; correct it.",
             argument=name,
         ) from None

@@ -26,6 +26,7 @@ from server.deploy.lock import locked
 from server.deploy.server_file import NO_SITES
 from synthesis import InputError
 from synthesis.durable_file import replace_file
+from synthesis.rule_words import say_finding
 
 
 class Admission(BaseModel):
@@ -155,7 +156,7 @@ def load_registry(server: ServerFolder) -> Registry:
             )
         return Registry(tuple(map(AdmittedSite.model_validate, sites)))
     except ValidationError as error:
-        reason = _first(error)
+        reason = say_finding(error.errors(include_url=False)[0])
     except OSError as error:
         reason = str(error.strerror)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -183,7 +184,7 @@ def parse_admission(text: str) -> Admission:
     try:
         return Admission.model_validate(tomllib.loads(text))
     except ValidationError as error:
-        reason = _first(error)
+        reason = say_finding(error.errors(include_url=False)[0])
     except tomllib.TOMLDecodeError as error:
         reason = str(error)
     raise InputError(
@@ -234,8 +235,3 @@ def read_admission(file: Path) -> Admission:
 def _render(registry: Registry) -> str:
     sites = [site.model_dump(exclude_none=True) for site in registry.sites]
     return NO_SITES + tomli_w.dumps({"sites": sites})
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -83,8 +83,9 @@ def _about_epsilon(study: Study, circumstances: Circumstances, noise: SketchNois
         f"together have {total:,}"
     )
     factor = STRONG_SIGNAL / noise.signal
+    times = f"{factor:,.0f}" if factor >= 10 else f"{factor:.1f}"
     way_out = (
-        f"A useful study needs about {factor:.1f} times as many {noun}, that much less noise by a "
+        f"A useful study needs about {times} times as many {noun}, that much less noise by a "
         "larger epsilon, or fewer columns or coarser bins."
     )
     word = "hopeless" if noise.signal < HOPELESS_SIGNAL else "too small for much"

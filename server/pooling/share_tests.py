@@ -11,11 +11,14 @@ from scipy.stats import chi2
 
 from strategies.aggregation import PooledSketch
 from synthesis.coverage import coverage_of
+from synthesis.evaluation.distances import project_on_simplex
 from synthesis.layout import SketchLayout
 from synthesis.targets import average_totals, class_totals
 
 LEVEL: Final = 0.01
 """Chance, at most, that any share is said to conflict though all sites are alike."""
+_DRAWS: Final = 256
+"""Of noise and people, over which the distance that they make is averaged."""
 
 Floats = NDArray[np.float64]
 
@@ -91,7 +94,8 @@ def compare_shares(mine: Shares | None, theirs: Shares | None) -> tuple[float, f
 
     The squared differences over their variances add up to a chi-square: of as many degrees of
     freedom as there are groups where noise rules, and of one less where the draw of people does
-    (Pearson 1900). The former is taken.
+    (Pearson 1900). The former is taken. The distance is the total variation, in [0, 1], between the
+    distributions nearest to both: noise makes it larger, though not larger than 1.
     """
     if mine is None or theirs is None:
         return 1.0, 0.0
@@ -99,15 +103,28 @@ def compare_shares(mine: Shares | None, theirs: Shares | None) -> tuple[float, f
     drawn = np.maximum(_pool(mine, theirs), 1 / rows) * (1 / mine.rows + 1 / theirs.rows)
     gaps = mine.values - theirs.values
     statistic = float((np.square(gaps) / (mine.noise + theirs.noise + drawn)).sum())
-    return float(chi2.sf(statistic, len(gaps))), float(np.abs(gaps).sum() / 2)
+    distance = _measure(mine.values[None], theirs.values[None])
+    return float(chi2.sf(statistic, len(gaps))), distance
 
 
 def expect_distance(mine: Shares, theirs: Shares) -> float:
     """Return the mean distance of shares that are the same, by noise and the draw of people."""
-    pooled = _pool(mine, theirs)
-    drawn = pooled * (1 - pooled) * (1 / mine.rows + 1 / theirs.rows)
-    # The mean absolute deviation of a normal variable is its standard one times sqrt(2 / pi).
-    return float(np.sqrt(2 / np.pi * (mine.noise + theirs.noise + drawn)).sum() / 2)
+    pooled = project_on_simplex(_pool(mine, theirs)[None])
+    rng = np.random.default_rng(0)  # the same draws for all: nothing private is in them
+
+    def stray(shares: Shares) -> Floats:
+        noise, people = rng.normal(size=(2, _DRAWS, pooled.size))
+        drawn = np.sqrt(pooled) * people
+        drawn -= pooled * drawn.sum(1, keepdims=True)  # of a multinomial, which adds up
+        return np.asarray(pooled + np.sqrt(shares.noise) * noise + drawn / shares.rows**0.5)
+
+    return _measure(stray(mine), stray(theirs))
+
+
+def _measure(one: Floats, other: Floats) -> float:
+    """Return the mean total variation of the distributions nearest to shares, row by row."""
+    gaps = np.abs(project_on_simplex(one) - project_on_simplex(other)).sum(1)
+    return float(gaps.mean() / 2)
 
 
 def _pool(mine: Shares, theirs: Shares) -> Floats:

@@ -31,7 +31,8 @@ class SiteComparison:
         from_group: the same between a site and the others of its group; nan for a site alone.
         p_values: per site and statistic, of its shares against those of all other sites,
             ``(sites, statistics)``: the columns, then the pairs of ``layout.pairs``.
-        distances: total variation between the same shares, noise included, of the same shape.
+        distances: total variation between the same shares, in [0, 1], of the same shape; noise
+            makes it larger.
     """
 
     differences: Floats

@@ -38,7 +38,8 @@ class TargetTests:
 
     Attributes:
         p_values: that the margin is the target's; 1 where the sketch does not tell of it.
-        distances: total variation from the target, noise included; nan where it does not tell.
+        distances: total variation from the target, in [0, 1], noise included; nan where it does not
+            tell.
         expected: what noise and the draw of people make of that if the margin is the target's.
     """
 

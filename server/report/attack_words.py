@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from server.report.evidence import Attack, Attacks
+from server.report.model import Report
 from server.report.wording import plural
+
+ATTACKS_PHASE: Final = "attacks on the rows"
+"""What a simulation calls the time in which it tries them."""
 
 
 def describe_attacks(attacks: Attacks) -> str:
@@ -33,6 +38,25 @@ def describe_attacks(attacks: Attacks) -> str:
         f"None {of_all} did better than chance explains ({attacks.false_alarms:.0%} for all "
         "together)."
     )
+
+
+def explain_absence(report: Report) -> str:
+    """Say why nobody tried an attack; only a simulation could have."""
+    if report.promise.randomness != "seeded":
+        return (
+            "None were tried. An attack needs real records to try: only a simulation, or a site by "
+            "itself, has them."
+        )
+    if report.is_of_images:
+        return "None were tried: these attacks are on rows of a table."
+    if any(site.missing_columns for site in report.sites):
+        return (
+            "None were tried, because some sites lack columns: what a row lacks would tell it from "
+            "others."
+        )
+    if any(phase.name == ATTACKS_PHASE for phase in report.cost.phases):
+        return "None were tried: too few rows were held out to compare with."
+    return "None were tried: they were switched off in this simulation (--no-attacks)."
 
 
 def describe_control(attacks: Attacks) -> str:

@@ -36,7 +36,8 @@ class Conflict(Part):
     columns: tuple[str, ...]
     """One or two names."""
     distance: NotNegative
-    """Total variation between the noisy shares; above 1 only by noise."""
+    """Total variation between the noisy shares, which noise makes larger; at most 1, but not in
+    reports of earlier versions."""
 
 
 class SiteConsistency(Part):

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from privacy.budget import Unit
 from server.report import wording
 from server.report.assessment import answer_questions
+from server.report.attack_words import explain_absence
 from server.report.bars import Bars, choose_bars
 from server.report.changes import (
     MEASURES,
@@ -65,6 +66,7 @@ def render_html(report: Report) -> str:
         is_adversarial=any(event.steps for site in report.sites for event in site.events),
         **show_audit(report.audit),
         **show_attacks(report.attacks),
+        attacks_absent=explain_absence(report) if report.attacks is None else "",
         measures=MEASURES,
         changes=changes,
         changes_summary=summarise_changes(changes),

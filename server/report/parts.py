@@ -197,6 +197,8 @@ class Group(Part):
     """The same trained on all real training rows."""
     two_way: Share | None = None
     """Mean distance of pairs of columns to real training rows, among rows with this value."""
+    real_two_way: Share | None = None
+    """The same of the real test rows: what chance makes of it; None in earlier versions."""
 
 
 class Utility(Part):

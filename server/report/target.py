@@ -19,7 +19,8 @@ class TargetDistance(Part):
     """What noisy sketches tell of one margin of the target."""
 
     distance: NotNegative
-    """Total variation from the target, noise included; above 1 only by noise."""
+    """Total variation from the target, noise included; at most 1, but not in reports of earlier
+    versions."""
     expected: NotNegative
     """What noise and the draw of people make of that on average where the target is met."""
     is_beyond: bool

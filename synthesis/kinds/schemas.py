@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from synthesis.errors import InputError
 from synthesis.images.schema import ImageSchema
+from synthesis.rule_words import say_finding
 from synthesis.schema import Schema, dump_schema, parse_schema
 from synthesis.schema.files import read_schema_file
 
@@ -40,11 +41,7 @@ def parse_any_schema(content: dict[str, Any], *, source: str = "the schema") -> 
     try:
         return ImageSchema.model_validate(content)
     except ValidationError as error:
-        said = "; ".join(
-            f"{'.'.join(map(str, each['loc'])) or 'as a whole'}: "
-            f"{each['msg'].removeprefix('Value error, ')}"
-            for each in error.errors()
-        )
+        said = "; ".join(map(say_finding, error.errors()))
         raise InputError(f"{source} cannot be used: {said}", argument="schema") from error
 
 

@@ -81,7 +81,7 @@ class MixedRows:
 
     Attributes:
         schema: what the rows obey.
-        cells: cumulative weights of part and class, ``(parts * classes,)``.
+        cells: cumulative weights of class and part, ``(classes * parts,)``.
         last_cell: the last that has any weight.
         blocks: columns that margins name; the label is none of them.
         others: tables of all other columns but the label.
@@ -99,14 +99,22 @@ class MixedRows:
 
     def share_out(self, number: int) -> Floats:
         """Return the shares of so many groups of parts in the rows; groups have as many parts."""
-        weights = np.diff(self.cells, prepend=0.0).reshape(number, -1).sum(1)
+        classes = self.schema.sizes[self.schema.label_index]
+        weights = np.diff(self.cells, prepend=0.0).reshape(classes, number, -1).sum((0, 2))
         return np.asarray(weights / weights.sum())
 
     def draw(self, num_rows: int, rng: np.random.Generator) -> list[Placed]:
-        """Draw so many rows, >= 0; stratified as ``MixtureTables.draw`` does it."""
+        """Draw so many rows, >= 0, stratified as ``MixtureTables.draw`` does, but by class first.
+
+        Each class then has its share up to one row. With the classes of a part beside each other, a
+        table of fewer rows than parts would have them by chance, or worse: in step with the parts.
+        """
+        classes = self.schema.sizes[self.schema.label_index]
         points = (np.arange(num_rows) + rng.random()) / max(num_rows, 1) * self.cells[-1]
-        cells = np.minimum(np.searchsorted(self.cells, points, side="right"), self.last_cell)
-        parts, labels = np.divmod(cells, self.schema.sizes[self.schema.label_index])
+        found = np.minimum(np.searchsorted(self.cells, points, side="right"), self.last_cell)
+        labels, parts = np.divmod(found, len(self.cells) // classes)
+        cells = np.sort(parts * classes + labels)
+        parts, labels = np.divmod(cells, classes)
         by_cell, by_part = Groups.of(cells), Groups.of(parts)
         order = rng.permutation(num_rows)
         codes = np.empty((num_rows, len(self.schema.columns)), dtype=np.int16, order="F")
@@ -151,7 +159,7 @@ class MixedRows:
 
 
 def make_tables(cells: Cells, factors: list[Floats]) -> tuple[Floats, list[ColumnTable]]:
-    """Return the weights of part and class, ``(parts, classes)``, and every block's table."""
+    """Return the weights of class and part, ``(classes, parts)``, and every block's table."""
     weights = cells.weights
     for mass in cells.masses(factors):
         weights = weights * mass
@@ -159,4 +167,4 @@ def make_tables(cells: Cells, factors: list[Floats]) -> tuple[Floats, list[Colum
         ColumnTable.of(block * factor[:, None, :])
         for block, factor in zip(cells.blocks, factors, strict=True)
     ]
-    return np.ascontiguousarray(weights.T), tables
+    return weights, tables

@@ -122,7 +122,7 @@ def read_schedule(path: Path) -> Schedule:
     Raises:
         InputError: if the file is absent or is no schedule; the sentence says where.
     """
-    content: dict[str, Any] = read_toml(path, argument="schedule", kind="schedule file")
+    content: dict[str, Any] = read_toml(path, argument="schedule")
     try:
         return Schedule.model_validate(content)
     except ValidationError as error:

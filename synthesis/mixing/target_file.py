@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from synthesis.errors import InputError
 from synthesis.mixing.margins import Margin, read_margin
-from synthesis.rule_words import say_rule
+from synthesis.rule_words import say_finding
 from synthesis.schema import Schema
 
 
@@ -74,9 +74,9 @@ class Target:
             InputError: if the file is absent or is no target; the sentence says where.
         """
         if isinstance(source, Mapping):
-            return cls.parse(source, place="the target")
-        content = read_toml(Path(source), argument="match", kind="target file")
-        return cls.parse(content, place=f"target file {source}")
+            return cls.parse(source, place="match")
+        content = read_toml(Path(source), argument="match")
+        return cls.parse(content, place=f"match file {source}")
 
     @classmethod
     def parse(cls, content: Mapping[str, Any], *, place: str) -> Self:
@@ -114,7 +114,7 @@ class Target:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_toml(path: Path, *, argument: str, kind: str) -> dict[str, Any]:
+def read_toml(path: Path, *, argument: str) -> dict[str, Any]:
     """Read a TOML file.
 
     Raises:
@@ -124,26 +124,17 @@ def read_toml(path: Path, *, argument: str, kind: str) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{argument}: {kind} {path} is not valid TOML: {error}; correct it there.",
+            f"{argument} file {path} is not valid TOML: {error}; correct it there.",
             argument=argument,
         ) from None
     except OSError as error:
         raise InputError(
-            f"{argument}: {kind} {path} cannot be read ({error.strerror}); check the path.",
+            f"{argument} file {path} cannot be read ({error.strerror}); check the path.",
             argument=argument,
         ) from None
 
 
 def explain(error: ValidationError, place: str, *, argument: str) -> InputError:
     """Return the first problem of a file as a sentence."""
-    found = error.errors()[0]
-    at = _words(found["loc"])
-    said = say_rule(found)
-    return InputError(
-        f"{argument}: {place} cannot be used: {at}{' ' if at else ''}{said}.", argument=argument
-    )
-
-
-def _words(location: Sequence[int | str]) -> str:
-    words = (f"number {each + 1}" if isinstance(each, int) else str(each) for each in location)
-    return ", ".join(words)
+    found = say_finding(error.errors()[0])
+    return InputError(f"{place} cannot be used: {found}.", argument=argument)

@@ -33,6 +33,8 @@ class GroupQuality:
         real_auc: the same of the model that learned from real rows.
         two_way: mean two-way distance to real training rows, among rows with this value; None
             where a table has none.
+        real_two_way: the same of the real test rows with this value: what chance alone makes of a
+            distance among so few.
     """
 
     column: str
@@ -41,6 +43,7 @@ class GroupQuality:
     auc: float | None = None
     real_auc: float | None = None
     two_way: float | None = None
+    real_two_way: float | None = None
 
 
 def choose_group_columns(schema: Schema) -> tuple[str, ...]:
@@ -102,12 +105,16 @@ def _score(
             if group.test_rows < FEWEST_ROWS:
                 yield group
                 continue
-            distance = None
-            if np.any(made) and np.any(learned):
-                distance = marginal_distance(schema, synthetic[made], train[learned], 2)
+            distances: list[float | None] = [
+                marginal_distance(schema, rows, train[learned], 2)
+                if len(rows) and np.any(learned)
+                else None
+                for rows in (synthetic[made], test[tested])
+            ]
             yield replace(
                 group,
                 auc=boosting.score(tested).auc,
                 real_auc=real_boosting.score(tested).auc,
-                two_way=distance,
+                two_way=distances[0],
+                real_two_way=distances[1],
             )

@@ -65,8 +65,8 @@ def study(*words: str, data: str = "visits.csv", partition: str = "column:clinic
         (study(partition="by-hand"), ["partition must be iid, dirichlet, dirichlet:NAME or"]),
         (study(partition="column:town"), ["partition column 'town'", "clinic, age, ward, sick"]),
         (study(partition="column:ward"), ["must name a site in every row"]),
-        (study("--target", "no.toml"), ["target: target file no.toml cannot be read"]),
-        (study("--target", "tiny.toml"), ["target: target file tiny.toml cannot be used"]),
+        (study("--target", "no.toml"), ["target file no.toml cannot be read"]),
+        (study("--target", "tiny.toml"), ["target file tiny.toml cannot be used"]),
         (study("--demo", "adult"), ["demo and data must not both be given"]),
         (
             ["simulate", "--demo", "mars"],
@@ -138,6 +138,10 @@ def test_a_table_that_does_not_fit_is_refused(
         ("[privacy]\nx = 1", ["privacy is not a known setting"]),
         ("[simulation]\nsite = 3", ["bad.toml, [simulation]: site", "did you mean sites?"]),
         ("simulation = 3", ["bad.toml, [simulation]"]),
+        (
+            "[simulation]\nsite_epsilons = [-1, 1]",
+            ["site_epsilons, number 1 must be greater than 0, got -1"],
+        ),
         ("epsilon = 'much'", ["epsilon must be a valid number", "got 'much'"]),
         ("rounds = 1.5", ["rounds must be a valid integer", "got 1.5"]),
         ("rounds = 0", ["rounds and adversarial_share must both be 0"]),

@@ -99,3 +99,10 @@ def test_many_sites_are_not_all_named() -> None:
     event = {"event": "study-started", "sites": sites, "rounds": 1}
     shown = show(terminal=False, events=[event])
     assert shown == "88 sites: s0; s1; s2; s3; s4; s5 and 82 more\n"
+
+
+def test_groups_of_sites_are_told_beside_what_describes_all_of_them() -> None:
+    event = {"event": "site-groups", "nodes": ["west", "north", "east"], "sizes": [2, 1]}
+    shown = show(terminal=False, width=200, events=[event])
+    assert "members for each of 2 groups of sites, the largest first, and for all together" in shown
+    assert shown.endswith(": north; west | east\n")

@@ -156,10 +156,10 @@ def test_the_answer_says_what_came_of_parity(shell: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--match", "none.toml"], "match: target file none.toml cannot be read"),
+        (["--match", "none.toml"], "match file none.toml cannot be read"),
         (["--match", "impossible.toml"], "the shares of 'outcome' add to 1.1"),
-        (["--match", "schedule.toml"], "target file schedule.toml cannot be used: margins is"),
-        (["--match", "release"], "match: target file release cannot be read"),
+        (["--match", "schedule.toml"], "match file schedule.toml cannot be used: margins is"),
+        (["--match", "release"], "match file release cannot be read"),
         (["--balance", "age"], "balance: 'age' must have levels"),
         (["--parity", "colour"], "parity must name two columns"),
         (["--interpolate", "cubic"], "interpolate must be mixup, smote or latent"),

@@ -24,15 +24,15 @@ from server.report.gain import list_beliefs
 
 
 def example_groups() -> tuple[Group, ...]:
-    keys = ("column", "level", "test_rows", "auc", "real_auc", "two_way")
+    keys = ("column", "level", "test_rows", "auc", "real_auc", "two_way", "real_two_way")
     rows = (
-        ("gender", "Female", 3_221, 0.9017, 0.9492, 0.0391),
-        ("gender", "Male", 6_547, 0.8709, 0.9066, 0.0344),
-        ("race", "Amer-Indian-Eskimo", 101, 0.8533, 0.9241, 0.2117),
-        ("race", "Asian-Pac-Islander", 298, 0.8610, 0.9012, 0.1402),
-        ("race", "Black", 931, 0.9043, 0.9447, 0.0713),
-        ("race", "Other", 41, None, None, None),
-        ("race", "White", 8_397, 0.8964, 0.9260, 0.0332),
+        ("gender", "Female", 3_221, 0.9017, 0.9492, 0.0391, 0.0331),
+        ("gender", "Male", 6_547, 0.8709, 0.9066, 0.0344, 0.0228),
+        ("race", "Amer-Indian-Eskimo", 101, 0.8533, 0.9241, 0.2117, 0.1623),
+        ("race", "Asian-Pac-Islander", 298, 0.8610, 0.9012, 0.1402, 0.1017),
+        ("race", "Black", 931, 0.9043, 0.9447, 0.0713, 0.0562),
+        ("race", "Other", 41, None, None, None, None),
+        ("race", "White", 8_397, 0.8964, 0.9260, 0.0332, 0.0211),
     )
     return tuple(Group.model_validate(dict(zip(keys, row, strict=True))) for row in rows)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -201,6 +202,8 @@ def test_a_hopeless_epsilon_is_said_to_be_hopeless() -> None:
     assert "epsilon 0.1 is hopeless here" in said
     assert "all sites together have 240" in said
     assert "hopeless" not in concerns_of(5000, 5000, epsilon=1.0)
+    lost = concerns_of(20, 20, epsilon=0.001, **SKETCH_ALONE)
+    assert re.search(r"about \d{1,3}(,\d{3})+ times as many rows", lost), lost
 
 
 def test_tiny_sites_are_told_to_stay_out_and_equal_ones_are_not() -> None:

@@ -18,7 +18,8 @@ from report_states import (
     without_pictures,
 )
 
-from server.report import Refusal, SiteAudit, build_refusals, render_html
+from server.report import Phase, Refusal, SiteAudit, build_refusals, render_html
+from server.report.attack_words import ATTACKS_PHASE
 from server.report.evidence_page import MAX_LANES, show_audit
 
 
@@ -132,6 +133,21 @@ def test_copies_beyond_the_promise_are_loud_too() -> None:
         assert ("MORE THAN THE PROMISE ALLOWS. rows that are equal" in text) == (low == 0.1)
 
 
+def test_where_none_were_tried_the_page_says_why() -> None:
+    assert "only a simulation, or a site by itself, has them" in words(render_html(deployed()))
+    report = without_pictures().model_copy(update={"attacks": None})
+    assert "switched off in this simulation (--no-attacks)" in words(render_html(report))
+    tried = Phase(name=ATTACKS_PHASE, seconds=0.1)
+    cost = report.cost.model_copy(update={"phases": (*report.cost.phases, tried)})
+    few = words(render_html(report.model_copy(update={"cost": cost})))
+    assert "too few rows were held out" in few and "--no-attacks" not in few
+    lacking = report.sites[0].model_copy(update={"missing_columns": ("age",)})
+    update = {"sites": (lacking, *report.sites[1:])}
+    assert "None were tried, because some sites lack columns" in words(
+        render_html(report.model_copy(update=update))
+    )
+
+
 def test_attacks_stand_beside_baseline_and_control_and_are_marked() -> None:
     page = render_html(without_pictures())
     part = words(page[page.index('id="attacks"') : page.index('id="promise"')])
@@ -187,7 +203,7 @@ def test_a_budget_shows_earlier_studies_this_one_and_what_is_left() -> None:
 def test_groups_are_compared_with_real_rows_and_small_ones_named() -> None:
     text = words(render_html(without_pictures()))
     assert "race: Other 41 too few rows to say" in text
-    assert "gender: Female 3,221 0.902 0.949 0.0391" in text
+    assert "gender: Female 3,221 0.902 0.949 0.0391 0.0331" in text
 
 
 def test_it_says_whether_every_site_added_canaries() -> None:

@@ -151,11 +151,11 @@ def test_only_what_is_beyond_noise_is_said_in_a_sentence() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("margins = 3", "target: target file .* cannot be used"),
+        ("margins = 3", "^target file .* cannot be used"),
         (TEXT.replace("smokes", "smoke"), "target: the schema has no column 'smoke'"),
         (TEXT.replace("yes = 0.5", "yes = 0.5, no = 0.6"), "target: the shares of 'smokes' add"),
         (TEXT + TEXT, "target: there are two margins of 'smokes'"),
-        (None, r"target: target file .* cannot be read \(No such file"),
+        (None, r"^target file .* cannot be read \(No such file"),
     ],
 )
 def test_a_target_that_cannot_be_used_is_refused_in_a_sentence(

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import simulations
-from synthesis.quality import choose_group_columns, predict, score, score_groups
+from synthesis.quality import choose_group_columns, marginal_distance, predict, score, score_groups
 from synthesis.quality.groups import FEWEST_ROWS, GroupQuality
 from synthesis.schema import Boolean, Categorical, Integer, Schema, load_schema
 
@@ -101,6 +101,13 @@ def test_distances_are_those_within_the_group() -> None:
         assert (after > before + 0.05) is is_worse
 
 
+def test_real_rows_say_what_chance_makes_of_a_distance() -> None:
+    """It is the same whatever the synthetic rows are like."""
+    for (column, level), group in groups_of(table(3).assign(age=7)).items():
+        train, test = (rows[rows[column] == level] for rows in (table(1), table(2)))
+        assert group.real_two_way == marginal_distance(SCHEMA, test, train, 2)
+
+
 def test_small_groups_are_named_and_left_out_and_absent_ones_have_no_distance() -> None:
     rare = table(1).assign(sex="f"), table(2)
     rare[1].loc[FEWEST_ROWS - 10 :, "sex"] = "f"
@@ -110,6 +117,6 @@ def test_small_groups_are_named_and_left_out_and_absent_ones_have_no_distance() 
     )
     men = next(group for group in found if group.level == "m")
     assert 0 < men.test_rows < FEWEST_ROWS
-    assert (men.auc, men.real_auc, men.two_way) == (None, None, None)
+    assert (men.auc, men.real_auc, men.two_way, men.real_two_way) == (None,) * 4
     no_men = groups_of(table(3).assign(sex="f"))["sex", "m"]
-    assert no_men.two_way is None and no_men.auc is not None
+    assert no_men.two_way is None and no_men.auc is not None and no_men.real_two_way is not None

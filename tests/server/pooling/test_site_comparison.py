@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 from site_sketches import LAYOUT, noisy_sketch, pool, sketch_of
 from tiny_world import SCHEMA, draw_codes
 
 from server.pooling.grouping import Grouping
+from server.pooling.share_tests import Shares, compare_shares
 from server.pooling.site_comparison import SiteComparison, compare_sites
 from strategies.aggregation import PooledSketch
 
@@ -55,6 +57,20 @@ def test_what_differs_is_named_and_nothing_else() -> None:
     assert found.differences[2, 0] > 2 > found.differences[1, 0]
     assert np.isnan(found.from_group[2])
     assert found.from_group[0] < 1.3
+
+
+def test_noise_takes_no_distance_beyond_one_and_leaves_the_test_as_it_is() -> None:
+    """Noisy shares below zero are no distribution's: these differ by 1.4, and at most by 1."""
+    small = Shares(values=np.array([0.9, -0.4, 0.5]), noise=np.full(3, 0.1), rows=20.0)
+    others = Shares(values=np.array([0.0, 0.9, 0.1]), noise=np.full(3, 1e-6), rows=9000.0)
+    p_value, distance = compare_shares(small, others)
+    assert distance == pytest.approx(0.7 + 0.2)  # of (0.7, 0, 0.3), which is nearest
+    pooled = (20 * small.values + 9000 * others.values) / 9020
+    variances = 0.1 + 1e-6 + np.maximum(pooled, 1 / 9020) * (1 / 20 + 1 / 9000)
+    statistic = (np.square(small.values - others.values) / variances).sum()
+    assert p_value == pytest.approx(chi2.sf(statistic, 3))
+    drowned = compare({0: sketch_of(3000, 0), 1: sketch_of(3000, 1), 2: sketch_of(4, 2)})
+    assert 0 <= drowned.distances.min() and drowned.distances.max() <= 1
 
 
 def test_differences_are_those_of_every_two_sites() -> None:

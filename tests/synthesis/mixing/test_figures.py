@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tiny_world import SCHEMA, make_generator
 
+from synthesis.architecture import SiteGroup
 from synthesis.mixing import Mixing
 from synthesis.mixing.figures import estimate_gap, measure
 from synthesis.mixing.mixed_sample import Mixed, MixedPart
@@ -45,6 +46,29 @@ def test_what_chance_does_to_a_distance_is_what_independent_rows_have() -> None:
     expected = measure(part(1000, match=target))["margins"][0]["distance_by_chance"]
     counts = np.random.default_rng(0).multinomial(1000, shares, size=4000) / 1000
     assert np.abs(counts - shares).sum(1).mean() / 2 == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize("groups", [(), ("north", "south")])
+def test_the_label_is_met_up_to_a_row_whatever_their_number(groups: tuple[str, ...]) -> None:
+    """Many parts of a mixture have a row or none in a small table; classes are no matter of it."""
+    told = [SiteGroup(share=0.5, sites=(site,)) for site in groups]
+    generator = make_generator(num_members=4, groups=told)
+    rows = Mixed.of(generator, SCHEMA, 1, mixing=Mixing(balance="outcome")).parts[""].composition
+    label = SCHEMA.names.index("outcome")
+    for number in (1, 2, 20, 50, 51, 64, 100, 500):
+        for seed in range(5):
+            ill = rows.rows.draw(number, np.random.default_rng(seed))[label].places == 1
+            assert abs(ill.sum() - number / 2) < 1
+
+
+@pytest.mark.parametrize("rows", [20, 50, 128, 500])
+def test_other_margins_stray_no_more_than_those_of_independent_rows(rows: int) -> None:
+    mixed = Mixed.of(make_generator(num_members=4), SCHEMA, rows, mixing=Mixing(balance="colour"))
+    composition, rng = mixed.parts[""].composition, np.random.default_rng(0)
+    (goal,) = composition.goals
+    found = [goal.margin.measure(composition.rows.draw(rows, rng)) for _ in range(400)]
+    squares = np.square(np.subtract(found, goal.shares)).mean(0).sum()
+    assert squares < 1.1 * (goal.shares * (1 - goal.shares)).sum() / rows
 
 
 def test_a_gap_goes_and_what_is_left_of_it_has_an_interval() -> None:

@@ -129,7 +129,7 @@ def test_periods_with_the_same_wishes_have_other_rows(tmp_path: Path) -> None:
         ("period_column = 'age'\n[[periods]]\nname = 'a'\nrows = 1", "is a column of the schema"),
         (
             "[[periods]]\nname = 'a'\nrows = 1\nmatch = 'none.toml'",
-            "period 'a': match: target file",
+            "period 'a': match file",
         ),
         ("[[periods]]\nname = 'a'\nrows = 1\nbalance = 'age'", "period 'a': balance: 'age' must"),
         ("[[periods]]\nname = 'a'\nrows = 1\nwhere = ['age>99']", "period 'a': condition 'age>99'"),
