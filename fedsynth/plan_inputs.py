@@ -53,7 +53,7 @@ def find_circumstances(
     found = find_schema(settings, schema, demo)
     declared = _parse_rows(rows)
     num_sites = _count_sites(settings, study, sites, declared, schema=found)
-    kept = 1 - settings.holdout_for(study)
+    settings.holdout_for(study)
     if found is None:
         return None
     if is_simulation:
@@ -63,9 +63,8 @@ def find_circumstances(
     if declared:
         units, basis = declared[0], "as declared"
     elif demo is not None:
-        units, basis = round(_rows_of(demo) * kept / num_sites), "public, of the demonstration"
-        whole = _rows_of(demo) // num_sites
-        return _describe(found, (units,) * num_sites, basis, whole_units=whole)
+        trained = settings.count_trained(_rows_of(demo), content)
+        units, basis = trained // num_sites, "public, of the demonstration"
     elif "nominal_rows" in content:
         units, basis = study.nominal_rows, "the study's nominal_rows"
     else:
@@ -74,11 +73,11 @@ def find_circumstances(
 
 
 def _describe(
-    schema: AnySchema, units: tuple[int, ...], basis: str, *, whole_units: int | None = None
+    schema: AnySchema, units: tuple[int, ...], basis: str
 ) -> Circumstances | ImageCircumstances:
     if isinstance(schema, ImageSchema):
-        return ImageCircumstances(schema=schema, units=units, basis=basis, whole_units=whole_units)
-    return Circumstances(schema=schema, units=units, basis=basis, whole_units=whole_units)
+        return ImageCircumstances(schema=schema, units=units, basis=basis)
+    return Circumstances(schema=schema, units=units, basis=basis)
 
 
 def _rows_of(demo: str) -> int:

@@ -87,6 +87,18 @@ class SimulationSettings(BaseModel):
 
         return None if self.target is None else PublicTarget.load(self.target, schema)
 
+    def count_trained(self, units: int, content: Mapping[str, Any]) -> int:
+        """Return how many of all units are not held out, rounded down.
+
+        Args:
+            units: in all.
+            content: of the study.
+
+        Raises:
+            InputError: if the study evaluates on units that nobody holds out, or is none.
+        """
+        return int(units * (1 - self.holdout_for(parse_open_study(content))))
+
     def holdout_for(self, study: Study) -> float:
         """Return the share of units to hold out.
 
@@ -192,10 +204,10 @@ def make_study(
     """Build the study of a simulation.
 
     Where no setting says anything of the rounds, the planner chooses their share of the budget.
-    ``nominal_rows``, when it is not given, is the average number of units of a site rounded to one
-    digit: a simulation may look at its own rows, and the number is declared in the report. Beyond
-    16 sites, which one machine must serve one after another, each takes fewer generator steps by
-    default.
+    ``nominal_rows``, when it is not given, is ``units_per_site``, the average number of units of a
+    site that are not held out, rounded to one digit: a simulation may look at its own rows, and the
+    number is declared in the report. Beyond 16 sites, which one machine must serve one after
+    another, each takes fewer generator steps by default.
 
     Raises:
         InputError: naming the setting, its value and the rule.

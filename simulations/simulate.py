@@ -172,10 +172,10 @@ def _prepare(
     sites = make_sites(settings)
     settings.load_target(sites.schema)
     content = {**content, **settings.ask_for_most(content, len(sites.tables))}
-    num_sites, per_site = len(sites.tables), sites.num_units // len(sites.tables)
+    num_sites = len(sites.tables)
     study = make_study(
         content,
-        units_per_site=per_site,
+        units_per_site=settings.count_trained(sites.num_units, content) // num_sites,
         num_sites=num_sites,
         layout=SketchLayout.from_schema(sites.schema),
         name=f"simulation-{settings.seed}",
@@ -184,7 +184,6 @@ def _prepare(
     check_study(study, sites)
     for epsilon in settings.site_epsilons or (study.epsilon,):
         plan_of(study, epsilon)
-    settings.holdout_for(study)
     return study, sites
 
 

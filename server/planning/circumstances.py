@@ -19,14 +19,11 @@ class Circumstances:
         schema: the public description.
         units: declared rows, or persons, of each site that take part; never a private count.
         basis: where ``units`` come from, in words that end a sentence.
-        whole_units: average rows, or persons, of a site with those that it holds out for an
-            evaluation; the average of ``units`` when left out.
     """
 
     schema: Schema
     units: tuple[int, ...]
     basis: str
-    whole_units: int | None = None
 
     def __post_init__(self) -> None:
         check_units(self.units)
@@ -54,7 +51,7 @@ class Circumstances:
     @property
     def units_per_site(self) -> int:
         """Average rows, or persons, of a site, from which a study follows what it declares."""
-        return self.total_units // self.num_sites if self.whole_units is None else self.whole_units
+        return self.total_units // self.num_sites
 
     @property
     def noun(self) -> str:

@@ -32,13 +32,11 @@ class ImageCircumstances:
         schema: the public description.
         units: declared images of each site; never a private count.
         basis: where ``units`` come from, in words that end a sentence.
-        whole_units: average images of a site, rounded down; that of ``units`` when left out.
     """
 
     schema: ImageSchema
     units: tuple[int, ...]
     basis: str
-    whole_units: int | None = None
 
     def __post_init__(self) -> None:
         check_units(self.units)
@@ -56,7 +54,7 @@ class ImageCircumstances:
     @property
     def units_per_site(self) -> int:
         """Average images of a site, from which a study follows what it declares."""
-        return self.total_units // self.num_sites if self.whole_units is None else self.whole_units
+        return self.total_units // self.num_sites
 
 
 @dataclass(frozen=True, kw_only=True)

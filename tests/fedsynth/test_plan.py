@@ -58,7 +58,7 @@ def test_a_demonstration_is_planned_from_its_public_facts(shell: CommandLine) ->
     for text in ("all sites together", "What it takes", "two-way distance", "AUC gain kept"):
         assert text in said
     held_out = forecast(shell, study="evaluation = true\n" + DEMO)
-    assert held_out["units"] == [round(39_074 * 0.9 / 8)] * 8
+    assert held_out["units"] == [int(39_074 * 0.9) // 8] * 8
 
 
 def test_the_rows_of_demonstrations_are_as_many_as_is_said() -> None:
@@ -174,11 +174,12 @@ def test_nothing_is_said_of_a_choice_that_was_none(shell: CommandLine, study: st
     assert json.loads(shell.run("plan", "study.toml", "--json").out)["rounds_chosen_by"] is None
 
 
-def test_a_choice_is_not_warned_of_for_the_rows_that_are_held_out(shell: CommandLine) -> None:
+def test_rounds_are_chosen_by_the_rows_that_are_not_held_out(shell: CommandLine) -> None:
     said = plan(shell, study="epsilon = 5\n[simulation]\nholdout = 0.3\n")
-    assert "Adversarial rounds: 5; a site's own sketch of 9,768 rows" in said
-    assert "With 4 sites of 6,838 rows each" in said
+    assert "Adversarial rounds: none; a site's own sketch of 6,837 rows" in said
+    assert "With 4 sites of 6,837 rows each" in said
     assert "Warning" not in said
+    assert "Adversarial rounds: 5" in plan(shell, study="epsilon = 5\n[simulation]\nsites = 4\n")
 
 
 def test_a_choice_that_waits_for_rows_is_said_to_wait(shell: CommandLine) -> None:
