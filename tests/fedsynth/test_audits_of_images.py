@@ -127,7 +127,7 @@ def test_a_demonstration_of_images_is_planned_as_it_would_be_simulated(shell: Co
     (shell.home / "sketch.toml").write_text('epsilon = 10.0\n[simulation]\ndemo = "digits"\n')
     content = json.loads(shell.run("plan", "sketch.toml", "--json").out)
     assert content["study"]["rounds"] == 0 and content["study"]["model"] == "images"
-    assert content["forecast"]["units"] == [360] * 4  # 1,438 images
+    assert content["forecast"]["units"] == [1438 // 4] * 4
     assert content["study"]["nominal_rows"] == 400
     assert content["forecast"]["warnings"] == []
 
