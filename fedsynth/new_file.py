@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from server.attestation import ENVELOPE_FILE
+from server.attestation import check_outside
 from synthesis import InputError
 
 
@@ -20,13 +20,7 @@ def check_new_file(out: Path, *, endings: Sequence[str]) -> None:
         raise InputError(
             f"out must not exist yet, and {out} does; name another file.", argument="out"
         )
-    release = next((f for f in out.absolute().parents if (f / ENVELOPE_FILE).exists()), None)
-    if release is not None:
-        raise InputError(
-            f"out must not be in a release, whose files are signed, and {release} is one; choose "
-            "another place.",
-            argument="out",
-        )
+    check_outside(out)
     if not out.parent.is_dir():
         raise InputError(
             f"out must be in a folder that exists, and {out.parent} does not; create it or choose "

@@ -53,7 +53,7 @@ def find_circumstances(
     found = find_schema(settings, schema, demo)
     declared = _parse_rows(rows)
     num_sites = _count_sites(settings, study, sites, declared, schema=found)
-    settings.holdout_for(study)
+    settings.holdout_for(study)  # refuses an evaluation on rows that nobody holds out
     if found is None:
         return None
     if is_simulation:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from server.attestation.canaries import CANARIES_FILE, CanaryStatement
+from server.attestation.folder import check_outside
 from server.croissant import write_croissant
 from server.data_card import write_data_card
 from server.report import Report, write_report
@@ -33,7 +34,11 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,62}[A-Za-z0-9]|[A-Za-z0-9]")
 
 
 def check_output(folder: Path) -> None:
-    """Raise InputError unless a release can be put at ``folder``: nothing there, or empty."""
+    """Raise InputError unless a release can be put at ``folder``: nothing there, or empty.
+
+    Nor may it lie in another release.
+    """
+    check_outside(folder)
     if folder.is_dir() and not any(folder.iterdir()):
         _check_writable(folder)
     elif folder.exists() or folder.is_symlink():

@@ -4,6 +4,7 @@ A reader needs nothing but the release and this package, and waits for neither t
 """
 
 from server.attestation.figures import REPORT_FILE
+from server.attestation.folder import check_outside
 from server.attestation.predicate import ENVELOPE_FILE, PREDICATE_TYPE, Predicate, Statement
 from server.attestation.signing import Attestation, SiteEvents, sign_release
 from server.attestation.verdict import Check, ReleaseBroken, Signer, TrustedKeys, Verdict
@@ -22,6 +23,7 @@ __all__ = [
     "Statement",
     "TrustedKeys",
     "Verdict",
+    "check_outside",
     "find_altered",
     "sign_release",
     "verify_release",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.attestation.predicate import ENVELOPE_FILE
+from synthesis.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,17 @@ def read_folder(folder: Path) -> FolderContent:
         except OSError as error:
             unfit[name] = f"cannot be read ({error.strerror})"
     return FolderContent(digests=digests, unfit=unfit)
+
+
+def check_outside(out: Path) -> None:
+    """Raise InputError if something new would lie in a release, which one more file breaks."""
+    for folder in Path(os.path.realpath(out)).parents:  # a link may lead in, or round in a loop
+        if os.path.lexists(folder / ENVELOPE_FILE):
+            raise InputError(
+                f"out must not be in a release, whose files are signed, and {folder} is one; "
+                "choose another place.",
+                argument="out",
+            )
 
 
 def hash_file(path: str | Path) -> str:

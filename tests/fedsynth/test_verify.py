@@ -160,6 +160,20 @@ def test_nothing_is_written_into_a_signed_release(shell: CommandLine, out: str) 
     assert shell.run("verify", "release").code == 0
 
 
+def test_a_link_into_a_release_is_seen_through(shell: CommandLine) -> None:
+    (shell.home / "elsewhere").symlink_to(shell.home / "release" / "receipts")
+    ended = shell.run("sample", "release", "--rows", "5", "--out", "elsewhere/more.csv")
+    assert (ended.code, ended.out) == (2, "")
+    assert "out must not be in a release" in ended.err
+
+
+def test_no_release_is_made_in_a_release(shell: CommandLine) -> None:
+    ended = shell.simulate("--out", "release/another")
+    assert (ended.code, ended.out) == (2, "")
+    assert "out must not be in a release" in ended.err
+    assert not (shell.home / "release" / "another").exists()
+
+
 def test_events_that_a_ledger_does_not_hold_are_found(shell: CommandLine) -> None:
     def change(statement: dict[str, Any]) -> None:
         predicate = statement["predicate"]
